@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+//! The formats of the desync protocol and of V-Sekai releases.
+//!
+//! Pure code: nothing here opens a file or socket, reads a clock or the environment. Input comes as byte
+//! slices or [`std::io::Read`], and all of it may be hostile: every length is checked before it is believed.
+
+pub mod id;
+pub mod name;
+pub mod release;
+
+pub use id::{ChunkId, DigestAlgorithm, IdHasher};
+pub use name::TreePath;

@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: MIT
+//! Release documents: what a publisher says about a build, what a channel points at.
+//!
+//! A client reaches everything from one [`ChannelPointer`] by digests: pointer -> [`ReleaseManifest`] ->
+//! index and [`Contents`] -> chunks and files. Parts of two releases can therefore never be mixed.
+//!
+//! Every document is a static file; `docs/protocol.md` lists the addresses.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::{ChunkId, DigestAlgorithm};
+use crate::name::{self, NameError, NameReason, TreePath};
+
+/// Version of the documents in this module.
+pub const SCHEMA: u32 = 1;
+/// Largest channel pointer a client reads, in bytes.
+pub const MAX_POINTER_BYTES: usize = 64 * 1024;
+/// Largest manifest a client reads, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
+/// Largest contents document a client reads, in bytes as served (zstd).
+pub const MAX_CONTENTS_STORED_BYTES: usize = 64 * 1024 * 1024;
+/// Largest contents document a client reads, in bytes after decompression.
+pub const MAX_CONTENTS_BYTES: usize = 512 * 1024 * 1024;
+/// Largest index a client reads, in bytes: 16 million chunks.
+pub const MAX_INDEX_BYTES: usize = 640 * 1024 * 1024;
+/// Longest release notes, in bytes.
+pub const MAX_NOTES_BYTES: usize = 64 * 1024;
+
+/// The name of a title or channel: lower-case letters, digits, `-`, `_` and `.`, at most 64 bytes,
+/// starting with a letter or digit.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slug(String);
+
+/// A version label: letters, digits and `.-_+`, at most 64 bytes, starting with a letter or digit.
+///
+/// Labels need not be SemVer and are never compared: order is the publish sequence.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(String);
+
+/// A title, channel or version that cannot stand in a file name or address.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{text:?} is not a {what}: {rule}")]
+pub struct LabelError {
+    text: String,
+    what: &'static str,
+    rule: &'static str,
+}
+
+impl Slug {
+    /// Returns the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Version {
+    /// Returns the label as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Slug {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+        match is_label(text, allowed) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(LabelError {
+                text: text.chars().take(80).collect(),
+                what: "title or channel name",
+                rule: "use 1 to 64 lower-case letters, digits, '-', '_' and '.', starting with a letter or digit",
+            }),
+        }
+    }
+}
+
+impl FromStr for Version {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+        match is_label(text, allowed) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(LabelError {
+                text: text.chars().take(80).collect(),
+                what: "version",
+                rule: "use 1 to 64 letters, digits, '.', '-', '_' and '+', starting with a letter or digit",
+            }),
+        }
+    }
+}
+
+/// Labels become file names, so what [`TreePath`] refuses (device names, trailing dots) is refused here.
+fn is_label(text: &str, allowed: impl Fn(char) -> bool) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(allowed)
+        && TreePath::parse(text).is_ok()
+}
+
+macro_rules! text_type {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.as_str(), f)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+text_type!(Slug);
+text_type!(Version);
+text_type!(Platform);
+
+/// What a build runs on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Platform {
+    /// Linux on 64-bit x86.
+    LinuxX86_64,
+    /// Linux on 64-bit ARM.
+    LinuxArm64,
+    /// Windows on 64-bit x86.
+    WindowsX86_64,
+    /// macOS, one program for Intel and Apple processors.
+    MacosUniversal,
+}
+
+impl Platform {
+    /// Every platform, in the order they are listed to people.
+    pub const ALL: [Self; 4] = [
+        Self::LinuxX86_64,
+        Self::LinuxArm64,
+        Self::WindowsX86_64,
+        Self::MacosUniversal,
+    ];
+
+    /// Returns the platform this program was built for, or `None` where no build can run.
+    pub const fn host() -> Option<Self> {
+        match (
+            cfg!(target_os = "linux"),
+            cfg!(target_os = "windows"),
+            cfg!(target_os = "macos"),
+        ) {
+            (true, _, _) if cfg!(target_arch = "x86_64") => Some(Self::LinuxX86_64),
+            (true, _, _) if cfg!(target_arch = "aarch64") => Some(Self::LinuxArm64),
+            (_, true, _) => Some(Self::WindowsX86_64),
+            (_, _, true) => Some(Self::MacosUniversal),
+            _ => None,
+        }
+    }
+
+    /// Returns the name used in addresses and on the command line.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::LinuxX86_64 => "linux-x86_64",
+            Self::LinuxArm64 => "linux-arm64",
+            Self::WindowsX86_64 => "windows-x86_64",
+            Self::MacosUniversal => "macos-universal",
+        }
+    }
+}
+
+/// A platform name nobody publishes for.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is not a platform: use linux-x86_64, linux-arm64, windows-x86_64 or macos-universal")]
+pub struct ParsePlatformError(pub String);
+
+impl FromStr for Platform {
+    type Err = ParsePlatformError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|platform| platform.as_str() == text);
+        found.ok_or_else(|| ParsePlatformError(text.chars().take(80).collect()))
+    }
+}
+
+/// What an executable file says about the system it runs on, by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramFormat {
+    /// ELF, 64-bit x86.
+    ElfX86_64,
+    /// ELF, 64-bit ARM.
+    ElfArm64,
+    /// ELF for another processor.
+    ElfOther,
+    /// A Windows program (`MZ`).
+    Windows,
+    /// Mach-O, one processor or several.
+    MachO,
+    /// A script with a `#!` line.
+    Script,
+    /// None of these.
+    Unknown,
+}
+
+impl ProgramFormat {
+    /// Reads the format from the first bytes of a file; 20 bytes are enough.
+    pub fn of(head: &[u8]) -> Self {
+        match head {
+            [0x7f, b'E', b'L', b'F', ..] => match head.get(18..20) {
+                Some([0x3e, 0]) => Self::ElfX86_64,
+                Some([0xb7, 0]) => Self::ElfArm64,
+                _ => Self::ElfOther,
+            },
+            [b'M', b'Z', ..] => Self::Windows,
+            [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => Self::MachO,
+            [b'#', b'!', ..] => Self::Script,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Tells whether `platform` can start such a file.
+    pub fn runs_on(self, platform: Platform) -> bool {
+        match platform {
+            Platform::LinuxX86_64 => matches!(self, Self::ElfX86_64 | Self::Script),
+            Platform::LinuxArm64 => matches!(self, Self::ElfArm64 | Self::Script),
+            Platform::WindowsX86_64 => matches!(self, Self::Windows),
+            Platform::MacosUniversal => matches!(self, Self::MachO | Self::Script),
+        }
+    }
+}
+
+impl fmt::Display for ProgramFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ElfX86_64 => "a Linux program for x86_64",
+            Self::ElfArm64 => "a Linux program for arm64",
+            Self::ElfOther => "a Linux program for another processor",
+            Self::Windows => "a Windows program",
+            Self::MachO => "a macOS program",
+            Self::Script => "a script",
+            Self::Unknown => "not a program",
+        })
+    }
+}
+
+/// A document or index that another document pins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pinned {
+    /// SHA-256 of its bytes as served.
+    pub sha256: ChunkId,
+    /// Its length as served, in bytes.
+    pub length: u64,
+}
+
+impl Pinned {
+    /// Pins `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self {
+            sha256: ChunkId::of(DigestAlgorithm::Sha256, bytes),
+            length: bytes.len() as u64,
+        }
+    }
+
+    /// Tells whether `bytes` are the pinned ones.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        *self == Self::of(bytes)
+    }
+}
+
+/// What a channel offers for one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelPointer {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The title.
+    pub title: Slug,
+    /// The channel.
+    pub channel: Slug,
+    /// The platform.
+    pub platform: Platform,
+    /// Version of the release pointed at.
+    pub version: Version,
+    /// Publish sequence of the release pointed at.
+    pub sequence: u64,
+    /// The release's manifest.
+    pub manifest: Pinned,
+}
+
+/// A title's channels, for people to choose from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelList {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The title.
+    pub title: Slug,
+    /// Its channels by name, ascending.
+    pub channels: Vec<ChannelSummary>,
+}
+
+/// One channel of a [`ChannelList`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelSummary {
+    /// The channel.
+    pub name: Slug,
+    /// The platforms it offers a release for.
+    pub platforms: Vec<Platform>,
+}
+
+/// What a publisher says about one build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseManifest {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The title.
+    pub title: Slug,
+    /// The platform the build runs on.
+    pub platform: Platform,
+    /// The build's label.
+    pub version: Version,
+    /// Position among the title's releases for this platform, from 1; "newer" means a greater one.
+    pub sequence: u64,
+    /// The index of the build's catar (a `.caidx`).
+    pub index: Pinned,
+    /// The build's [`Contents`], zstd-compressed.
+    pub contents: Pinned,
+    /// The programs to start.
+    pub launch: Launch,
+    /// Figures to show before anything is fetched.
+    pub size: ReleaseSize,
+    /// What is new, in Markdown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+    /// Oldest launcher version that can install the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_launcher: Option<Version>,
+}
+
+/// The programs of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// Started by "Play".
+    pub desktop: Program,
+    /// Started by "Play in VR", where the build has such an entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vr: Option<Program>,
+}
+
+/// A program of a build and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The file to start.
+    pub path: TreePath,
+    /// Arguments, passed as they are without a shell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+}
+
+/// Sizes of a build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseSize {
+    /// Number of files.
+    pub files: u64,
+    /// Bytes of all files as installed.
+    pub installed_bytes: u64,
+    /// Distinct chunks.
+    pub chunks: u64,
+    /// Bytes of all distinct chunks as served: the cost of an install from nothing.
+    pub download_bytes: u64,
+}
+
+/// Everything in a build, in the order of its catar: each folder's entries by name bytes, a folder
+/// directly before what it holds. The root itself is not listed.
+///
+/// Together with the canonical metadata of [`crate::layout`] the list determines every byte of the catar
+/// that is not file content, so installed files can stand in for chunks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contents {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// Stored size in bytes of each distinct chunk, in order of first appearance in the index.
+    pub stored_sizes: Vec<u32>,
+}
+
+/// One file, folder or link of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where it lies.
+    pub path: TreePath,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: EntryKind,
+}
+
+/// What an [`Entry`] is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum EntryKind {
+    /// A folder.
+    Folder,
+    /// A regular file.
+    File {
+        /// Length in bytes.
+        size: u64,
+        /// Whether it may be started.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        executable: bool,
+        /// SHA-512/256 of its bytes.
+        digest: ChunkId,
+    },
+    /// A symbolic link that stays inside the tree.
+    Link {
+        /// Its target, relative to the link's folder.
+        target: String,
+    },
+}
+
+impl Contents {
+    /// Checks names, order, parents, links and collisions.
+    ///
+    /// # Errors
+    /// The first entry that breaks a rule, and the rule.
+    pub fn validate(&self) -> Result<(), NameError> {
+        let refuse = |entry: &Entry, reason| {
+            Err(NameError {
+                path: entry.path.to_string(),
+                reason,
+            })
+        };
+        let mut open: Vec<(String, Option<String>)> = vec![(String::new(), None)];
+        for entry in &self.entries {
+            let parent = entry.path.parent().unwrap_or("");
+            while open.last().is_some_and(|(folder, _)| folder != parent) {
+                open.pop();
+            }
+            let Some((_, last)) = open.last_mut() else {
+                return refuse(entry, NameReason::NoParent);
+            };
+            let name = entry.path.file_name();
+            if last
+                .as_deref()
+                .is_some_and(|last| last.as_bytes() >= name.as_bytes())
+            {
+                return refuse(entry, NameReason::Order);
+            }
+            *last = Some(name.to_owned());
+            match &entry.kind {
+                EntryKind::Folder => open.push((entry.path.to_string(), None)),
+                EntryKind::Link { target } => name::check_link_target(&entry.path, target)?,
+                EntryKind::File { .. } => {}
+            }
+        }
+        name::check_collisions(self.entries.iter().map(|entry| &entry.path))
+    }
+
+    /// Returns the entries that are regular files.
+    pub fn files(&self) -> impl Iterator<Item = (&TreePath, u64, bool, ChunkId)> {
+        self.entries.iter().filter_map(|entry| match entry.kind {
+            EntryKind::File {
+                size,
+                executable,
+                digest,
+            } => Some((&entry.path, size, executable, digest)),
+            _ => None,
+        })
+    }
+}
+
+/// Addresses of the static files, relative to a server's base address.
+pub mod address {
+    use super::{Platform, Slug, Version};
+
+    /// Folder of the chunk store; a chunk lies at `<this>/<4 hex>/<64 hex>.cacnk`.
+    pub const STORE: &str = "store";
+    /// Folder of the indexes.
+    pub const INDEX: &str = "index";
+
+    /// Returns the address of a title's [`super::ChannelList`].
+    pub fn channels(title: &Slug) -> String {
+        format!("titles/{title}/channels.json")
+    }
+
+    /// Returns the address of a [`super::ChannelPointer`].
+    pub fn pointer(title: &Slug, channel: &Slug, platform: Platform) -> String {
+        format!("titles/{title}/channels/{channel}/{platform}.json")
+    }
+
+    /// Returns the address of a [`super::ReleaseManifest`].
+    pub fn manifest(title: &Slug, platform: Platform, version: &Version) -> String {
+        format!("titles/{title}/releases/{platform}/{version}/manifest.json")
+    }
+
+    /// Returns the address of a release's [`super::Contents`].
+    pub fn contents(title: &Slug, platform: Platform, version: &Version) -> String {
+        format!("titles/{title}/releases/{platform}/{version}/contents.json.zst")
+    }
+
+    /// Returns the file name of a release's index; it lies in [`INDEX`].
+    pub fn index_name(title: &Slug, platform: Platform, version: &Version) -> String {
+        format!("{title}_{version}_{platform}.caidx")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> Entry {
+        let digest = ChunkId::from_bytes([0; 32]);
+        Entry {
+            path: TreePath::parse(path).unwrap(),
+            kind: EntryKind::File {
+                size: 0,
+                executable: false,
+                digest,
+            },
+        }
+    }
+
+    fn folder(path: &str) -> Entry {
+        Entry {
+            path: TreePath::parse(path).unwrap(),
+            kind: EntryKind::Folder,
+        }
+    }
+
+    fn contents(entries: Vec<Entry>) -> Contents {
+        Contents {
+            schema: SCHEMA,
+            entries,
+            stored_sizes: vec![],
+        }
+    }
+
+    #[test]
+    fn contents_in_catar_order_are_accepted() {
+        let tree = contents(vec![
+            folder("a"),
+            folder("a/b"),
+            file("a/b/c"),
+            file("a/d"),
+            file("e"),
+        ]);
+        assert_eq!(tree.validate(), Ok(()));
+    }
+
+    #[test]
+    fn contents_with_missing_parents_wrong_order_or_collisions_are_refused() {
+        for bad in [
+            vec![file("a/b")],
+            vec![file("b"), file("a")],
+            vec![file("a"), file("a")],
+            vec![folder("a"), file("b"), file("a/c")],
+            vec![file("a"), file("a/b")],
+            vec![file("A"), file("a")],
+        ] {
+            assert!(contents(bad.clone()).validate().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn versions_of_real_builds_are_accepted() {
+        for version in [
+            "0.1.0-nightly-2025-06-09T223340-15e8f67_editor-fa54f85",
+            "groups-4.6.2026-02-07T003827Z",
+            "v0.1.0-dev.7",
+        ] {
+            assert!(version.parse::<Version>().is_ok(), "{version}");
+        }
+        for version in ["", "../x", "a b", "-1", "CON", "1."] {
+            assert!(version.parse::<Version>().is_err(), "{version}");
+        }
+    }
+
+    #[test]
+    fn programs_are_told_apart_by_their_first_bytes() {
+        let mut elf = vec![0x7f, b'E', b'L', b'F'];
+        elf.resize(18, 0);
+        elf.extend([0x3e, 0]);
+        assert!(ProgramFormat::of(&elf).runs_on(Platform::LinuxX86_64));
+        assert!(!ProgramFormat::of(b"MZ\x90\0").runs_on(Platform::LinuxX86_64));
+        assert!(!ProgramFormat::of(&elf).runs_on(Platform::WindowsX86_64));
+        assert_eq!(ProgramFormat::of(&[]), ProgramFormat::Unknown);
+    }
+
+    #[test]
+    fn entries_keep_a_compact_json_form() {
+        let json = serde_json::to_string(&file("a.txt")).unwrap();
+        assert_eq!(
+            json,
+            format!(
+                "{{\"path\":\"a.txt\",\"kind\":\"file\",\"size\":0,\"digest\":\"{}\"}}",
+                "0".repeat(64)
+            )
+        );
+        assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), file("a.txt"));
+    }
+}
