@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+//! Stored form of chunks: one zstd frame, decompressed within a bound and checked against the chunk's id.
+//!
+//! Decompression writes straight into one buffer of at most the caller's bound. zstd's streaming interface
+//! would instead set up a window as large as the frame's header demands, so it is not used here.
+
+use std::fmt;
+
+use zstd::bulk;
+use zstd::zstd_safe;
+
+use crate::id::{ChunkId, DigestAlgorithm};
+
+/// Level that desync and casync compress with.
+pub const DEFAULT_LEVEL: i32 = 3;
+
+/// Compresses chunks one after the other, reusing its working memory.
+pub struct Compressor(bulk::Compressor<'static>);
+
+impl Compressor {
+    /// Sets up compression at `level`, from 1 (fast) to 22 (small); others are brought into that range.
+    ///
+    /// # Errors
+    /// zstd has no memory.
+    pub fn new(level: i32) -> Result<Self, CodecError> {
+        let level = level.clamp(1, 22);
+        let inner = bulk::Compressor::new(level).map_err(CodecError::compress)?;
+        Ok(Self(inner))
+    }
+
+    /// Returns `plain` as one frame that states its content size and has no checksum.
+    ///
+    /// # Errors
+    /// zstd has no memory.
+    pub fn compress(&mut self, plain: &[u8]) -> Result<Vec<u8>, CodecError> {
+        self.0.compress(plain).map_err(CodecError::compress)
+    }
+}
+
+impl fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Compressor")
+    }
+}
+
+/// Decompresses chunks one after the other, reusing its working memory.
+pub struct Decompressor(bulk::Decompressor<'static>);
+
+impl Decompressor {
+    /// Sets up decompression.
+    ///
+    /// # Errors
+    /// zstd has no memory.
+    pub fn new() -> Result<Self, CodecError> {
+        let inner = bulk::Decompressor::new().map_err(|error| CodecError::Damaged {
+            reason: error.to_string(),
+        })?;
+        Ok(Self(inner))
+    }
+
+    /// Returns the content of the one zstd frame that fills `stored`.
+    ///
+    /// At no time is more memory taken than `max_len` and zstd's own fixed tables, whatever the frame claims.
+    ///
+    /// # Errors
+    /// `stored` is something else, is damaged, or holds more than `max_len` bytes.
+    pub fn decompress(&mut self, stored: &[u8], max_len: usize) -> Result<Vec<u8>, CodecError> {
+        let capacity = capacity(stored, max_len)?;
+        let mut plain = Vec::with_capacity(capacity);
+        let outcome = self.0.decompress_to_buffer(stored, &mut plain);
+        if let Err(error) = outcome {
+            let reason = error.to_string();
+            // zstd has no other way to say that the content goes on.
+            if reason.contains("Destination buffer is too small") {
+                return Err(CodecError::TooLarge { limit: max_len });
+            }
+            return Err(CodecError::Damaged { reason });
+        }
+        if plain.len() < plain.capacity() / 2 {
+            plain.shrink_to_fit();
+        }
+        Ok(plain)
+    }
+
+    /// Returns the plain bytes of the chunk `id`, checked against it.
+    ///
+    /// # Errors
+    /// As [`Decompressor::decompress`], and [`CodecError::WrongContent`] if the bytes are not the chunk's.
+    pub fn decode_verified(
+        &mut self,
+        id: ChunkId,
+        algorithm: DigestAlgorithm,
+        stored: &[u8],
+        max_len: usize,
+    ) -> Result<Vec<u8>, CodecError> {
+        let plain = self.decompress(stored, max_len)?;
+        verify(id, algorithm, &plain)?;
+        Ok(plain)
+    }
+}
+
+impl fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decompressor")
+    }
+}
+
+/// Returns `plain` as one zstd frame; see [`Compressor`], which is cheaper for many chunks.
+///
+/// # Errors
+/// zstd has no memory.
+pub fn compress(plain: &[u8], level: i32) -> Result<Vec<u8>, CodecError> {
+    Compressor::new(level)?.compress(plain)
+}
+
+/// Returns the content of the one zstd frame that fills `stored`; see [`Decompressor::decompress`].
+///
+/// # Errors
+/// As there.
+pub fn decompress(stored: &[u8], max_len: usize) -> Result<Vec<u8>, CodecError> {
+    Decompressor::new()?.decompress(stored, max_len)
+}
+
+/// Returns the verified plain bytes of a chunk; see [`Decompressor::decode_verified`].
+///
+/// # Errors
+/// As there.
+pub fn decode_verified(
+    id: ChunkId,
+    algorithm: DigestAlgorithm,
+    stored: &[u8],
+    max_len: usize,
+) -> Result<Vec<u8>, CodecError> {
+    Decompressor::new()?.decode_verified(id, algorithm, stored, max_len)
+}
+
+/// Checks that `plain` is the content of the chunk `id`.
+///
+/// # Errors
+/// [`CodecError::WrongContent`].
+pub fn verify(id: ChunkId, algorithm: DigestAlgorithm, plain: &[u8]) -> Result<(), CodecError> {
+    let found = ChunkId::of(algorithm, plain);
+    match found == id {
+        true => Ok(()),
+        false => Err(CodecError::WrongContent { expected: id, found }),
+    }
+}
+
+/// Stored bytes that are not the chunk they should be.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CodecError {
+    /// Another compression, which casync can be told to use.
+    #[error("the chunk is compressed with {0}; only zstd can be read")]
+    OtherCompression(&'static str),
+    /// Not compressed at all, or cut off before its first block.
+    #[error("the chunk is not a zstd frame")]
+    NotZstd,
+    /// zstd cannot read it.
+    #[error("the chunk's zstd frame is damaged: {reason}")]
+    Damaged {
+        /// What zstd said.
+        reason: String,
+    },
+    /// More content than allowed.
+    #[error("the chunk holds more than {limit} bytes")]
+    TooLarge {
+        /// The most allowed.
+        limit: usize,
+    },
+    /// Something follows the frame.
+    #[error("the chunk's zstd frame ends at byte {end}, but the chunk goes on")]
+    TrailingBytes {
+        /// Where the frame ends.
+        end: usize,
+    },
+    /// Content of another chunk.
+    #[error("the chunk's content has the id {found}, not {expected}")]
+    WrongContent {
+        /// The id asked for.
+        expected: ChunkId,
+        /// The id of what is there.
+        found: ChunkId,
+    },
+    /// zstd could not compress.
+    #[error("compress a chunk: {reason}")]
+    Compress {
+        /// What zstd said.
+        reason: String,
+    },
+}
+
+impl CodecError {
+    fn compress(error: std::io::Error) -> Self {
+        Self::Compress {
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// Checks that one frame fills `stored` and returns a buffer size that is enough for its content.
+fn capacity(stored: &[u8], max_len: usize) -> Result<usize, CodecError> {
+    match stored {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {}
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Err(CodecError::OtherCompression("xz")),
+        [0x1f, 0x8b, ..] => return Err(CodecError::OtherCompression("gzip")),
+        _ => return Err(CodecError::NotZstd),
+    }
+    let end = zstd_safe::find_frame_compressed_size(stored).map_err(|code| CodecError::Damaged {
+        reason: zstd_safe::get_error_name(code).to_owned(),
+    })?;
+    if end != stored.len() {
+        return Err(CodecError::TrailingBytes { end });
+    }
+    let claim = zstd_safe::get_frame_content_size(stored).map_err(|error| CodecError::Damaged {
+        reason: error.to_string(),
+    })?;
+    // A block holds at most 128 KiB and takes at least three bytes, so no honest frame holds more than this.
+    let blocks = stored.len().div_ceil(MIN_BLOCK_LEN);
+    let possible = blocks.saturating_mul(MAX_BLOCK_CONTENT).min(max_len);
+    match claim {
+        Some(claim) if claim > max_len as u64 => Err(CodecError::TooLarge { limit: max_len }),
+        Some(claim) => Ok(usize::try_from(claim).unwrap_or(possible).min(possible)),
+        None => Ok(possible),
+    }
+}
+
+const MIN_BLOCK_LEN: usize = 3;
+const MAX_BLOCK_CONTENT: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const MAX: usize = 1 << 20;
+
+    fn plain() -> Vec<u8> {
+        (0..200_000u32).flat_map(|n| (n / 7).to_le_bytes()).collect()
+    }
+
+    /// A frame as casync writes it: no content size; optionally with a checksum.
+    fn streamed(plain: &[u8], checksum: bool) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(checksum).unwrap();
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn frames_with_and_without_size_and_checksum_are_read() {
+        let plain = plain();
+        let mut with_all = zstd::bulk::Compressor::new(3).unwrap();
+        with_all.include_checksum(true).unwrap();
+        for stored in [
+            compress(&plain, 3).unwrap(),
+            compress(&plain, 19).unwrap(),
+            with_all.compress(&plain).unwrap(),
+            streamed(&plain, false),
+            streamed(&plain, true),
+        ] {
+            assert_eq!(decompress(&stored, MAX).unwrap(), plain);
+        }
+        assert_eq!(decompress(&compress(b"", 3).unwrap(), MAX).unwrap(), b"");
+    }
+
+    #[test]
+    fn content_over_the_bound_is_refused_whether_the_frame_says_so_or_not() {
+        let plain = vec![0u8; 1 << 20];
+        for stored in [compress(&plain, 3).unwrap(), streamed(&plain, false)] {
+            assert_eq!(decompress(&stored, plain.len()).unwrap().len(), plain.len());
+            assert_eq!(
+                decompress(&stored, plain.len() - 1),
+                Err(CodecError::TooLarge {
+                    limit: plain.len() - 1
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_claimed_size_alone_takes_no_memory() {
+        // Magic, descriptor with an 8-byte size and a window, window, size of 100 MiB, one empty last block.
+        let mut stored = vec![0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0x58];
+        stored.extend((100u64 << 20).to_le_bytes());
+        stored.extend([1, 0, 0]);
+        assert!(capacity(&stored, 128 << 20).unwrap() < 1 << 20);
+        assert!(decompress(&stored, 128 << 20).is_err());
+    }
+
+    #[test]
+    fn anything_but_exactly_one_zstd_frame_is_refused() {
+        let stored = compress(b"some bytes", 3).unwrap();
+        let end = stored.len();
+        let twice = [stored.clone(), stored.clone()].concat();
+        assert_eq!(decompress(&twice, MAX), Err(CodecError::TrailingBytes { end }));
+        let longer = [stored.as_slice(), &[0]].concat();
+        assert_eq!(decompress(&longer, MAX), Err(CodecError::TrailingBytes { end }));
+        for length in 0..end {
+            assert!(decompress(&stored[..length], MAX).is_err(), "{length}");
+        }
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        assert_eq!(decompress(&skippable, MAX), Err(CodecError::NotZstd));
+        assert_eq!(decompress(b"plain", MAX), Err(CodecError::NotZstd));
+    }
+
+    #[test]
+    fn other_compressions_are_named() {
+        assert_eq!(
+            decompress(b"\xfd7zXZ\0...", MAX),
+            Err(CodecError::OtherCompression("xz"))
+        );
+        assert_eq!(
+            decompress(b"\x1f\x8b\x08", MAX),
+            Err(CodecError::OtherCompression("gzip"))
+        );
+    }
+
+    #[test]
+    fn only_content_with_the_right_id_is_handed_out() {
+        let algorithm = DigestAlgorithm::Sha512_256;
+        let id = ChunkId::of(algorithm, b"right");
+        let right = compress(b"right", 3).unwrap();
+        assert_eq!(decode_verified(id, algorithm, &right, MAX).unwrap(), b"right");
+        let wrong = compress(b"wrong", 3).unwrap();
+        assert!(matches!(
+            decode_verified(id, algorithm, &wrong, MAX),
+            Err(CodecError::WrongContent { expected, .. }) if expected == id
+        ));
+    }
+}
