@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+//! The project's own commands: getting the tools, building, playing, testing and exporting.
+//!
+//! `cargo xtask --help` lists them. The crate is a library too, so that the tests look tools up and export
+//! Godot projects in the same way as the commands do. It never writes into the source tree, except for the
+//! built library that a Godot project needs in its ignored `bin/` folder.
+
+pub mod process;
+pub mod tools;
+pub mod ui;
+pub mod workspace;

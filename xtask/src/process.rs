@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT
+//! Running other programs.
+//!
+//! Every child leads a process group of its own and is registered until it has been waited for, so that a
+//! Ctrl-C (or a SIGTERM) ends whatever this program started, children of children included.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A running child, ended and waited for when it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    reaped: bool,
+}
+
+impl Running {
+    /// Returns the process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns the exit status if the child has ended.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self
+            .child
+            .try_wait()
+            .with_context(|| format!("wait for {}", self.name))?;
+        if status.is_some() {
+            self.forget();
+        }
+        Ok(status)
+    }
+
+    /// Waits until the child ends.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self
+            .child
+            .wait()
+            .with_context(|| format!("wait for {}", self.name))?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// Waits until the child ends, but not beyond `limit`: then it is ended and an error returned.
+    pub fn wait_at_most(&mut self, limit: Duration) -> Result<ExitStatus> {
+        match self.poll_until(Instant::now() + limit)? {
+            Some(status) => Ok(status),
+            None => {
+                self.stop();
+                bail!("{} did not end within {} seconds", self.name, limit.as_secs())
+            }
+        }
+    }
+
+    /// Asks the child's group to end, insists after five seconds, and waits.
+    pub fn stop(&mut self) {
+        if self.reaped {
+            return;
+        }
+        signal_group(self.child.id(), Signal::Terminate);
+        let deadline = Instant::now() + GRACE;
+        if !matches!(self.poll_until(deadline), Ok(Some(_))) {
+            signal_group(self.child.id(), Signal::Kill);
+            // Without process groups the child itself is all that can be ended.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        self.forget();
+    }
+
+    fn poll_until(&mut self, deadline: Instant) -> Result<Option<ExitStatus>> {
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn forget(&mut self) {
+        if !self.reaped {
+            self.reaped = true;
+            unregister(self.child.id());
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts `command` in a process group of its own.
+pub fn spawn(command: &mut Command) -> Result<Running> {
+    let name = describe(command);
+    lead_a_group(command);
+    let child = {
+        // The lock is held over the start, so that a signal cannot fall between start and registration.
+        let mut groups = lock_groups();
+        if ENDING.load(Ordering::SeqCst) {
+            bail!("{name} is not started: the command is being ended");
+        }
+        let child = command.spawn().with_context(|| format!("start {name}"))?;
+        groups.push(child.id());
+        child
+    };
+    Ok(Running {
+        name,
+        child,
+        reaped: false,
+    })
+}
+
+/// Runs `command` to its end with the output of this program; anything but success is an error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = status(command)?;
+    if !status.success() {
+        bail!("{} ended with {status}", describe(command));
+    }
+    Ok(())
+}
+
+/// Runs `command` to its end with the output of this program and returns how it ended.
+pub fn status(command: &mut Command) -> Result<ExitStatus> {
+    spawn(command)?.wait()
+}
+
+/// Runs `command` to its end and returns what it printed; anything but success is an error that ends with
+/// the last lines of the output.
+pub fn read(command: &mut Command) -> Result<String> {
+    let output = capture(command, None)?;
+    if !output.status.success() {
+        bail!(
+            "{} ended with {}{}",
+            describe(command),
+            output.status,
+            tail(&output)
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs `command` to its end, for `limit` at most, and returns what it printed and how it ended.
+pub fn capture(command: &mut Command, limit: Option<Duration>) -> Result<Output> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = spawn(command)?;
+    let stdout = drain(running.child.stdout.take());
+    let stderr = drain(running.child.stderr.take());
+    let status = match limit {
+        Some(limit) => running.wait_at_most(limit),
+        None => running.wait(),
+    };
+    let stdout = stdout.join().unwrap_or_default();
+    let stderr = stderr.join().unwrap_or_default();
+    let status = status.with_context(|| {
+        let text = [stdout.as_slice(), stderr.as_slice()].concat();
+        format!("output so far:\n{}", last_lines(&String::from_utf8_lossy(&text)))
+    })?;
+    Ok(Output {
+        status,
+        stdout,
+        stderr,
+    })
+}
+
+/// Returns the program `name` of `PATH`, if it is there and can be executed.
+#[must_use]
+pub fn which(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| is_executable(file))
+}
+
+/// Returns whether `file` is a regular file that can be executed.
+#[must_use]
+pub fn is_executable(file: &Path) -> bool {
+    let Ok(metadata) = fs_err::metadata(file) else {
+        return false;
+    };
+    metadata.is_file() && has_execute_bit(&metadata)
+}
+
+/// Makes Ctrl-C and SIGTERM end every child before they end this program.
+///
+/// Returns an error if the handler cannot be installed. Call it once, first of all.
+pub fn end_children_on_signal() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the signal handler")?;
+    let listener = move || {
+        let code = runtime.block_on(signalled());
+        ENDING.store(true, Ordering::SeqCst);
+        let _ = writeln!(io::stderr(), "\nending what was started ...");
+        end_all();
+        std::process::exit(code);
+    };
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(listener)
+        .context("start the signal handler")?;
+    Ok(())
+}
+
+/// Returns the program and arguments of `command` as one would type them, shortened.
+#[must_use]
+pub fn describe(command: &Command) -> String {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
+    let mut words = vec![program.to_string_lossy().into_owned()];
+    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
+    let mut text = words.join(" ");
+    if text.len() > 200 {
+        text = text.chars().take(200).collect();
+        text.push_str(" ...");
+    }
+    text
+}
+
+/// Returns the environment variable `LD_LIBRARY_PATH` without the folders that Cargo added to it for this
+/// program: other programs must not look for libraries there.
+#[must_use]
+pub fn library_path_of_the_user(target_dir: &Path) -> Option<OsString> {
+    let value = std::env::var_os("LD_LIBRARY_PATH")?;
+    let foreign = |folder: &PathBuf| {
+        !folder.starts_with(target_dir)
+            && !folder
+                .components()
+                .any(|part| part.as_os_str() == "rustlib" || part.as_os_str() == "toolchains")
+    };
+    let kept: Vec<PathBuf> = std::env::split_paths(&value).filter(foreign).collect();
+    if kept.is_empty() {
+        None
+    } else {
+        std::env::join_paths(kept).ok()
+    }
+}
+
+async fn signalled() -> i32 {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            return tokio::select! {
+                _ = tokio::signal::ctrl_c() => 130,
+                _ = terminate.recv() => 143,
+            };
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+    130
+}
+
+fn end_all() {
+    let groups = lock_groups().clone();
+    for group in &groups {
+        signal_group(*group, Signal::Terminate);
+    }
+    // The waiting threads reap the children; what is still registered afterwards did not listen.
+    let deadline = Instant::now() + GRACE;
+    while Instant::now() < deadline && groups.iter().any(|group| group_exists(*group)) {
+        thread::sleep(POLL);
+    }
+    for group in groups.iter().filter(|group| group_exists(**group)) {
+        signal_group(*group, Signal::Kill);
+    }
+}
+
+fn lock_groups() -> std::sync::MutexGuard<'static, Vec<u32>> {
+    GROUPS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn unregister(group: u32) {
+    lock_groups().retain(|other| *other != group);
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+fn tail(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    format!(":\n{}", last_lines(&String::from_utf8_lossy(&text)))
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(25)..]
+        .iter()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[derive(Clone, Copy)]
+enum Signal {
+    Terminate,
+    Kill,
+}
+
+#[cfg(unix)]
+fn signal_group(group: u32, signal: Signal) {
+    let signal = match signal {
+        Signal::Terminate => rustix::process::Signal::TERM,
+        Signal::Kill => rustix::process::Signal::KILL,
+    };
+    if let Some(pid) = group_id(group) {
+        let _ = rustix::process::kill_process_group(pid, signal);
+    }
+}
+
+#[cfg(unix)]
+fn group_exists(group: u32) -> bool {
+    group_id(group).is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+}
+
+#[cfg(unix)]
+fn group_id(group: u32) -> Option<rustix::process::Pid> {
+    i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw)
+}
+
+#[cfg(unix)]
+fn lead_a_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+}
+
+#[cfg(unix)]
+fn has_execute_bit(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn signal_group(_group: u32, _signal: Signal) {}
+
+#[cfg(not(unix))]
+fn group_exists(_group: u32) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn lead_a_group(_command: &mut Command) {}
+
+#[cfg(not(unix))]
+fn has_execute_bit(_metadata: &std::fs::Metadata) -> bool {
+    true
+}
+
+static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+const GRACE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);

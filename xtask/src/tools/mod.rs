@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+//! The programs that building, playing and testing need beside Rust: where they are, or getting them.
+
+pub mod apt;
+pub mod cache;
+mod gdtoolkit;
+mod godot;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+pub use cache::Cache;
+pub use godot::{Godot, HINT as GODOT_HINT};
+
+use crate::{process, ui, workspace};
+
+/// A tool and how it is had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// The casync reference implementation, for interoperability tests.
+    Casync,
+    /// desync, for interoperability tests.
+    Desync,
+    /// Godot with its export templates.
+    Godot,
+    /// The virtual display for window tests.
+    Xvfb,
+    /// Keys and clicks for window tests.
+    Xdotool,
+    /// Screenshots of a virtual display.
+    Import,
+    /// The linter for GDScript.
+    Gdlint,
+    /// The formatter for GDScript.
+    Gdformat,
+}
+
+impl Tool {
+    /// All tools, in the order in which they are shown.
+    pub const ALL: [Self; 8] = [
+        Self::Casync,
+        Self::Desync,
+        Self::Godot,
+        Self::Xvfb,
+        Self::Xdotool,
+        Self::Import,
+        Self::Gdlint,
+        Self::Gdformat,
+    ];
+
+    /// Returns the name of the program.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Casync => "casync",
+            Self::Desync => "desync",
+            Self::Godot => "godot",
+            Self::Xvfb => "Xvfb",
+            Self::Xdotool => "xdotool",
+            Self::Import => "import",
+            Self::Gdlint => "gdlint",
+            Self::Gdformat => "gdformat",
+        }
+    }
+
+    /// Returns how to get the tool by hand.
+    #[must_use]
+    pub fn hint(self) -> String {
+        match self {
+            Self::Casync | Self::Xdotool | Self::Xvfb | Self::Import => {
+                format!("hint: sudo apt-get install {}", self.packages().join(" "))
+            }
+            Self::Desync | Self::Gdlint | Self::Gdformat => "hint: cargo xtask tools".to_owned(),
+            Self::Godot => godot::HINT.to_owned(),
+        }
+    }
+
+    /// Returns where the tool is, if it is here, without getting anything.
+    #[must_use]
+    pub fn find(self, cache: &Cache) -> Option<PathBuf> {
+        match self {
+            Self::Godot => Godot::find(cache).map(|godot| godot.editor),
+            Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
+            Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
+            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import => process::which(self.name()),
+        }
+    }
+
+    /// Returns where the tool is, after getting it if need be.
+    pub fn get(self, cache: &Cache) -> Result<PathBuf> {
+        if let Some(found) = self.find(cache) {
+            return Ok(found);
+        }
+        match self {
+            Self::Godot => return Godot::get(cache).map(|godot| godot.editor),
+            Self::Gdlint | Self::Gdformat => return gdtoolkit::get(cache, self.name()),
+            Self::Desync => get_desync(cache)?,
+            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import => apt::install(self.packages())?,
+        }
+        self.find(cache)
+            .with_context(|| format!("{} was installed but is not found", self.name()))
+    }
+
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Casync => &["casync"],
+            Self::Xvfb => &["xvfb", "libgl1-mesa-dri"],
+            Self::Xdotool => &["xdotool"],
+            Self::Import => &["imagemagick"],
+            Self::Desync | Self::Godot | Self::Gdlint | Self::Gdformat => &[],
+        }
+    }
+
+    fn version_arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Casync | Self::Gdlint | Self::Gdformat => &["--version"],
+            Self::Godot => &["--headless", "--version"],
+            Self::Xdotool => &["version"],
+            Self::Import => &["-version"],
+            // Neither desync nor Xvfb has an option that prints a version and succeeds.
+            Self::Desync | Self::Xvfb => &[],
+        }
+    }
+
+    fn version(self, path: &PathBuf, cache: &Cache) -> String {
+        if let (Self::Desync, Some(record)) = (self, cache.record(DESYNC_KEY)) {
+            return record.version;
+        }
+        if self.version_arguments().is_empty() {
+            return "-".to_owned();
+        }
+        let text = process::read(workspace::command(path).args(self.version_arguments())).unwrap_or_default();
+        text.lines()
+            .find(|line| line.contains(|c: char| c.is_ascii_digit()))
+            .unwrap_or("-")
+            .trim()
+            .to_owned()
+    }
+}
+
+/// Gets every tool that is missing. Goes on after a failure, then fails with all of them.
+pub fn get_all(cache: &Cache) -> Result<()> {
+    let mut missing = Vec::new();
+    for tool in Tool::ALL {
+        match tool.get(cache) {
+            Ok(path) => ui::note(format!("{:<9} {}", tool.name(), path.display())),
+            Err(error) => {
+                ui::warn(format!("{}: {error:#}", tool.name()));
+                missing.push(tool.name());
+            }
+        }
+    }
+    if !missing.is_empty() {
+        bail!("missing: {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Prints name, path and version of every tool to standard output, separated by tabs.
+pub fn print(cache: &Cache) {
+    for tool in Tool::ALL {
+        match tool.find(cache) {
+            Some(path) => println!(
+                "{}\t{}\t{}",
+                tool.name(),
+                path.display(),
+                tool.version(&path, cache)
+            ),
+            None => println!("{}\t-\tnot found; {}", tool.name(), tool.hint()),
+        }
+        if let (Tool::Godot, Some(godot)) = (tool, Godot::find(cache)) {
+            println!(
+                "godot-template-release\t{}\t{}",
+                godot.template_release.display(),
+                godot.version
+            );
+            println!(
+                "godot-template-debug\t{}\t{}",
+                godot.template_debug.display(),
+                godot.version
+            );
+        }
+    }
+}
+
+/// Returns `command` with every tool that is here named in its environment, for the tests to find.
+pub fn name_in_environment(command: &mut Command, cache: &Cache) {
+    for (tool, variable) in [
+        (Tool::Desync, "VSEKAI_TEST_DESYNC"),
+        (Tool::Casync, "VSEKAI_TEST_CASYNC"),
+        (Tool::Xvfb, "VSEKAI_TEST_XVFB"),
+        (Tool::Xdotool, "VSEKAI_TEST_XDOTOOL"),
+        (Tool::Import, "VSEKAI_TEST_IMPORT"),
+    ] {
+        if let Some(path) = tool.find(cache) {
+            command.env(variable, path);
+        }
+    }
+    if let Some(godot) = Godot::find(cache) {
+        command.env("GODOT", godot.editor);
+    }
+}
+
+fn get_desync(cache: &Cache) -> Result<()> {
+    if !apt::is_available() {
+        bail!("desync not found; hint: install desync 1.0 and put it on PATH");
+    }
+    ui::step("Getting desync from the newest suite of the system's mirror (once)");
+    let record = cache.get(DESYNC_KEY, |folder| {
+        let state = folder.join("apt");
+        let apt = apt::Apt::open(&state, &apt::NEWEST, |apt| Ok(apt.version("desync")?.is_some()))?;
+        let version = apt.version("desync")?.context("no desync in the suite")?;
+        let package = apt.download("desync")?;
+        apt::unpack(&[package], folder)?;
+        fs_err::remove_dir_all(&state)?;
+        let program = PathBuf::from("usr/bin/desync");
+        process::read(workspace::command(folder.join(&program)).arg("--help")).context("start desync")?;
+        Ok(cache::Record {
+            version,
+            paths: [("desync".to_owned(), program)].into(),
+        })
+    })?;
+    ui::note(format!("desync {}", record.version));
+    Ok(())
+}
+
+fn cached(cache: &Cache, key: &str, name: &str) -> Option<PathBuf> {
+    cache.record(key)?.path(&cache.folder(key), name)
+}
+
+const DESYNC_KEY: &str = "desync-1";
