@@ -54,13 +54,13 @@ impl Apt {
     /// and that `accept` takes.
     pub fn open(root: &Path, suites: &[Suite], accept: impl Fn(&Self) -> Result<bool>) -> Result<Self> {
         let mirrors = mirrors()?;
-        let mut last = None;
+        let mut first = None;
         for suite in suites {
             for mirror in &mirrors {
                 match Self::read_suite(root, mirror, suite).and_then(|apt| Ok((accept(&apt)?, apt))) {
                     Ok((true, apt)) => return Ok(apt),
                     Ok((false, _)) => {}
-                    Err(error) => last = Some(error),
+                    Err(error) => first = first.or(Some(error)),
                 }
             }
         }
@@ -69,7 +69,7 @@ impl Apt {
             "none of the suites {} of the system's mirrors has what is wanted",
             names.join(", ")
         );
-        Err(match last {
+        Err(match first {
             Some(error) => error.context(message),
             None => anyhow::anyhow!(message),
         })
@@ -133,6 +133,7 @@ impl Apt {
         }
         fs_err::write(root.join("status"), "")?;
         fs_err::write(root.join("sources.list"), mirror.source_line(suite))?;
+        fs_err::write(root.join("apt.conf"), configuration(root))?;
         let apt = Self {
             root: root.to_path_buf(),
         };
@@ -146,29 +147,7 @@ impl Apt {
         command
             .env("LC_ALL", "C")
             .env("DEBIAN_FRONTEND", "noninteractive");
-        let inside = |name: &str| self.root.join(name).display().to_string();
-        for (option, value) in [
-            ("Dir::Etc::sourcelist", inside("sources.list")),
-            ("Dir::Etc::sourceparts", "/dev/null".into()),
-            ("Dir::Etc::preferences", "/dev/null".into()),
-            ("Dir::Etc::preferencesparts", "/dev/null".into()),
-            ("Dir::State::Lists", inside("lists")),
-            // An empty status: nothing counts as installed, so that all dependencies are downloaded.
-            ("Dir::State::status", inside("status")),
-            ("Dir::Cache", inside("")),
-            ("Dir::Cache::archives", inside("archives")),
-            ("APT::Install-Recommends", "false".into()),
-            ("APT::Keep-Downloaded-Packages", "true".into()),
-            // The sandbox user of apt cannot read a cache folder inside a home folder.
-            ("APT::Sandbox::User", "root".into()),
-            ("APT::Get::List-Cleanup", "false".into()),
-            ("Acquire::Retries", "3".into()),
-            ("Acquire::Languages", "none".into()),
-            // An index that cannot be read is a failure, not a warning.
-            ("APT::Update::Error-Mode", "any".into()),
-        ] {
-            command.arg("-o").arg(format!("{option}={value}"));
-        }
+        command.arg("-c").arg(self.root.join("apt.conf"));
         command
     }
 }
@@ -219,6 +198,42 @@ pub fn install(packages: &[&str]) -> Result<()> {
         install().with_context(|| format!("hint: {hint}"))?;
     }
     Ok(())
+}
+
+/// Returns the configuration that is read after the system's own.
+fn configuration(root: &Path) -> String {
+    let root = root.display();
+    let mut text = String::new();
+    // What the system does after its own updates is none of this state's business.
+    for hook in [
+        "APT::Update::Post-Invoke",
+        "APT::Update::Post-Invoke-Success",
+        "DPkg::Post-Invoke",
+    ] {
+        text.push_str(&format!("#clear {hook};\n"));
+    }
+    for (option, value) in [
+        ("Dir::Etc::sourcelist", format!("{root}/sources.list")),
+        ("Dir::Etc::sourceparts", "/dev/null".into()),
+        ("Dir::Etc::preferences", "/dev/null".into()),
+        ("Dir::Etc::preferencesparts", "/dev/null".into()),
+        ("Dir::State::Lists", format!("{root}/lists")),
+        // An empty status: nothing counts as installed, so that all dependencies are downloaded.
+        ("Dir::State::status", format!("{root}/status")),
+        ("Dir::Cache", format!("{root}")),
+        ("Dir::Cache::archives", format!("{root}/archives")),
+        ("APT::Install-Recommends", "false".into()),
+        ("APT::Keep-Downloaded-Packages", "true".into()),
+        // The sandbox user of apt cannot read a cache folder inside a home folder.
+        ("APT::Sandbox::User", "root".into()),
+        ("Acquire::Retries", "3".into()),
+        ("Acquire::Languages", "none".into()),
+        // An index that cannot be read is a failure, not a warning.
+        ("APT::Update::Error-Mode", "any".into()),
+    ] {
+        text.push_str(&format!("{option} \"{value}\";\n"));
+    }
+    text
 }
 
 struct Mirror {

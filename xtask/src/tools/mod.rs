@@ -117,10 +117,9 @@ impl Tool {
         match self {
             Self::Casync | Self::Gdlint | Self::Gdformat => &["--version"],
             Self::Godot => &["--headless", "--version"],
-            Self::Xdotool => &["version"],
             Self::Import => &["-version"],
-            // Neither desync nor Xvfb has an option that prints a version and succeeds.
-            Self::Desync | Self::Xvfb => &[],
+            // These have no option that prints a version and succeeds without a display.
+            Self::Desync | Self::Xvfb | Self::Xdotool => &[],
         }
     }
 
