@@ -4,13 +4,18 @@
 //! Pure code: nothing here opens a file or socket, reads a clock or the environment. Input comes as byte
 //! slices or [`std::io::Read`], and all of it may be hostile: every length is checked before it is believed.
 
+pub mod catar;
 pub mod codec;
 pub mod flags;
 pub mod id;
 pub mod index;
+pub mod layout;
 pub mod name;
 pub mod release;
+#[cfg(test)]
+mod testdata;
 
 pub use id::{ChunkId, DigestAlgorithm, IdHasher};
 pub use index::{Index, IndexChunk, IndexLimits};
+pub use layout::{Layout, Slice};
 pub use name::TreePath;
