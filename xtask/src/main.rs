@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-use xtask::tools::{self, Cache};
-use xtask::{process, ui};
+use clap::{Parser, Subcommand, ValueEnum};
+use xtask::tools::{self, Cache, Godot};
+use xtask::{godot, process, projects, ui, workspace};
 
 /// Builds, plays, tests and exports the project.
 #[derive(Debug, Parser)]
@@ -24,6 +24,33 @@ enum Task {
         #[arg(long)]
         print: bool,
     },
+    /// Build the GDExtension and put it into the launcher's Godot project.
+    BuildExtension {
+        /// Build it as it is shipped.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Open the launcher's window from the source tree.
+    #[command(visible_alias = "run")]
+    Launcher {
+        /// Arguments for the launcher.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Export with the real export templates and print the folder of each result.
+    Export {
+        /// What to export.
+        #[arg(required = true)]
+        what: Vec<Exported>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Exported {
+    /// The launcher.
+    Launcher,
+    /// The two versions of the sample game.
+    Game,
 }
 
 fn main() -> ExitCode {
@@ -45,6 +72,50 @@ fn run(task: Task) -> Result<()> {
             ui::step("Tools");
             tools::get_all(&cache)?;
         }
+        Task::BuildExtension { release } => build_extension(release)?,
+        Task::Launcher { arguments } => launcher(&cache, &arguments)?,
+        Task::Export { what } => export(&cache, &what)?,
+    }
+    Ok(())
+}
+
+fn build_extension(release: bool) -> Result<()> {
+    ui::step("Building the extension");
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
+    workspace::build(&[&["--package", "vsekai-godot"], profile].concat())?;
+    let target = projects::put_extension_into_project(release)?;
+    ui::note(format!("put into {}", ui::short(&target, &workspace::root())));
+    Ok(())
+}
+
+fn launcher(cache: &Cache, arguments: &[String]) -> Result<()> {
+    build_extension(false)?;
+    let godot = Godot::get(cache)?;
+    let project = projects::launcher_folder();
+    ui::step("Opening the launcher");
+    godot::import(&godot, &project)?;
+    let mut command = workspace::command(&godot.editor);
+    process::run(command.arg("--path").arg(project).arg("--").args(arguments))
+}
+
+fn export(cache: &Cache, what: &[Exported]) -> Result<()> {
+    let godot = Godot::get(cache)?;
+    if what.contains(&Exported::Game) {
+        ui::step("Exporting the sample game");
+        for version in projects::GAME_VERSIONS {
+            println!(
+                "{}",
+                godot::export(&godot, &projects::game(version)?)?.folder.display()
+            );
+        }
+    }
+    if what.contains(&Exported::Launcher) {
+        build_extension(false)?;
+        ui::step("Exporting the launcher");
+        println!(
+            "{}",
+            godot::export(&godot, &projects::launcher())?.folder.display()
+        );
     }
     Ok(())
 }

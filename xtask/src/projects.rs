@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//! The Godot projects of this workspace and how each is exported.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::fs;
+use crate::godot::Project;
+use crate::workspace;
+
+/// The two versions of the sample game, in the order of their publication.
+pub const GAME_VERSIONS: [&str; 2] = ["0.1.0", "0.2.0"];
+
+/// The name of the sample game's program.
+pub const GAME_PROGRAM: &str = "vsekai-sample";
+
+/// The name of the launcher's program.
+pub const LAUNCHER_PROGRAM: &str = "vsekai-launcher";
+
+/// Returns the folder of the launcher's Godot project.
+#[must_use]
+pub fn launcher_folder() -> PathBuf {
+    workspace::root().join("godot-project/launcher")
+}
+
+/// Returns the launcher.
+#[must_use]
+pub fn launcher() -> Project {
+    Project {
+        name: "launcher".to_owned(),
+        layers: vec![launcher_folder()],
+        removed: Vec::new(),
+        files: vec![(built_extension(false), extension_in_project())],
+        extras: None,
+        program: LAUNCHER_PROGRAM.to_owned(),
+    }
+}
+
+/// Returns a version of the sample game: the project itself, or with the overlay of that version.
+pub fn game(version: &str) -> Result<Project> {
+    let projects = workspace::root().join("godot-project");
+    let mut project = Project {
+        name: format!("sample-game-{version}"),
+        layers: vec![projects.join("sample-game")],
+        removed: Vec::new(),
+        files: Vec::new(),
+        extras: Some("extras".into()),
+        program: GAME_PROGRAM.to_owned(),
+    };
+    let overlay = projects.join(format!("sample-game-{version}"));
+    if overlay.is_dir() {
+        let removed = fs_err::read_to_string(overlay.join("removed.txt"))?;
+        let paths = removed
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        project.removed = paths.map(PathBuf::from).collect();
+        project.layers.push(overlay.join("files"));
+    }
+    Ok(project)
+}
+
+/// Returns the notes that are published with a version of the sample game.
+#[must_use]
+pub fn game_notes(version: &str) -> PathBuf {
+    let projects = workspace::root().join("godot-project");
+    let overlaid = projects
+        .join(format!("sample-game-{version}"))
+        .join("files/NOTES.md");
+    if overlaid.is_file() {
+        overlaid
+    } else {
+        projects.join("sample-game/NOTES.md")
+    }
+}
+
+/// Copies the built extension into the launcher's project, where the editor looks for it.
+pub fn put_extension_into_project(release: bool) -> Result<PathBuf> {
+    let target = launcher_folder().join(extension_in_project());
+    fs::replace_file(&built_extension(release), &target)?;
+    Ok(target)
+}
+
+fn built_extension(release: bool) -> PathBuf {
+    let profile = if release { "release" } else { "debug" };
+    workspace::target_dir().join(profile).join(extension_name())
+}
+
+fn extension_in_project() -> PathBuf {
+    PathBuf::from("bin")
+        .join(extension_folder())
+        .join(extension_name())
+}
+
+fn extension_name() -> String {
+    format!(
+        "{}vsekai_godot{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    )
+}
+
+fn extension_folder() -> &'static str {
+    std::env::consts::OS
+}
