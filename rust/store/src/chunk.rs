@@ -4,7 +4,10 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use vsekai_formats::ChunkId;
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+
+use crate::error::StoreError;
+use crate::format::{COMPRESSION_LEVEL, StoreFormat};
 
 /// A chunk whose plain bytes have been checked against its id.
 ///
@@ -13,22 +16,54 @@ use vsekai_formats::ChunkId;
 pub struct Chunk {
     id: ChunkId,
     plain: Bytes,
-    stored: OnceLock<Bytes>,
+    compressed: OnceLock<Bytes>,
 }
 
 impl Chunk {
-    /// Wraps bytes the caller has verified: `plain` hashes to `id`, and `stored`, if given, is a zstd frame
-    /// that decompresses to `plain`.
-    pub fn from_verified(id: ChunkId, plain: Bytes, stored: Option<Bytes>) -> Self {
+    /// Wraps bytes the caller has verified: `plain` hashes to `id`, and `compressed`, if given, is a zstd
+    /// frame that decompresses to `plain`.
+    pub fn from_verified(id: ChunkId, plain: Bytes, compressed: Option<Bytes>) -> Self {
         let cell = OnceLock::new();
-        if let Some(stored) = stored {
-            let _ = cell.set(stored);
+        if let Some(compressed) = compressed {
+            let _ = cell.set(compressed);
         }
         Self {
             id,
             plain,
-            stored: cell,
+            compressed: cell,
         }
+    }
+
+    /// Makes a chunk of `plain` by hashing it. This takes CPU time (about 1 ms per MiB).
+    pub fn new(digest: DigestAlgorithm, plain: impl Into<Bytes>) -> Self {
+        let plain = plain.into();
+        Self::from_verified(ChunkId::of(digest, &plain), plain, None)
+    }
+
+    /// Decodes what `store` has under `id` and checks it. This takes CPU time; call it off the async threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if `stored` does not decode within `format.max_chunk` bytes, or is not `id`.
+    pub fn decode(store: &str, id: ChunkId, format: StoreFormat, stored: Bytes) -> Result<Self, StoreError> {
+        if format.compressed {
+            let plain = codec::decode_verified(id, format.digest, &stored, format.max_chunk)
+                .map_err(|reason| StoreError::invalid(store, id, reason))?;
+            return Ok(Self::from_verified(id, plain.into(), Some(stored)));
+        }
+        if stored.len() > format.max_chunk {
+            let reason = format!(
+                "{} bytes, more than the allowed {}",
+                stored.len(),
+                format.max_chunk
+            );
+            return Err(StoreError::invalid(store, id, reason));
+        }
+        let found = ChunkId::of(format.digest, &stored);
+        if found != id {
+            let reason = format!("its content has the id {found}");
+            return Err(StoreError::invalid(store, id, reason));
+        }
+        Ok(Self::from_verified(id, stored, None))
     }
 
     /// Returns the chunk's id.
@@ -41,8 +76,26 @@ impl Chunk {
         &self.plain
     }
 
-    /// Returns the compressed bytes if the chunk has them already.
-    pub fn stored(&self) -> Option<&Bytes> {
-        self.stored.get()
+    /// Returns the zstd frame if the chunk has it already.
+    pub fn compressed(&self) -> Option<&Bytes> {
+        self.compressed.get()
+    }
+
+    /// Returns the bytes a store of `format` keeps, compressing at most once in the chunk's life.
+    ///
+    /// This takes CPU time; call it off the async threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the compressor fails (out of memory).
+    pub fn encode(&self, format: StoreFormat) -> Result<Bytes, StoreError> {
+        if !format.compressed {
+            return Ok(self.plain.clone());
+        }
+        if let Some(ready) = self.compressed.get() {
+            return Ok(ready.clone());
+        }
+        let frame = codec::compress(&self.plain, COMPRESSION_LEVEL)
+            .map_err(|error| StoreError::io("compress chunk", std::io::Error::other(error)))?;
+        Ok(self.compressed.get_or_init(|| frame.into()).clone())
     }
 }

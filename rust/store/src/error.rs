@@ -1,37 +1,76 @@
 // SPDX-License-Identifier: MIT
 //! What can go wrong with a store.
 
+use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vsekai_formats::ChunkId;
 
+/// What was asked of a store: a chunk, or a file by its path below the store's root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A chunk, by its id.
+    Chunk(ChunkId),
+    /// A document or index, by its path relative to the store's root, without query.
+    File(String),
+}
+
+impl Object {
+    /// Returns the chunk's id, or `None` for a file.
+    pub fn chunk_id(&self) -> Option<ChunkId> {
+        match self {
+            Self::Chunk(id) => Some(*id),
+            Self::File(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chunk(id) => write!(f, "chunk {id}"),
+            Self::File(path) => write!(f, "{path:?}"),
+        }
+    }
+}
+
+impl From<ChunkId> for Object {
+    fn from(id: ChunkId) -> Self {
+        Self::Chunk(id)
+    }
+}
+
 /// A failed store operation.
-#[derive(Debug, thiserror::Error)]
+///
+/// It can be cloned, so that requests merged into one can all be told of its failure.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store does not have the chunk.
-    #[error("{store} does not have chunk {id}")]
+    /// The store does not have the object.
+    #[error("{store} does not have {object}")]
     Missing {
         /// The store's name.
         store: String,
-        /// The chunk asked for.
-        id: ChunkId,
+        /// What was asked for.
+        object: Object,
     },
-    /// The store has something else under the chunk's id.
-    #[error("{store} has a damaged chunk {id}: {reason}")]
+    /// The store has something else under the object's name.
+    #[error("{store} has a damaged {object}: {reason}")]
     Invalid {
         /// The store's name.
         store: String,
-        /// The chunk asked for.
-        id: ChunkId,
+        /// What was asked for.
+        object: Object,
         /// What is wrong with it.
         reason: String,
     },
-    /// The store did not answer, or broke off.
+    /// The store did not answer, broke off, or asked to be left alone for now.
     #[error("{store} cannot be reached: {reason}")]
     Unreachable {
         /// The store's name.
         store: String,
-        /// What the network said.
+        /// What the network or the server said.
         reason: String,
         /// How long the store asked to be left alone.
         retry_after: Option<Duration>,
@@ -52,7 +91,7 @@ pub enum StoreError {
         /// What was being done.
         action: &'static str,
         /// The file error, with its path.
-        source: std::io::Error,
+        source: Arc<io::Error>,
     },
 }
 
@@ -68,6 +107,31 @@ pub enum StoreErrorClass {
 }
 
 impl StoreError {
+    /// Wraps a file error that happened while doing `action`, such as "write chunk".
+    pub fn io(action: &'static str, source: io::Error) -> Self {
+        Self::Io {
+            action,
+            source: Arc::new(source),
+        }
+    }
+
+    /// Says that `store` does not have `object`.
+    pub fn missing(store: impl Into<String>, object: impl Into<Object>) -> Self {
+        Self::Missing {
+            store: store.into(),
+            object: object.into(),
+        }
+    }
+
+    /// Says that what `store` has under `object` is not it.
+    pub fn invalid(store: impl Into<String>, object: impl Into<Object>, reason: impl fmt::Display) -> Self {
+        Self::Invalid {
+            store: store.into(),
+            object: object.into(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// Returns what a caller can do about it.
     pub fn class(&self) -> StoreErrorClass {
         match self {
@@ -75,5 +139,10 @@ impl StoreError {
             Self::Missing { .. } | Self::Invalid { .. } => StoreErrorClass::OtherStore,
             Self::Refused { .. } | Self::Io { .. } => StoreErrorClass::UserMustAct,
         }
+    }
+
+    /// Tells whether the store answered that it does not have the object.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. })
     }
 }

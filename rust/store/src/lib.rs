@@ -7,9 +7,22 @@
 
 pub mod chunk;
 pub mod error;
+pub mod format;
+pub mod http;
+pub mod local;
+pub mod retry;
+pub mod throttle;
+
+mod durable;
+mod task;
 
 pub use chunk::Chunk;
-pub use error::{StoreError, StoreErrorClass};
+pub use error::{Object, StoreError, StoreErrorClass};
+pub use format::{MAX_CHUNK_LIMIT, StoreFormat};
+pub use http::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret};
+pub use local::LocalStore;
+pub use retry::RetryPolicy;
+pub use throttle::Throttle;
 
 use async_trait::async_trait;
 use vsekai_formats::ChunkId;
@@ -36,12 +49,12 @@ pub trait ChunkStore: Send + Sync + std::fmt::Debug {
 /// A store that chunks can be put into.
 #[async_trait]
 pub trait WriteStore: ChunkStore {
-    /// Stores a verified chunk under its id; storing one that is there already is no error.
+    /// Stores a verified chunk under its id, in place of whatever is there.
     ///
     /// The chunk is visible when this returns and durable only after [`WriteStore::sync`].
     ///
     /// # Errors
-    /// The chunk could not be stored.
+    /// The chunk could not be stored; what was there before is untouched.
     async fn put(&self, chunk: &Chunk) -> Result<(), StoreError>;
 
     /// Makes every chunk put before this call survive a power cut.
@@ -49,4 +62,60 @@ pub trait WriteStore: ChunkStore {
     /// # Errors
     /// Some chunk may not be durable; put them again before relying on them.
     async fn sync(&self) -> Result<(), StoreError>;
+
+    /// Stores a chunk unless the store has one of its id, and tells whether it was stored.
+    ///
+    /// One that is there is neither read nor verified.
+    ///
+    /// # Errors
+    /// As [`ChunkStore::has`] and [`WriteStore::put`].
+    async fn put_absent(&self, chunk: &Chunk) -> Result<bool, StoreError> {
+        if self.has(chunk.id()).await? {
+            return Ok(false);
+        }
+        self.put(chunk).await?;
+        Ok(true)
+    }
+}
+
+/// A store whose chunks can be listed and removed.
+#[async_trait]
+pub trait PruneStore: WriteStore {
+    /// Returns the ids of all chunks in the store's format, in ascending order, without reading them.
+    ///
+    /// # Errors
+    /// The listing is not complete.
+    async fn ids(&self) -> Result<Vec<ChunkId>, StoreError>;
+
+    /// Removes a chunk and tells whether it was there.
+    ///
+    /// # Errors
+    /// It may still be there.
+    async fn remove(&self, id: ChunkId) -> Result<bool, StoreError>;
+}
+
+#[async_trait]
+impl<S: ChunkStore + ?Sized> ChunkStore for std::sync::Arc<S> {
+    async fn get(&self, id: ChunkId) -> Result<Chunk, StoreError> {
+        (**self).get(id).await
+    }
+
+    async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
+        (**self).has(id).await
+    }
+
+    fn name(&self) -> String {
+        (**self).name()
+    }
+}
+
+#[async_trait]
+impl<S: WriteStore + ?Sized> WriteStore for std::sync::Arc<S> {
+    async fn put(&self, chunk: &Chunk) -> Result<(), StoreError> {
+        (**self).put(chunk).await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        (**self).sync().await
+    }
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//! Files that are replaced in one step, and kept through a power cut.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use fs_err as fs;
+
+/// Writes `bytes` beside `path` in a file whose name starts with `prefix`, and renames it to `path`.
+///
+/// Another process sees the old file or the whole new one. Nothing is synced.
+pub(crate) fn replace_unsynced(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = |error: io::Error| {
+        let message = format!("write {}: {error}", path.display());
+        io::Error::new(error.kind(), message)
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Readable by all, as desync's are, for a server under another account; the umask still applies.
+        builder.permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(named)?;
+    file.write_all(bytes).map_err(named)?;
+    file.persist(path).map_err(|refused| named(refused.error))?;
+    Ok(())
+}
+
+/// Replaces the file `path` by one with `bytes`, durably: when this returns it survives a power cut.
+pub(crate) fn replace(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
+    replace_unsynced(path, prefix, bytes)?;
+    sync_file(path)?;
+    match path.parent() {
+        Some(folder) => sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+/// Makes `folder` and its missing parents, durably.
+pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        create_folders(parent)?;
+    }
+    match fs::create_dir(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
+        _ => Ok(()),
+    }
+}
+
+/// Syncs many files at once and returns those that could not be, with the reason.
+///
+/// Several threads wait for the disk together, because file systems write one journal entry for all that
+/// wait at the same moment.
+pub(crate) fn sync_files(files: &BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)> {
+    let files: Vec<&PathBuf> = files.iter().collect();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = sync_file(path) {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.push(((*path).clone(), error));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..SYNC_THREADS.min(files.len()) {
+            // A thread that cannot be started is no loss: this one does the work then.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the entries of `folder` survive a power cut.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        match fs::File::open(folder)?.sync_all() {
+            // Some network file systems cannot; there is nothing better to do on them.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        // Windows journals directory entries and offers no call to sync them.
+        let _ = folder;
+        Ok(())
+    }
+}
+
+fn sync_file(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    // Windows syncs only through a handle that may write.
+    options.write(cfg!(windows));
+    options.open(path)?.sync_all()
+}
+
+const SYNC_THREADS: usize = 16;

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+//! A chunk store in a folder (castr): `<4 hex>/<64 hex><extension>`.
+//!
+//! A chunk becomes visible by one rename and so is never seen in part by another process. What survives a
+//! power cut is only promised after [`LocalStore::sync`](crate::WriteStore::sync); a chunk that a power cut
+//! tore is found when it is read, because every read is verified.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read as _};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fs_err as fs;
+use vsekai_formats::ChunkId;
+
+use crate::chunk::Chunk;
+use crate::durable;
+use crate::error::StoreError;
+use crate::format::StoreFormat;
+use crate::task::blocking;
+use crate::{ChunkStore, PruneStore, WriteStore};
+
+/// A chunk store in a folder.
+///
+/// Cloning gives another handle on the same store, with the same list of chunks to sync.
+#[derive(Clone, Debug)]
+pub struct LocalStore(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    root: PathBuf,
+    format: StoreFormat,
+    unsynced: Mutex<Unsynced>,
+}
+
+/// What was put since the last sync.
+#[derive(Debug, Default)]
+struct Unsynced {
+    files: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+}
+
+/// A chunk's bytes as the store keeps them, not verified: for servers that pass them on as they are.
+#[derive(Debug)]
+pub struct StoredChunk {
+    /// The open file, at its start. It stays readable when the chunk is replaced or removed.
+    pub file: fs::File,
+    /// The file's length in bytes.
+    pub len: u64,
+}
+
+/// What lies in a store's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreEntry {
+    /// A chunk of the store's format, in its place.
+    Chunk(ChunkId),
+    /// What a writer left when it was killed.
+    Temporary(PathBuf),
+    /// Anything else: chunks of another format, chunks in the wrong folder, files that are no chunks.
+    Foreign(PathBuf),
+}
+
+impl LocalStore {
+    /// Opens the store in the folder `root`, which must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if there is no such folder.
+    pub fn open(root: impl Into<PathBuf>, format: StoreFormat) -> Result<Self, StoreError> {
+        let root = root.into();
+        let found = fs::metadata(&root).map_err(|error| StoreError::io("open chunk store", error))?;
+        if !found.is_dir() {
+            let error = format!("{} is not a folder", root.display());
+            let error = io::Error::new(io::ErrorKind::NotADirectory, error);
+            return Err(StoreError::io("open chunk store", error));
+        }
+        Ok(Self(Arc::new(Shared {
+            root,
+            format,
+            unsynced: Mutex::default(),
+        })))
+    }
+
+    /// Opens the store in the folder `root`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the folder cannot be made.
+    pub fn create(root: impl Into<PathBuf>, format: StoreFormat) -> Result<Self, StoreError> {
+        let root = root.into();
+        durable::create_folders(&root).map_err(|error| StoreError::io("create chunk store", error))?;
+        Self::open(root, format)
+    }
+
+    /// Returns the store's folder.
+    pub fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    /// Returns how the store keeps its chunks.
+    pub fn format(&self) -> StoreFormat {
+        self.0.format
+    }
+
+    /// Returns the place of a chunk, whether it is there or not.
+    pub fn path(&self, id: ChunkId) -> PathBuf {
+        self.0.path(id)
+    }
+
+    /// Opens a chunk as it is stored, neither decompressed nor verified.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; [`StoreError::Invalid`] if it is longer than any chunk of the store's format.
+    pub async fn get_stored(&self, id: ChunkId) -> Result<StoredChunk, StoreError> {
+        let shared = self.0.clone();
+        blocking("read chunk", move || shared.open_chunk(id)).await
+    }
+
+    /// Lists what lies in the store, without reading any chunk. This blocks on the disk.
+    ///
+    /// # Errors
+    /// Each item may be an error; the listing goes on after it where it can.
+    pub fn entries(&self) -> impl Iterator<Item = Result<StoreEntry, StoreError>> {
+        let shared = self.0.clone();
+        let (folders, error) = match fs::read_dir(&shared.root) {
+            Ok(folders) => (Some(folders), None),
+            Err(error) => (None, Some(Err(list_error(error)))),
+        };
+        let inner = folders
+            .into_iter()
+            .flatten()
+            .flat_map(move |folder| match folder {
+                Ok(folder) => shared.entries_of(folder.path()),
+                Err(error) => vec![Err(list_error(error))],
+            });
+        error.into_iter().chain(inner)
+    }
+
+    /// Makes these chunks survive a power cut, whoever put them, and whenever.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if one is not there; otherwise as [`WriteStore::sync`].
+    pub async fn sync_chunks(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
+        for id in ids {
+            if !self.has(*id).await? {
+                return Err(StoreError::missing(self.name(), *id));
+            }
+        }
+        let paths: Vec<PathBuf> = ids.iter().map(|id| self.0.path(*id)).collect();
+        let mut batch = Unsynced::default();
+        batch.folders.insert(self.0.root.clone());
+        batch
+            .folders
+            .extend(paths.iter().filter_map(|path| Some(path.parent()?.to_owned())));
+        batch.files.extend(paths);
+        blocking("sync chunks", move || batch.sync()).await
+    }
+}
+
+#[async_trait]
+impl ChunkStore for LocalStore {
+    async fn get(&self, id: ChunkId) -> Result<Chunk, StoreError> {
+        let shared = self.0.clone();
+        blocking("read chunk", move || {
+            let stored = shared.read_chunk(id)?;
+            Chunk::decode(&shared.name(), id, shared.format, stored)
+        })
+        .await
+    }
+
+    async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
+        let path = self.0.path(id);
+        blocking("look for chunk", move || match fs::metadata(path) {
+            Ok(found) => Ok(found.is_file()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("look for chunk", error)),
+        })
+        .await
+    }
+
+    fn name(&self) -> String {
+        self.0.name()
+    }
+}
+
+#[async_trait]
+impl WriteStore for LocalStore {
+    async fn put(&self, chunk: &Chunk) -> Result<(), StoreError> {
+        let shared = self.0.clone();
+        let chunk = chunk.clone();
+        blocking("write chunk", move || {
+            let stored = chunk.encode(shared.format)?;
+            shared.write_chunk(chunk.id(), &stored)
+        })
+        .await
+    }
+
+    /// Syncs every chunk put through this handle or its clones, and their folders, since the last call.
+    ///
+    /// Chunks that cannot be synced are removed: after a failed sync the system may hold for clean what
+    /// never reached the disk, so a second sync would prove nothing.
+    async fn sync(&self) -> Result<(), StoreError> {
+        let batch = mem::take(&mut *self.0.unsynced());
+        blocking("sync chunks", move || batch.sync()).await
+    }
+}
+
+#[async_trait]
+impl PruneStore for LocalStore {
+    async fn ids(&self) -> Result<Vec<ChunkId>, StoreError> {
+        let store = self.clone();
+        blocking("list chunks", move || {
+            let mut ids = Vec::new();
+            for entry in store.entries() {
+                if let StoreEntry::Chunk(id) = entry? {
+                    ids.push(id);
+                }
+            }
+            ids.sort_unstable();
+            Ok(ids)
+        })
+        .await
+    }
+
+    async fn remove(&self, id: ChunkId) -> Result<bool, StoreError> {
+        let shared = self.0.clone();
+        blocking("remove chunk", move || {
+            let path = shared.path(id);
+            let outcome = fs::remove_file(&path);
+            shared.unsynced().files.remove(&path);
+            match outcome {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(StoreError::io("remove chunk", error)),
+            }
+        })
+        .await
+    }
+}
+
+impl Shared {
+    fn name(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn path(&self, id: ChunkId) -> PathBuf {
+        self.root.join(id.store_path(self.format.extension()))
+    }
+
+    fn unsynced(&self) -> MutexGuard<'_, Unsynced> {
+        // Nothing can panic between two changes of the lists, so they are whole even then.
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_chunk(&self, id: ChunkId) -> Result<StoredChunk, StoreError> {
+        let path = self.path(id);
+        // Looked at before it is opened: opening a pipe would wait for its other end.
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(StoreError::invalid(self.name(), id, "not a regular file")),
+            Err(error) => return Err(self.read_error(id, error)),
+        }
+        let file = fs::File::open(&path).map_err(|error| self.read_error(id, error))?;
+        let len = file.metadata().map_err(|error| self.read_error(id, error))?.len();
+        if len > self.format.max_stored() as u64 {
+            let reason = format!("{len} bytes, more than the allowed {}", self.format.max_stored());
+            return Err(StoreError::invalid(self.name(), id, reason));
+        }
+        Ok(StoredChunk { file, len })
+    }
+
+    fn read_chunk(&self, id: ChunkId) -> Result<Bytes, StoreError> {
+        let StoredChunk { file, len } = self.open_chunk(id)?;
+        // One byte more than the file should have tells a file that grows meanwhile; it fails verification.
+        let mut stored = Vec::with_capacity(usize::try_from(len).unwrap_or(0).saturating_add(1));
+        file.take(len.saturating_add(1))
+            .read_to_end(&mut stored)
+            .map_err(|error| self.read_error(id, error))?;
+        Ok(stored.into())
+    }
+
+    fn read_error(&self, id: ChunkId, error: io::Error) -> StoreError {
+        match error.kind() {
+            io::ErrorKind::NotFound => StoreError::missing(self.name(), id),
+            _ => StoreError::io("read chunk", error),
+        }
+    }
+
+    fn write_chunk(&self, id: ChunkId, stored: &[u8]) -> Result<(), StoreError> {
+        let path = self.path(id);
+        let Some(folder) = path.parent().map(Path::to_owned) else {
+            return Err(StoreError::invalid(self.name(), id, "its path has no folder"));
+        };
+        let made = match fs::create_dir(&folder) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(StoreError::io("write chunk", error)),
+        };
+        if let Err(error) = durable::replace_unsynced(&path, TEMPORARY_PREFIX, stored) {
+            // Windows refuses to replace a file that is being read; the same chunk by another writer will do.
+            if !self.holds(id, error.kind()) {
+                return Err(StoreError::io("write chunk", error));
+            }
+        }
+        let mut unsynced = self.unsynced();
+        if made {
+            unsynced.folders.insert(self.root.clone());
+        }
+        unsynced.folders.insert(folder);
+        unsynced.files.insert(path);
+        Ok(())
+    }
+
+    fn holds(&self, id: ChunkId, refused_with: io::ErrorKind) -> bool {
+        refused_with == io::ErrorKind::PermissionDenied
+            && self
+                .read_chunk(id)
+                .and_then(|stored| Chunk::decode(&self.name(), id, self.format, stored))
+                .is_ok()
+    }
+
+    fn entries_of(&self, folder: PathBuf) -> Vec<Result<StoreEntry, StoreError>> {
+        let is_folder = fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir());
+        if !is_folder {
+            return vec![Ok(self.classify(folder))];
+        }
+        match fs::read_dir(&folder) {
+            Ok(files) => files
+                .map(|file| match file {
+                    Ok(file) => Ok(self.classify(file.path())),
+                    Err(error) => Err(list_error(error)),
+                })
+                .collect(),
+            Err(error) => vec![Err(list_error(error))],
+        }
+    }
+
+    fn classify(&self, path: PathBuf) -> StoreEntry {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if name.starts_with(TEMPORARY_PREFIX) {
+            return StoreEntry::Temporary(path);
+        }
+        let id = name
+            .strip_suffix(self.format.extension())
+            .and_then(|stem| stem.parse::<ChunkId>().ok());
+        match id {
+            Some(id) if self.path(id) == path => StoreEntry::Chunk(id),
+            _ => StoreEntry::Foreign(path),
+        }
+    }
+}
+
+impl Unsynced {
+    fn sync(self) -> Result<(), StoreError> {
+        let failed = durable::sync_files(&self.files);
+        let mut first_error = None;
+        for (path, error) in failed {
+            let _ = fs::remove_file(path);
+            first_error.get_or_insert(error);
+        }
+        for folder in &self.folders {
+            if let Err(error) = durable::sync_folder(folder) {
+                for file in self.files.iter().filter(|file| file.starts_with(folder)) {
+                    let _ = fs::remove_file(file);
+                }
+                first_error.get_or_insert(error);
+            }
+        }
+        match first_error {
+            Some(error) => Err(StoreError::io("sync chunks", error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn list_error(error: io::Error) -> StoreError {
+    StoreError::io("list chunks", error)
+}
+
+/// Names of files being written begin with this, as desync's do, so that its `prune` clears them away too.
+const TEMPORARY_PREFIX: &str = ".tmp-cacnk";
