@@ -1,2 +1,51 @@
 // SPDX-License-Identifier: MIT
-//! Placeholder.
+//! The update engine: plans, downloads, verifies, switches versions all-or-nothing, repairs, rolls back and
+//! starts the game.
+//!
+//! One [`Updater`] works on one install folder. At every instant the folder holds a complete old version or a
+//! complete new one: a version is built beside the installed one, made durable, and put in its place by
+//! replacing one small file.
+//!
+//! The engine never prints, exits, reads the environment or panics. It tells an [`Observer`] what happens, and
+//! a [`Control`] pauses, limits or cancels it from any thread; the command line, the Godot classes and tests
+//! are thin shells around that.
+
+mod control;
+mod disk;
+mod download;
+mod install;
+mod lock;
+mod origin;
+mod progress;
+mod run;
+mod session;
+mod share;
+mod stage;
+mod tree;
+
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod launch;
+pub mod paths;
+pub mod plan;
+pub mod record;
+pub mod release;
+pub mod state;
+pub mod status;
+pub mod updater;
+pub mod verify;
+
+pub use config::InstallConfig;
+pub use control::Control;
+pub use error::{EngineError, ErrorCode, ErrorReport};
+pub use event::{Event, Observer, Progress, Step};
+pub use launch::{GameExit, GameOutput, LaunchEntry, LaunchOptions, RunningGame};
+pub use plan::PlanSummary;
+pub use record::InstalledVersion;
+pub use state::{Phase, State, StateName};
+pub use status::{
+    ChannelView, ChannelsView, CheckOutcome, Done, RepairReport, RollbackOutcome, Status, UpdateOutcome,
+};
+pub use updater::Updater;
+pub use verify::VerifyReport;

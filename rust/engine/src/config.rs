@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//! What a caller decides before an install folder is opened.
+
+use std::path::PathBuf;
+
+use vsekai_formats::release::{Platform, Slug};
+
+/// Which folder, from where, and how.
+///
+/// `server`, `title` and `channel` may be `None` for a folder that has been used before: they are kept there.
+#[derive(Clone, Debug)]
+pub struct InstallConfig {
+    /// The install folder; created when something is installed.
+    pub root: PathBuf,
+    /// Base address of the update server.
+    pub server: Option<String>,
+    /// The title.
+    pub title: Option<Slug>,
+    /// The channel to follow.
+    pub channel: Option<Slug>,
+    /// The platform to install for.
+    pub platform: Platform,
+    /// Chunks fetched at the same time.
+    pub connections: usize,
+    /// `User-Agent` of requests.
+    pub user_agent: String,
+    /// Most bytes read from the network per second, all connections together; `None` for no limit.
+    pub rate_limit: Option<u64>,
+    /// Whether a release older than the installed one is taken when the channel offers it.
+    pub allow_downgrade: bool,
+    /// Allows servers without encryption on other machines; this machine's own are always allowed.
+    pub allow_http: bool,
+    /// Version of the launcher, compared with a release's minimum.
+    pub launcher_version: String,
+}
+
+impl InstallConfig {
+    /// Returns the settings for `root` with everything else at its default.
+    pub fn new(root: impl Into<PathBuf>, platform: Platform) -> Self {
+        Self {
+            root: root.into(),
+            server: None,
+            title: None,
+            channel: None,
+            platform,
+            connections: DEFAULT_CONNECTIONS,
+            user_agent: concat!("vsekai-launcher/", env!("CARGO_PKG_VERSION")).to_owned(),
+            rate_limit: None,
+            allow_downgrade: false,
+            allow_http: false,
+            launcher_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// Chunks fetched at the same time unless the caller says otherwise.
+///
+/// Enough to fill a fast line at 50 ms round trip with chunks of 64 KiB on average, few enough for a slow one.
+pub const DEFAULT_CONNECTIONS: usize = 16;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//! Durable writes and bounded reads of the engine's own small files.
+
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use fs_err as fs;
+
+use crate::error::{EngineError, IoContext as _};
+
+/// Writes `bytes` to `path` so that after a power cut the file holds either the old or the new bytes.
+///
+/// The folder must exist. When this returns, the new bytes are durable: temporary file beside it, write, sync,
+/// rename, sync of the folder.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempfile_in(folder)
+        .during("create a file in", folder)?;
+    file.write_all(bytes).during("write", path)?;
+    file.as_file().sync_all().during("sync", path)?;
+    file.persist(path).map_err(|e| e.error).during("replace", path)?;
+    sync_folder(folder)
+}
+
+/// Makes the entries of `folder` survive a power cut.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), EngineError> {
+    if cfg!(windows) {
+        // Windows has no such call; renames there are journaled by NTFS.
+        return Ok(());
+    }
+    fs::File::open(folder)
+        .and_then(|f| f.sync_all())
+        .during("sync the folder", folder)
+}
+
+/// Reads a file of at most `limit` bytes; `None` if it does not exist.
+///
+/// A file that exists and cannot be read is an error, never "not there".
+pub(crate) fn read_bounded(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).during("open", path),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut bytes)
+        .during("read", path)?;
+    if bytes.len() > limit {
+        let what = path.display().to_string();
+        return Err(EngineError::BadDocument {
+            what,
+            reason: format!("it is larger than {limit} bytes"),
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// Creates a folder and those above it.
+pub(crate) fn create_folders(path: &Path) -> Result<(), EngineError> {
+    fs::create_dir_all(path).during("create the folder", path)
+}
+
+/// Removes a folder with all it holds, read-only files included; one that is not there is fine.
+pub(crate) fn remove_tree(path: &Path) -> Result<(), EngineError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if cfg!(windows) && error.kind() == ErrorKind::PermissionDenied => {
+            make_writable(path)?;
+            fs::remove_dir_all(path).during("remove", path)
+        }
+        other => other.during("remove", path),
+    }
+}
+
+/// Windows refuses to remove read-only files.
+fn make_writable(path: &Path) -> Result<(), EngineError> {
+    let data = fs::symlink_metadata(path).during("look at", path)?;
+    if data.is_dir() {
+        for entry in fs::read_dir(path).during("list", path)? {
+            make_writable(&entry.during("list", path)?.path())?;
+        }
+    } else if !data.is_symlink() && data.permissions().readonly() {
+        let mut permissions = data.permissions();
+        #[allow(clippy::permissions_set_readonly_false)]
+        permissions.set_readonly(false);
+        fs::set_permissions(path, permissions).during("make writable", path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+//! What can go wrong, in words a player can act on.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use vsekai_formats::name::NameError;
+use vsekai_formats::release::{Platform, ProgramFormat};
+use vsekai_store::StoreError;
+
+/// A failed engine operation. The installed version is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A file operation failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as in "cannot ... PATH".
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is not enough room.
+    #[error("not enough free space in {}: {needed} bytes are needed, {available} are free", path.display())]
+    DiskFull {
+        /// The install folder.
+        path: PathBuf,
+        /// Bytes the operation needs, reserve included.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+    /// A store or server failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server does not have what was asked for.
+    #[error("the server has no {what}")]
+    NotOffered {
+        /// What was asked for, with its name.
+        what: String,
+    },
+    /// A document from the server or from the install folder cannot be believed.
+    #[error("the {what} is not valid: {reason}")]
+    BadDocument {
+        /// Which document.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A release names a file that must not be created.
+    #[error("the release cannot be installed: {0}")]
+    BadName(#[from] NameError),
+    /// The start program is for another system.
+    #[error("the release for {platform} cannot be started: \"{program}\" is {found}")]
+    WrongPlatform {
+        /// The platform the release claims.
+        platform: Platform,
+        /// The program.
+        program: String,
+        /// What it is.
+        found: ProgramFormat,
+    },
+    /// The release is empty.
+    #[error("the release holds no files, so it would empty the install folder")]
+    EmptyRelease,
+    /// The release asks for a newer launcher.
+    #[error("this release needs launcher {needed} or newer, this is {found}")]
+    LauncherTooOld {
+        /// Version asked for.
+        needed: String,
+        /// Version running.
+        found: String,
+    },
+    /// Somebody else is updating the same folder.
+    #[error("another launcher is working on {}", path.display())]
+    Locked {
+        /// The install folder.
+        path: PathBuf,
+    },
+    /// There is no install in the folder.
+    #[error("nothing is installed in {}", path.display())]
+    NotInstalled {
+        /// The install folder.
+        path: PathBuf,
+    },
+    /// There is no version to go back to.
+    #[error("there is no earlier version to go back to")]
+    NothingToRollBackTo,
+    /// Installed files are damaged.
+    #[error("{} installed files are damaged, the first is \"{}\"", files.len(), files.first().map_or("", String::as_str))]
+    Damaged {
+        /// Their paths.
+        files: Vec<String>,
+    },
+    /// The game did not start.
+    #[error("cannot start {}: {source}", program.display())]
+    Launch {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The release has no such start program.
+    #[error("this version has no VR start program")]
+    NoVrEntry,
+    /// The caller did not say what is needed.
+    #[error("{0}")]
+    InvalidInput(String),
+    /// The player cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// A defect of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Stable names of error kinds, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    /// No connection to the server.
+    Offline,
+    /// The server answered with an error.
+    Server,
+    /// The server wants other credentials or refuses.
+    Refused,
+    /// The server does not have it.
+    NotFound,
+    /// Bytes that do not match their digest, on the server or on disk.
+    Damaged,
+    /// Not enough room.
+    DiskFull,
+    /// Another launcher holds the folder.
+    Locked,
+    /// The system does not allow it.
+    Permission,
+    /// A file operation failed otherwise.
+    Disk,
+    /// The release is for another system.
+    WrongPlatform,
+    /// The release cannot be installed safely.
+    BadRelease,
+    /// The launcher is too old.
+    LauncherTooOld,
+    /// Nothing is installed.
+    NotInstalled,
+    /// There is no earlier version.
+    NoPrevious,
+    /// The game did not start.
+    Launch,
+    /// The caller's input does not make sense.
+    InvalidInput,
+    /// The player cancelled.
+    Cancelled,
+    /// A defect of this program.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Returns the name as it stands in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Server => "server",
+            Self::Refused => "refused",
+            Self::NotFound => "not-found",
+            Self::Damaged => "damaged",
+            Self::DiskFull => "disk-full",
+            Self::Locked => "locked",
+            Self::Permission => "permission",
+            Self::Disk => "disk",
+            Self::WrongPlatform => "wrong-platform",
+            Self::BadRelease => "bad-release",
+            Self::LauncherTooOld => "launcher-too-old",
+            Self::NotInstalled => "not-installed",
+            Self::NoPrevious => "no-previous",
+            Self::Launch => "launch",
+            Self::InvalidInput => "invalid-input",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// An [`EngineError`] for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ErrorReport {
+    /// The kind.
+    pub code: ErrorCode,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// What to do next, one sentence without a full stop.
+    pub hint: Option<String>,
+    /// More, for a report.
+    pub detail: String,
+    /// Whether trying again can help.
+    pub retry: bool,
+}
+
+impl EngineError {
+    /// Returns the kind of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Io { source, .. } => io_code(source),
+            Self::DiskFull { .. } => ErrorCode::DiskFull,
+            Self::Store(error) => store_code(error),
+            Self::NotOffered { .. } => ErrorCode::NotFound,
+            Self::BadDocument { .. } | Self::Damaged { .. } => ErrorCode::Damaged,
+            Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
+            Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
+            Self::LauncherTooOld { .. } => ErrorCode::LauncherTooOld,
+            Self::Locked { .. } => ErrorCode::Locked,
+            Self::NotInstalled { .. } => ErrorCode::NotInstalled,
+            Self::NothingToRollBackTo => ErrorCode::NoPrevious,
+            Self::Launch { .. } => ErrorCode::Launch,
+            Self::NoVrEntry | Self::InvalidInput(_) => ErrorCode::InvalidInput,
+            Self::Cancelled => ErrorCode::Cancelled,
+            Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+
+    /// Returns what the player can do next.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self.code() {
+            ErrorCode::Offline => {
+                "Check the network connection and the server address, then try again; what was downloaded is kept"
+            }
+            ErrorCode::Server => "Try again later; what was downloaded is kept",
+            ErrorCode::Refused => "The server wants other credentials; ask whoever runs it",
+            ErrorCode::NotFound => {
+                "Check the title, channel and platform, or wait until a build is published"
+            }
+            ErrorCode::Damaged => match self {
+                Self::Damaged { .. } => "Repair fetches the damaged parts again",
+                _ => "Try again later; the server or a cache on the way delivered something damaged",
+            },
+            ErrorCode::DiskFull => "Free some space or choose another folder, then try again",
+            ErrorCode::Locked => "Close the other launcher, or wait until it is done",
+            ErrorCode::Permission => "Choose a folder you may write to",
+            ErrorCode::WrongPlatform | ErrorCode::BadRelease => {
+                "Nothing was changed; tell the publisher, and try again when a corrected build is out"
+            }
+            ErrorCode::LauncherTooOld => "Update the launcher first",
+            ErrorCode::NotInstalled => "Install first",
+            ErrorCode::Launch => "Verify the installation, then try again",
+            ErrorCode::Internal => "Please report this with the details",
+            ErrorCode::Disk | ErrorCode::NoPrevious | ErrorCode::InvalidInput | ErrorCode::Cancelled => {
+                return None;
+            }
+        };
+        Some(text.to_owned())
+    }
+
+    /// Tells whether trying the same again can help.
+    pub fn retry(&self) -> bool {
+        use ErrorCode::{Cancelled, Damaged, Disk, DiskFull, Locked, NotFound, Offline, Server};
+        matches!(
+            self.code(),
+            Offline | Server | NotFound | Damaged | DiskFull | Disk | Locked | Cancelled
+        )
+    }
+
+    /// Returns the error for people and programs.
+    pub fn report(&self) -> ErrorReport {
+        let mut detail = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            detail = format!("{detail}\n{cause}");
+            source = cause.source();
+        }
+        ErrorReport {
+            code: self.code(),
+            message: self.to_string(),
+            hint: self.hint(),
+            detail,
+            retry: self.retry(),
+        }
+    }
+}
+
+fn io_code(error: &io::Error) -> ErrorCode {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::Permission,
+        _ => ErrorCode::Disk,
+    }
+}
+
+fn store_code(error: &StoreError) -> ErrorCode {
+    match error {
+        StoreError::Missing { .. } => ErrorCode::NotFound,
+        StoreError::Invalid { .. } => ErrorCode::Damaged,
+        StoreError::Unreachable { .. } => ErrorCode::Offline,
+        StoreError::Refused { .. } => ErrorCode::Refused,
+        StoreError::Io { source, .. } => io_code(source),
+        #[allow(unreachable_patterns)]
+        _ => ErrorCode::Server,
+    }
+}
+
+/// Attaches what was being done, and to which path, to a file error.
+pub(crate) trait IoContext<T> {
+    /// Names the action (as in "cannot ... PATH") and the path.
+    fn during(self, action: &'static str, path: impl Into<PathBuf>) -> Result<T, EngineError>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn during(self, action: &'static str, path: impl Into<PathBuf>) -> Result<T, EngineError> {
+        self.map_err(|source| EngineError::Io {
+            action,
+            path: path.into(),
+            source,
+        })
+    }
+}

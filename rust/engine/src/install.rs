@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+//! An install folder's history: reading the installed release, committing a new one, tidying up.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use fs_err as fs;
+
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::lock;
+use crate::origin::Documents;
+use crate::paths::InstallPaths;
+use crate::record::{Current, InstalledVersion, is_version_name};
+use crate::release::{Release, parse_manifest};
+use vsekai_formats::release::{
+    MAX_CONTENTS_STORED_BYTES, MAX_INDEX_BYTES, MAX_MANIFEST_BYTES, ReleaseManifest,
+};
+
+/// Reads the manifest of an installed version.
+///
+/// # Errors
+/// It is not the one that was installed.
+pub(crate) fn load_manifest(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+) -> Result<ReleaseManifest, EngineError> {
+    let bytes = document(paths, installed, MANIFEST, MAX_MANIFEST_BYTES)?;
+    match installed.manifest.matches(&bytes) {
+        true => parse_manifest(&bytes),
+        false => Err(EngineError::BadDocument {
+            what: format!("manifest of the installed version {}", installed.version),
+            reason: "it is not the one that was installed".to_owned(),
+        }),
+    }
+}
+
+/// Reads the documents of an installed version.
+///
+/// # Errors
+/// One of them is missing or not the one that was installed.
+pub(crate) fn load_release(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+) -> Result<Release, EngineError> {
+    let manifest = load_manifest(paths, installed)?;
+    let contents = document(paths, installed, CONTENTS, MAX_CONTENTS_STORED_BYTES)?;
+    let index = document(paths, installed, INDEX, MAX_INDEX_BYTES)?;
+    Release::parse(manifest, &contents, &index)
+}
+
+/// Reads the documents of an installed version as they were served.
+///
+/// # Errors
+/// One of them is missing.
+pub(crate) fn load_documents(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+) -> Result<(Bytes, Documents), EngineError> {
+    let manifest = document(paths, installed, MANIFEST, MAX_MANIFEST_BYTES)?;
+    let contents = document(paths, installed, CONTENTS, MAX_CONTENTS_STORED_BYTES)?.into();
+    let index = document(paths, installed, INDEX, MAX_INDEX_BYTES)?.into();
+    Ok((manifest.into(), Documents { contents, index }))
+}
+
+/// Keeps a release's documents beside its tree, durably.
+pub(crate) fn keep_documents(
+    paths: &InstallPaths,
+    name: &str,
+    manifest: &Bytes,
+    documents: &Documents,
+) -> Result<(), EngineError> {
+    let folder = paths.release(name);
+    disk::create_folders(&folder)?;
+    for (file, bytes) in [
+        (MANIFEST, manifest),
+        (CONTENTS, &documents.contents),
+        (INDEX, &documents.index),
+    ] {
+        disk::write_durably(&folder.join(file), bytes)?;
+    }
+    disk::sync_folder(&paths.releases())?;
+    disk::sync_folder(&paths.state())
+}
+
+/// Moves a finished tree to its place and makes it the current one.
+///
+/// The tree must be durable already. Replacing `current.json` is the commit point: before it the old version
+/// is current, after it the new one, and both are complete.
+pub(crate) fn commit(
+    paths: &InstallPaths,
+    staged: &std::path::Path,
+    current: &Current,
+) -> Result<(), EngineError> {
+    let versions = paths.versions();
+    disk::create_folders(&versions)?;
+    let place = paths.version(&current.current.name);
+    // A tree that nothing points at: left by a run that was killed right here.
+    disk::remove_tree(&place)?;
+    fs::rename(staged, &place).during("move the new version to", &place)?;
+    disk::sync_folder(&versions)?;
+    disk::sync_folder(paths.root())?;
+    current.store(paths)
+}
+
+/// Removes what no record points at: old versions, their documents, abandoned staging folders.
+///
+/// A version that a game still runs from is left for later. Returns what could not be removed.
+pub(crate) fn tidy(paths: &InstallPaths, current: &Current, keep_staging: Option<&str>) -> Vec<EngineError> {
+    let kept: HashSet<&str> = std::iter::once(&current.current)
+        .chain(&current.previous)
+        .map(|version| version.name.as_str())
+        .collect();
+    let mut failed = Vec::new();
+    for name in names(&paths.versions())
+        .into_iter()
+        .chain(names(&paths.releases()))
+    {
+        if kept.contains(name.as_str()) || lock::is_in_use(paths, &name) {
+            continue;
+        }
+        let removed = disk::remove_tree(&paths.version(&name));
+        failed.extend(
+            removed
+                .and_then(|()| disk::remove_tree(&paths.release(&name)))
+                .err(),
+        );
+    }
+    for name in names(&paths.staging()) {
+        if Some(name.as_str()) != keep_staging {
+            failed.extend(disk::remove_tree(&paths.staging().join(name)).err());
+        }
+    }
+    failed
+}
+
+/// Returns a folder name for a new tree of `version` that no tree has yet.
+///
+/// A version may be installed more than once (repaired, gone back to), and a live folder is never changed.
+pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Current>) -> String {
+    let taken = |name: &str| {
+        let known = current
+            .into_iter()
+            .flat_map(|c| std::iter::once(&c.current).chain(&c.previous));
+        known.into_iter().any(|version| version.name == name) || lock::is_in_use(paths, name)
+    };
+    let mut name = base.to_owned();
+    let mut number = 2;
+    while taken(&name) {
+        name = format!("{base}.{number}");
+        number += 1;
+    }
+    name
+}
+
+fn document(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+    file: &str,
+    limit: usize,
+) -> Result<Vec<u8>, EngineError> {
+    let path = paths.release(&installed.name).join(file);
+    disk::read_bounded(&path, limit)?.ok_or_else(|| EngineError::BadDocument {
+        what: format!("record of the installed version {}", installed.version),
+        reason: format!("{} is missing", path.display()),
+    })
+}
+
+/// Lists the version folders in `folder`; a folder that cannot be listed has none.
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| is_version_name(name)).collect()
+}
+
+const MANIFEST: &str = "manifest.json";
+const CONTENTS: &str = "contents.json.zst";
+const INDEX: &str = "index.caidx";

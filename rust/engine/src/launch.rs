@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+//! Starting the installed game.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use fs_err as fs;
+use serde::Serialize;
+use vsekai_formats::release::{Platform, Program, ProgramFormat, ReleaseManifest};
+
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::lock::InUse;
+use crate::paths::InstallPaths;
+
+/// Which of a release's programs to start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LaunchEntry {
+    /// "Play".
+    #[default]
+    Desktop,
+    /// "Play in VR".
+    Vr,
+}
+
+/// Where the game's output goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GameOutput {
+    /// To the launcher's own output.
+    Inherit,
+    /// To `ROOT/.vsekai/logs/game.log`, the last run's output kept as `game.previous.log`.
+    #[default]
+    Log,
+}
+
+/// How to start the game.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchOptions {
+    /// Which program.
+    pub entry: LaunchEntry,
+    /// Arguments after the release's own, passed as they are without a shell.
+    pub arguments: Vec<String>,
+    /// Variables added to the launcher's environment.
+    pub environment: Vec<(String, String)>,
+    /// Where its output goes.
+    pub output: GameOutput,
+    /// Whether the game goes on when the launcher's terminal is interrupted.
+    pub detach: bool,
+}
+
+/// How the game ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GameExit {
+    /// Its exit code, if it ended by itself.
+    pub code: Option<i32>,
+    /// The signal that ended it, where there are signals.
+    pub signal: Option<i32>,
+    /// Whether it ended by a signal or with a code other than 0.
+    pub crashed: bool,
+}
+
+/// A game that was started.
+#[derive(Debug)]
+pub struct RunningGame {
+    child: Child,
+    program: PathBuf,
+    _in_use: InUse,
+}
+
+impl RunningGame {
+    /// Returns its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Errors
+    /// The system does not say how it ended.
+    pub fn wait(&mut self) -> Result<GameExit, EngineError> {
+        self.child.wait().map(game_exit).during("wait for", &self.program)
+    }
+
+    /// Returns how it ended, or `None` while it runs.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn try_wait(&mut self) -> Result<Option<GameExit>, EngineError> {
+        let status = self.child.try_wait().during("wait for", &self.program)?;
+        Ok(status.map(game_exit))
+    }
+}
+
+/// Starts a program of the installed version `name`.
+///
+/// Never waits for the network. The version is kept on disk for as long as the game runs, even if this
+/// launcher ends before it.
+pub(crate) fn launch(
+    paths: &InstallPaths,
+    name: &str,
+    manifest: &ReleaseManifest,
+    options: &LaunchOptions,
+) -> Result<RunningGame, EngineError> {
+    let program = match options.entry {
+        LaunchEntry::Desktop => &manifest.launch.desktop,
+        LaunchEntry::Vr => manifest.launch.vr.as_ref().ok_or(EngineError::NoVrEntry)?,
+    };
+    let folder = paths.version(name);
+    let path = folder.join(program.path.as_str());
+    check_program(&path, manifest.platform)?;
+    let in_use = InUse::mark(paths, name)?;
+    let mut command = command(&path, &folder, program, options);
+    redirect(&mut command, paths, options.output)?;
+    in_use.inherit(true).during("hand on the lock of", &folder)?;
+    let child = command.spawn();
+    in_use.inherit(false).during("keep the lock of", &folder)?;
+    let child = child.map_err(|source| EngineError::Launch {
+        program: path.clone(),
+        source,
+    })?;
+    Ok(RunningGame {
+        child,
+        program: path,
+        _in_use: in_use,
+    })
+}
+
+/// Checks by its first bytes that a file can be started on `platform`.
+///
+/// # Errors
+/// [`EngineError::WrongPlatform`] says what it is instead.
+pub(crate) fn check_program(path: &Path, platform: Platform) -> Result<(), EngineError> {
+    use std::io::Read as _;
+    let mut head = Vec::new();
+    let file = fs::File::open(path).map_err(|source| EngineError::Launch {
+        program: path.to_owned(),
+        source,
+    })?;
+    file.take(64).read_to_end(&mut head).during("read", path)?;
+    let found = ProgramFormat::of(&head);
+    if found.runs_on(platform) {
+        return Ok(());
+    }
+    let program = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Err(EngineError::WrongPlatform {
+        platform,
+        program,
+        found,
+    })
+}
+
+fn command(path: &Path, folder: &Path, program: &Program, options: &LaunchOptions) -> Command {
+    let mut command = Command::new(path);
+    command.args(&program.arguments).args(&options.arguments);
+    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
+    command.current_dir(folder).stdin(Stdio::null());
+    // Meant for the launcher itself; a game that inherits them loads the wrong libraries.
+    for name in ["LD_LIBRARY_PATH", "LD_PRELOAD"] {
+        command.env_remove(name);
+    }
+    #[cfg(unix)]
+    if options.detach {
+        use std::os::unix::process::CommandExt as _;
+        command.process_group(0);
+    }
+    command
+}
+
+fn redirect(command: &mut Command, paths: &InstallPaths, output: GameOutput) -> Result<(), EngineError> {
+    if output == GameOutput::Inherit {
+        return Ok(());
+    }
+    disk::create_folders(&paths.logs())?;
+    let path = paths.logs().join("game.log");
+    if path.exists() {
+        let kept = paths.logs().join("game.previous.log");
+        fs::rename(&path, kept).during("keep the last log", &path)?;
+    }
+    let log = fs::File::create(&path).during("create", &path)?.into_file();
+    let errors = log.try_clone().during("open", &path)?;
+    command.stdout(log).stderr(errors);
+    Ok(())
+}
+
+fn game_exit(status: ExitStatus) -> GameExit {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    GameExit {
+        code: status.code(),
+        signal,
+        crashed: !status.success(),
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//! Locks between launchers, and between a launcher and the game it started.
+//!
+//! Both are locks of the operating system on an open file: the kernel lets go of them when the holder ends,
+//! however it ends.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use fs_err::OpenOptions;
+
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::paths::InstallPaths;
+
+/// The right to change an install folder; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct InstallLock {
+    _file: File,
+}
+
+impl InstallLock {
+    /// Takes the lock without waiting.
+    pub(crate) fn take(paths: &InstallPaths) -> Result<Self, EngineError> {
+        disk::create_folders(&paths.state())?;
+        let path = paths.lock();
+        let file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(EngineError::Locked {
+                path: paths.root().to_owned(),
+            }),
+            Err(TryLockError::Error(error)) => Err(error).during("lock", path),
+        }
+    }
+}
+
+/// Keeps a version from being removed while a game runs from it.
+#[derive(Debug)]
+pub(crate) struct InUse {
+    file: File,
+}
+
+impl InUse {
+    /// Marks a version as being run.
+    pub(crate) fn mark(paths: &InstallPaths, name: &str) -> Result<Self, EngineError> {
+        let path = in_use_path(paths, name);
+        let file = open(&path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { file }),
+            Err(TryLockError::WouldBlock) => Err(EngineError::Locked {
+                path: paths.root().to_owned(),
+            }),
+            Err(TryLockError::Error(error)) => Err(error).during("lock", path),
+        }
+    }
+
+    /// Lets programs started from now on hold the mark too, so that it outlives this launcher.
+    #[cfg(unix)]
+    pub(crate) fn inherit(&self, yes: bool) -> std::io::Result<()> {
+        let flags = if yes {
+            rustix::io::FdFlags::empty()
+        } else {
+            rustix::io::FdFlags::CLOEXEC
+        };
+        rustix::io::fcntl_setfd(&self.file, flags).map_err(Into::into)
+    }
+
+    /// Windows keeps the files of a running program from being removed by itself.
+    #[cfg(not(unix))]
+    pub(crate) fn inherit(&self, _yes: bool) -> std::io::Result<()> {
+        self.file.metadata().map(|_| ())
+    }
+}
+
+/// Tells whether a game runs from a version.
+pub(crate) fn is_in_use(paths: &InstallPaths, name: &str) -> bool {
+    // A version without the file was never started.
+    let Ok(file) = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(in_use_path(paths, name))
+    else {
+        return false;
+    };
+    matches!(file.file().try_lock(), Err(TryLockError::WouldBlock))
+}
+
+fn in_use_path(paths: &InstallPaths, name: &str) -> PathBuf {
+    paths.release(name).join("in-use")
+}
+
+fn open(path: &Path) -> Result<File, EngineError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path);
+    Ok(file.during("open the lock file", path)?.into_file())
+}

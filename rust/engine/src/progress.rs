@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+//! Progress that people can read: counted everywhere, told at most ten times a second.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use vsekai_store::throttle::Throttle;
+
+use crate::event::{Event, Observer, Progress, Step};
+
+/// Counts the bytes of one step and tells an observer about them.
+pub(crate) struct Meter<'a> {
+    observer: &'a dyn Observer,
+    throttle: &'a Throttle,
+    network_at_start: u64,
+    step: Step,
+    total: u64,
+    done: AtomicU64,
+    pace: Mutex<Pace>,
+}
+
+/// When was told last, and how fast it went since.
+struct Pace {
+    told: Instant,
+    done: u64,
+    per_second: f64,
+}
+
+/// Time between two events.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Weight of the past in the speed: about three seconds at ten events a second.
+const SMOOTHING: f64 = 0.97;
+
+impl<'a> Meter<'a> {
+    /// Starts a step of `total` bytes, `done` of which are there from an earlier run.
+    ///
+    /// `network_at_start` is what the throttle had counted when the operation began.
+    pub(crate) fn start(
+        observer: &'a dyn Observer,
+        throttle: &'a Throttle,
+        network_at_start: u64,
+        step: Step,
+        (done, total): (u64, u64),
+    ) -> Self {
+        let pace = Mutex::new(Pace {
+            told: Instant::now(),
+            done,
+            per_second: 0.0,
+        });
+        let done = AtomicU64::new(done);
+        let meter = Self {
+            observer,
+            throttle,
+            network_at_start,
+            step,
+            total,
+            done,
+            pace,
+        };
+        meter.tell(0.0);
+        meter
+    }
+
+    /// Returns the counter, for work that counts by itself; call [`Meter::tick`] now and then.
+    pub(crate) fn counter(&self) -> &AtomicU64 {
+        &self.done
+    }
+
+    /// Counts `bytes` and tells if it is time to.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+        self.tick();
+    }
+
+    /// Tells if it is time to.
+    pub(crate) fn tick(&self) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = pace.told.elapsed();
+        if elapsed < INTERVAL {
+            return;
+        }
+        let done = self.done.load(Ordering::Relaxed);
+        let now = done.saturating_sub(pace.done) as f64 / elapsed.as_secs_f64();
+        pace.per_second = match pace.per_second {
+            0.0 => now,
+            before => {
+                let weight = SMOOTHING.powf(elapsed.as_secs_f64() / INTERVAL.as_secs_f64());
+                before * weight + now * (1.0 - weight)
+            }
+        };
+        pace.told = Instant::now();
+        pace.done = done;
+        // Told under the lock, so that figures never go backwards.
+        self.tell(pace.per_second);
+    }
+
+    /// Tells the last figures.
+    pub(crate) fn finish(&self) {
+        let speed = self
+            .pace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .per_second;
+        self.tell(speed);
+    }
+
+    fn tell(&self, per_second: f64) {
+        let done = self.done.load(Ordering::Relaxed).min(self.total);
+        let left = self.total - done;
+        let seconds_left = (per_second >= 1.0).then(|| (left as f64 / per_second).ceil() as u64);
+        self.observer.on_event(Event::Progress(Progress {
+            step: self.step,
+            done_bytes: done,
+            total_bytes: self.total,
+            network_bytes: self.throttle.received().saturating_sub(self.network_at_start),
+            bytes_per_second: per_second as u64,
+            seconds_left,
+        }));
+    }
+}

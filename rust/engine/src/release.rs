@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//! A release's documents, checked against each other: all an install needs besides chunks.
+
+use vsekai_formats::index::{Index, IndexLimits};
+use vsekai_formats::layout::Layout;
+use vsekai_formats::release::{
+    Contents, EntryKind, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
+};
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+
+use crate::error::EngineError;
+
+/// A release's documents that agree with each other.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// What the publisher says.
+    pub manifest: ReleaseManifest,
+    /// The files.
+    pub contents: Contents,
+    /// The chunks.
+    pub index: Index,
+    /// How files and chunks lie on each other.
+    pub layout: Layout,
+}
+
+/// Parses a manifest.
+///
+/// # Errors
+/// [`EngineError::BadDocument`] says what is wrong with it.
+pub(crate) fn parse_manifest(bytes: &[u8]) -> Result<ReleaseManifest, EngineError> {
+    let bad = |reason: String| EngineError::BadDocument {
+        what: "release manifest".to_owned(),
+        reason,
+    };
+    let manifest: ReleaseManifest = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+    match manifest.schema {
+        SCHEMA => Ok(manifest),
+        other => Err(bad(format!(
+            "its form {other} is not known, a newer launcher may know it"
+        ))),
+    }
+}
+
+impl Release {
+    /// Parses the documents that `manifest` pins and checks that all of them speak of the same build.
+    ///
+    /// # Errors
+    /// A document is not the pinned one, does not parse, breaks a rule, or contradicts another; the release
+    /// is empty.
+    pub fn parse(manifest: ReleaseManifest, contents: &[u8], index: &[u8]) -> Result<Self, EngineError> {
+        let pinned = [
+            (&manifest.contents, contents, "list of files"),
+            (&manifest.index, index, "chunk index"),
+        ];
+        for (pin, bytes, what) in pinned {
+            if !pin.matches(bytes) {
+                return bad(what, "it is not the one the release manifest names");
+            }
+        }
+        let contents = parse_contents(contents)?;
+        let index = parse_index(index)?;
+        let layout = match Layout::of(&contents) {
+            Ok(layout) => layout,
+            Err(error) => return bad("list of files", error.to_string()),
+        };
+        if layout.total_len() != index.total_size() {
+            return bad(
+                "chunk index",
+                "it describes another archive than the list of files does",
+            );
+        }
+        if index.unique_ids().len() != contents.stored_sizes.len() {
+            return bad("list of files", "it does not give the size of every chunk");
+        }
+        check_programs(&manifest, &contents)?;
+        Ok(Self {
+            manifest,
+            contents,
+            index,
+            layout,
+        })
+    }
+}
+
+fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
+    let what = "list of files";
+    let json = match codec::decompress(stored, MAX_CONTENTS_BYTES) {
+        Ok(json) => json,
+        Err(error) => return bad(what, error.to_string()),
+    };
+    let contents: Contents = match serde_json::from_slice(&json) {
+        Ok(contents) => contents,
+        Err(error) => return bad(what, error.to_string()),
+    };
+    if contents.schema != SCHEMA {
+        return bad(
+            what,
+            format!(
+                "its form {} is not known, a newer launcher may know it",
+                contents.schema
+            ),
+        );
+    }
+    contents.validate()?;
+    if contents.files().next().is_none() {
+        return Err(EngineError::EmptyRelease);
+    }
+    Ok(contents)
+}
+
+fn parse_index(bytes: &[u8]) -> Result<Index, EngineError> {
+    let limits = IndexLimits {
+        max_chunks: MAX_INDEX_BYTES / 40,
+        ..IndexLimits::default()
+    };
+    match Index::from_bytes(bytes, &limits) {
+        Ok(index) if index.digest == DigestAlgorithm::Sha512_256 => Ok(index),
+        Ok(_) => bad("chunk index", "releases use SHA-512/256"),
+        Err(error) => bad("chunk index", error.to_string()),
+    }
+}
+
+fn check_programs(manifest: &ReleaseManifest, contents: &Contents) -> Result<(), EngineError> {
+    let programs = std::iter::once(&manifest.launch.desktop).chain(&manifest.launch.vr);
+    for program in programs {
+        let is_file = contents.files().any(|(path, ..)| *path == program.path);
+        if !is_file {
+            return bad(
+                "release manifest",
+                format!("its start program \"{}\" is not in it", program.path),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn bad<T>(what: &str, reason: impl Into<String>) -> Result<T, EngineError> {
+    Err(EngineError::BadDocument {
+        what: what.to_owned(),
+        reason: reason.into(),
+    })
+}
+
+/// A regular file of a release, as the plan sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileFacts {
+    pub(crate) size: u64,
+    pub(crate) executable: bool,
+    pub(crate) digest: ChunkId,
+}
+
+/// Returns the facts of entry `entry` if it is a regular file.
+pub(crate) fn file_facts(contents: &Contents, entry: usize) -> Option<FileFacts> {
+    match contents.entries.get(entry)?.kind {
+        EntryKind::File {
+            size,
+            executable,
+            digest,
+        } => Some(FileFacts {
+            size,
+            executable,
+            digest,
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: MIT
+//! One way from the installed version to another, from plan to commit.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::*;
+use vsekai_formats::release::Pinned;
+use vsekai_store::ChunkStore;
+
+use crate::config::InstallConfig;
+use crate::control;
+use crate::disk;
+use crate::download;
+use crate::error::{EngineError, IoContext as _};
+use crate::event::Step;
+use crate::install;
+use crate::launch;
+use crate::lock::InstallLock;
+use crate::origin::{Documents, Offer};
+use crate::paths::InstallPaths;
+use crate::plan::{Circumstances, NeededChunk, Plan};
+use crate::progress::Meter;
+use crate::record::{Current, InstalledVersion, Settings};
+use crate::release::Release;
+use crate::session::Session;
+use crate::share::Sharing;
+use crate::stage::{InstalledTree, Stage};
+use crate::state::Input;
+use crate::status::Done;
+use crate::tree;
+use crate::verify;
+
+/// Why a version is put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// The channel offers it.
+    Update,
+    /// It is the installed one, and damaged.
+    Repair,
+}
+
+/// A planned way to a version.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) plan: Plan,
+    goal: Goal,
+    release: Release,
+    manifest: Pinned,
+    manifest_bytes: bytes::Bytes,
+    documents: Documents,
+    channel: vsekai_formats::release::Slug,
+    current: Option<Current>,
+    installed: Option<Release>,
+}
+
+impl Run {
+    /// Plans the way to an offer. Looks at the installed files' sizes, changes nothing.
+    pub(crate) fn plan(
+        config: &InstallConfig,
+        paths: &InstallPaths,
+        offer: Offer,
+        documents: Documents,
+        current: Option<Current>,
+        goal: Goal,
+    ) -> Result<Self, EngineError> {
+        check_launcher(&offer, &config.launcher_version)?;
+        let release = Release::parse(offer.manifest, &documents.contents, &documents.index)?;
+        // Without its documents the installed version cannot help, but neither can it stop an update.
+        let installed = current
+            .as_ref()
+            .and_then(|c| install::load_release(paths, &c.current).ok());
+        let circumstances = Circumstances {
+            damaged: quick_damage(paths, current.as_ref(), installed.as_ref()),
+            can_share: can_share(paths),
+            left_before: current
+                .as_ref()
+                .is_some_and(|c| c.left.as_ref() == Some(&offer.pointer.manifest)),
+        };
+        let plan = Plan::new(&release, installed.as_ref(), &circumstances);
+        let manifest = offer.pointer.manifest;
+        let channel = offer.pointer.channel;
+        let manifest_bytes = offer.manifest_bytes;
+        Ok(Self {
+            plan,
+            goal,
+            release,
+            manifest,
+            manifest_bytes,
+            documents,
+            channel,
+            current,
+            installed,
+        })
+    }
+
+    /// Plans the way from a damaged installed version to the same version undamaged.
+    pub(crate) fn repair(
+        paths: &InstallPaths,
+        current: Current,
+        session: &Session,
+    ) -> Result<Self, EngineError> {
+        let version = current.current.clone();
+        let release = install::load_release(paths, &version)?;
+        let dir = tree::open_root(&paths.version(&version.name))?;
+        let total = release.contents.files().map(|(_, size, ..)| size).sum();
+        let meter = session.meter(Step::Verify, 0, total);
+        let damaged = ticking(&meter, || {
+            verify::full(&dir, &release, &session.token, meter.counter())
+        })?;
+        let circumstances = Circumstances {
+            damaged,
+            can_share: can_share(paths),
+            left_before: false,
+        };
+        let plan = Plan::new(&release, Some(&release), &circumstances);
+        let (manifest_bytes, documents) = install::load_documents(paths, &version)?;
+        Ok(Self {
+            plan,
+            goal: Goal::Repair,
+            installed: Some(release.clone()),
+            release,
+            manifest: version.manifest,
+            manifest_bytes,
+            documents,
+            channel: version.channel,
+            current: Some(current),
+        })
+    }
+
+    /// Does what was planned.
+    ///
+    /// # Errors
+    /// Until the commit point nothing that was installed is touched; what was fetched is found again.
+    pub(crate) async fn execute(
+        self,
+        session: &Session,
+        config: &InstallConfig,
+        paths: &InstallPaths,
+        settings: &Settings,
+        store: &Arc<dyn ChunkStore>,
+    ) -> Result<Done, EngineError> {
+        let machine = &session.machine;
+        let (_lock, stage, sharing) = tokio::task::block_in_place(|| self.prepare(paths, settings))?;
+        let (missing, there) =
+            tokio::task::block_in_place(|| stage.divide(&self.plan.chunks, &session.token))?;
+        self.check_space(paths, &there)?;
+        machine.apply(Input::Prepared)?;
+
+        let (local, remote): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|chunk| chunk.installed.is_some());
+        let resumed = stored_bytes(there.iter().copied().filter(|chunk| chunk.installed.is_none()));
+        let to_fetch = stored_bytes(remote.iter().copied());
+        let meter = session.meter(Step::Download, resumed, resumed + to_fetch);
+        download::fetch_all(session, store, &stage, &remote, config.connections, &meter).await?;
+        meter.finish();
+        machine.apply(Input::Downloaded)?;
+
+        let again = tokio::task::block_in_place(|| self.take_over(session, &stage, sharing, &local))?;
+        self.fetch_damaged(session, store, &stage, &again, config.connections)
+            .await?;
+        let done = self.figures(session, &remote, &again, resumed);
+        tokio::task::block_in_place(|| self.finish(session, paths, &stage))?;
+        Ok(done)
+    }
+
+    /// Takes the lock and opens the staging folder.
+    fn prepare<'a>(
+        &'a self,
+        paths: &InstallPaths,
+        settings: &Settings,
+    ) -> Result<(InstallLock, Stage<'a>, Sharing), EngineError> {
+        let lock = InstallLock::take(paths)?;
+        if Current::load(paths)? != self.current {
+            // Somebody else updated between the plan and the lock.
+            return Err(EngineError::Locked {
+                path: paths.root().to_owned(),
+            });
+        }
+        settings.store(paths)?;
+        let sharing = Sharing::probe(paths)?;
+        let name = self.name(paths);
+        let staging = paths.staging().join(&name);
+        disk::create_folders(&paths.staging())?;
+        if let Some(current) = &self.current {
+            install::tidy(paths, current, Some(&name));
+        }
+        let place = paths.version(&name);
+        if place.is_dir() && !staging.exists() {
+            // Killed between moving the tree and the commit: go on from there.
+            fs_err::rename(&place, &staging).during("take back", &place)?;
+        }
+        let installed = match (&self.current, &self.installed) {
+            (Some(current), Some(release)) => {
+                let dir = tree::open_root(&paths.version(&current.current.name))?;
+                Some(InstalledTree { dir, release })
+            }
+            _ => None,
+        };
+        let stage = Stage::open(staging, &self.release, &self.plan, installed)?;
+        Ok((lock, stage, sharing))
+    }
+
+    fn check_space(&self, paths: &InstallPaths, there: &[&NeededChunk]) -> Result<(), EngineError> {
+        let present: u64 = there
+            .iter()
+            .map(|chunk| u64::from(chunk.size) * chunk.positions.len() as u64)
+            .sum();
+        let needed = self.plan.summary.disk_bytes.saturating_sub(present);
+        let needed = needed + needed / RESERVE_PART;
+        let available =
+            fs4::available_space(paths.root()).during("ask for the free space of", paths.root())?;
+        match available >= needed {
+            true => Ok(()),
+            false => Err(EngineError::DiskFull {
+                path: paths.root().to_owned(),
+                needed,
+                available,
+            }),
+        }
+    }
+
+    /// Takes over files and chunks from the installed version; returns chunks that turned out damaged there.
+    fn take_over<'p>(
+        &self,
+        session: &Session,
+        stage: &Stage<'_>,
+        sharing: Sharing,
+        local: &[&'p NeededChunk],
+    ) -> Result<Vec<&'p NeededChunk>, EngineError> {
+        let total = self.plan.summary.reused_bytes;
+        let meter = session.meter(Step::Apply, 0, total);
+        ticking(&meter, || {
+            stage.take_over(&self.plan.reuse, sharing, &session.token, meter.counter())?;
+            let damaged: Result<Vec<Option<&NeededChunk>>, EngineError> = local
+                .par_iter()
+                .map_init(Vec::new, |buffer, chunk| {
+                    control::check(&session.token)?;
+                    if !stage.read_installed(chunk, buffer) {
+                        return Ok(Some(*chunk));
+                    }
+                    stage.write(chunk, buffer)?;
+                    let bytes = u64::from(chunk.size) * chunk.positions.len() as u64;
+                    meter.counter().fetch_add(bytes, Ordering::Relaxed);
+                    Ok(None)
+                })
+                .collect();
+            Ok(damaged?.into_iter().flatten().collect())
+        })
+    }
+
+    /// Fetches chunks that the installed version should have had.
+    async fn fetch_damaged(
+        &self,
+        session: &Session,
+        store: &Arc<dyn ChunkStore>,
+        stage: &Stage<'_>,
+        chunks: &[&NeededChunk],
+        connections: usize,
+    ) -> Result<(), EngineError> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} parts of the installed version are damaged and are fetched instead",
+            chunks.len()
+        );
+        session.notice("damaged-seed", message);
+        let meter = session.meter(Step::Download, 0, stored_bytes(chunks.iter().copied()));
+        download::fetch_now(session, store, stage, chunks, connections, &meter).await
+    }
+
+    /// Checks the finished tree, makes it durable, commits it, tidies up.
+    fn finish(&self, session: &Session, paths: &InstallPaths, stage: &Stage<'_>) -> Result<(), EngineError> {
+        stage.check_built(&session.token)?;
+        stage.create_links()?;
+        let program = stage
+            .path()
+            .join(self.release.manifest.launch.desktop.path.as_str());
+        launch::check_program(&program, self.release.manifest.platform)?;
+        control::check(&session.token)?;
+        session.machine.apply(Input::Applied)?;
+
+        stage.sync()?;
+        let name = self.name(paths);
+        install::keep_documents(paths, &name, &self.manifest_bytes, &self.documents)?;
+        let current = self.record(name);
+        install::commit(paths, stage.path(), &current)?;
+        session.machine.apply(Input::Committed)?;
+
+        session.machine.apply(Input::SwitchOver)?;
+        for error in install::tidy(paths, &current, None) {
+            session.notice(
+                "tidy",
+                format!("An old version could not be removed yet: {error}"),
+            );
+        }
+        session.machine.apply(Input::Tidied)?;
+        Ok(())
+    }
+
+    fn record(&self, name: String) -> Current {
+        let manifest = &self.release.manifest;
+        let installed = InstalledVersion {
+            name,
+            version: manifest.version.clone(),
+            sequence: manifest.sequence,
+            channel: self.channel.clone(),
+            manifest: self.manifest.clone(),
+            files: self.release.contents.files().count() as u64,
+            installed_bytes: self.plan.summary.installed_bytes,
+        };
+        let previous = match self.goal {
+            Goal::Update => self.current.as_ref().map(|c| c.current.clone()),
+            // What was there before the damaged one is worth more than the damaged one.
+            Goal::Repair => self.current.as_ref().and_then(|c| c.previous.clone()),
+        };
+        Current {
+            schema: vsekai_formats::release::SCHEMA,
+            current: installed,
+            previous,
+            left: None,
+        }
+    }
+
+    fn name(&self, paths: &InstallPaths) -> String {
+        let digest = self.manifest.sha256.to_string();
+        let short = digest.get(..8).unwrap_or(&digest);
+        let base = format!("{}-{short}", self.release.manifest.version);
+        install::free_name(paths, &base, self.current.as_ref())
+    }
+
+    fn figures(
+        &self,
+        session: &Session,
+        remote: &[&NeededChunk],
+        again: &[&NeededChunk],
+        resumed: u64,
+    ) -> Done {
+        let summary = &self.plan.summary;
+        Done {
+            version: summary.version.clone(),
+            from_version: summary.from_version.clone().or_else(|| {
+                self.current
+                    .as_ref()
+                    .map(|current| current.current.version.clone())
+            }),
+            network_bytes: session.network_bytes(),
+            chunk_bytes: stored_bytes(remote.iter().chain(again).copied()),
+            chunks: (remote.len() + again.len()) as u64,
+            resumed_bytes: resumed,
+            reused_bytes: summary.reused_bytes,
+            installed_bytes: summary.installed_bytes,
+            files: self.release.contents.files().count() as u64,
+        }
+    }
+}
+
+/// Part of the needed space that is kept free on top of it.
+const RESERVE_PART: u64 = 33;
+
+/// Runs `work` while telling how far its counter is.
+pub(crate) fn ticking<T: Send>(meter: &Meter<'_>, work: impl FnOnce() -> T + Send) -> T {
+    let result = std::thread::scope(|scope| {
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            let pause = std::time::Duration::from_millis(100);
+            while wait.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                meter.tick();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    });
+    meter.finish();
+    result
+}
+
+fn stored_bytes<'a>(chunks: impl Iterator<Item = &'a NeededChunk>) -> u64 {
+    chunks.map(|chunk| u64::from(chunk.stored_size)).sum()
+}
+
+fn can_share(paths: &InstallPaths) -> bool {
+    // In a folder that was never used nothing is reused, so nothing is created just to find out.
+    paths.state().is_dir() && Sharing::probe(paths).is_ok_and(|sharing| sharing != Sharing::Copy)
+}
+
+fn quick_damage(
+    paths: &InstallPaths,
+    current: Option<&Current>,
+    installed: Option<&Release>,
+) -> HashSet<usize> {
+    let (Some(current), Some(release)) = (current, installed) else {
+        return HashSet::new();
+    };
+    match tree::open_root(&paths.version(&current.current.name)) {
+        Ok(dir) => verify::quick(&dir, release),
+        Err(_) => (0..release.contents.entries.len()).collect(),
+    }
+}
+
+/// Compares dotted numbers; labels that are none are not compared.
+fn check_launcher(offer: &Offer, found: &str) -> Result<(), EngineError> {
+    let numbers =
+        |text: &str| -> Option<Vec<u64>> { text.split('.').map(|part| part.parse().ok()).collect() };
+    let Some(needed) = &offer.manifest.minimum_launcher else {
+        return Ok(());
+    };
+    match (numbers(needed.as_str()), numbers(found)) {
+        (Some(wanted), Some(have)) if have < wanted => Err(EngineError::LauncherTooOld {
+            needed: needed.to_string(),
+            found: found.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+//! Building a new version beside the installed one.
+//!
+//! A staging folder may be left over from an earlier run, killed at any moment: nothing in it is believed
+//! before it has been hashed.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
+use rayon::prelude::*;
+use tokio_util::sync::CancellationToken;
+use vsekai_formats::layout::Slice;
+use vsekai_formats::release::EntryKind;
+
+use crate::control;
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::plan::{NeededChunk, Plan, Reuse};
+use crate::release::{Release, file_facts};
+use crate::share::{self, Sharing};
+use crate::tree::{self, EntryFiles};
+
+/// A version being built.
+pub(crate) struct Stage<'a> {
+    path: PathBuf,
+    dir: Dir,
+    release: &'a Release,
+    built: HashSet<usize>,
+    /// Installed files that stand in for files taken over whole: entry of the new release -> of the old one.
+    reused: HashMap<usize, usize>,
+    installed: Option<InstalledTree<'a>>,
+    left_over: bool,
+}
+
+/// The installed version as a source of files and chunks.
+pub(crate) struct InstalledTree<'a> {
+    pub(crate) dir: Dir,
+    pub(crate) release: &'a Release,
+}
+
+impl EntryFiles for InstalledTree<'_> {
+    fn open(&self, entry: usize) -> io::Result<File> {
+        tree::Tree {
+            dir: &self.dir,
+            release: self.release,
+        }
+        .open(entry)
+    }
+}
+
+impl EntryFiles for Stage<'_> {
+    /// Built files lie here; those taken over whole are read where they come from.
+    fn open(&self, entry: usize) -> io::Result<File> {
+        if let (Some(from), Some(installed)) = (self.reused.get(&entry), &self.installed) {
+            return installed.open(*from);
+        }
+        tree::Tree {
+            dir: &self.dir,
+            release: self.release,
+        }
+        .open(entry)
+    }
+}
+
+impl<'a> Stage<'a> {
+    /// Opens the staging folder at `path`, creates every folder and every file to be built.
+    pub(crate) fn open(
+        path: PathBuf,
+        release: &'a Release,
+        plan: &Plan,
+        installed: Option<InstalledTree<'a>>,
+    ) -> Result<Self, EngineError> {
+        let left_over = path.is_dir();
+        disk::create_folders(&path)?;
+        let dir = tree::open_root(&path)?;
+        let built = plan.build.iter().copied().collect();
+        let reused = plan.reuse.iter().map(|reuse| (reuse.to, reuse.from)).collect();
+        let stage = Self {
+            path,
+            dir,
+            release,
+            built,
+            reused,
+            installed,
+            left_over,
+        };
+        stage.create_entries()?;
+        Ok(stage)
+    }
+
+    /// Returns the staging folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Divides `chunks` into those that are not there yet and those that are.
+    ///
+    /// Everything in a folder left over by an earlier run is hashed, nothing is taken on trust.
+    pub(crate) fn divide<'p>(
+        &self,
+        chunks: &'p [NeededChunk],
+        token: &CancellationToken,
+    ) -> Result<(Vec<&'p NeededChunk>, Vec<&'p NeededChunk>), EngineError> {
+        if !self.left_over {
+            return Ok((chunks.iter().collect(), Vec::new()));
+        }
+        let present: Result<Vec<bool>, EngineError> = chunks
+            .par_iter()
+            .map_init(Vec::new, |buffer, chunk| {
+                control::check(token)?;
+                let mut positions = chunk.positions.iter();
+                Ok(positions.all(|p| tree::read_chunk(self.release, *p, self, buffer).is_some()))
+            })
+            .collect();
+        let present = present?;
+        let (there, missing): (Vec<_>, Vec<_>) =
+            chunks.iter().zip(present).partition(|(_, present)| *present);
+        let chunks =
+            |pairs: Vec<(&'p NeededChunk, bool)>| pairs.into_iter().map(|(chunk, _)| chunk).collect();
+        Ok((chunks(missing), chunks(there)))
+    }
+
+    /// Writes a verified chunk to every place of the built files that it belongs to.
+    ///
+    /// Bytes of the chunk that are not file content must be what the list of files says they are.
+    pub(crate) fn write(&self, chunk: &NeededChunk, plain: &[u8]) -> Result<(), EngineError> {
+        for position in &chunk.positions {
+            let Some(at) = self.release.index.chunks.get(*position) else {
+                continue;
+            };
+            let mut rest = plain;
+            for slice in self.release.layout.slices(at.range()) {
+                let len = usize::try_from(slice.len()).unwrap_or(usize::MAX);
+                let Some((part, after)) = rest.split_at_checked(len) else {
+                    return Err(contradiction());
+                };
+                rest = after;
+                match slice {
+                    Slice::Literal(expected) if expected == part => {}
+                    Slice::Literal(_) => return Err(contradiction()),
+                    Slice::File { entry, offset, .. } if self.built.contains(&entry) => {
+                        self.write_part(entry, part, offset)?;
+                    }
+                    Slice::File { .. } => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the chunk from the installed version; tells whether it still has it undamaged.
+    pub(crate) fn read_installed(&self, chunk: &NeededChunk, buffer: &mut Vec<u8>) -> bool {
+        let (Some(position), Some(installed)) = (chunk.installed, &self.installed) else {
+            return false;
+        };
+        tree::read_chunk(installed.release, position, installed, buffer) == Some(chunk.id)
+    }
+
+    /// Takes over the files that are the same in both versions.
+    ///
+    /// `done` counts bytes.
+    pub(crate) fn take_over(
+        &self,
+        reuse: &[Reuse],
+        sharing: Sharing,
+        token: &CancellationToken,
+        done: &AtomicU64,
+    ) -> Result<(), EngineError> {
+        let Some(installed) = &self.installed else {
+            return Ok(());
+        };
+        reuse.par_iter().try_for_each(|reuse| {
+            control::check(token)?;
+            let (Some(from), Some(to)) = (
+                installed.release.contents.entries.get(reuse.from),
+                self.release.contents.entries.get(reuse.to),
+            ) else {
+                return Err(EngineError::Internal(
+                    "a plan names a file that is not there".to_owned(),
+                ));
+            };
+            let how = if reuse.shareable {
+                sharing
+            } else {
+                sharing.private()
+            };
+            share::share(
+                &installed.dir,
+                from.path.as_str(),
+                &self.dir,
+                to.path.as_str(),
+                how,
+            )
+            .during("take over", self.path.join(to.path.as_str()))?;
+            if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
+                done.fetch_add(facts.size, Ordering::Relaxed);
+                if how != Sharing::HardLink || self.is_program(&to.path) {
+                    self.set_mode(reuse.to, facts.executable)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Checks every built file against its digest and gives it its mode.
+    ///
+    /// # Errors
+    /// The list of files gives a digest that its chunks do not have.
+    pub(crate) fn check_built(&self, token: &CancellationToken) -> Result<(), EngineError> {
+        let built: Vec<usize> = self.built.iter().copied().collect();
+        built.par_iter().try_for_each_init(Vec::new, |buffer, entry| {
+            control::check(token)?;
+            let Some(facts) = file_facts(&self.release.contents, *entry) else {
+                return Ok(());
+            };
+            let mut file = EntryFiles::open(self, *entry).during("open", self.entry_path(*entry))?;
+            let hashed = tree::hash_file(&mut file, buffer).during("read", self.entry_path(*entry))?;
+            if hashed != (facts.digest, facts.size) {
+                return Err(contradiction());
+            }
+            self.set_mode(*entry, facts.executable)
+        })
+    }
+
+    /// Creates the symbolic links, last of all, so that nothing is ever written through one.
+    pub(crate) fn create_links(&self) -> Result<(), EngineError> {
+        for entry in &self.release.contents.entries {
+            let EntryKind::Link { target } = &entry.kind else {
+                continue;
+            };
+            let path = self.path.join(entry.path.as_str());
+            remove_if_there(&self.dir, entry.path.as_str()).during("replace", &path)?;
+            create_link(&self.dir, target, entry.path.as_str()).during("create the link", &path)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything in the staging folder survive a power cut.
+    pub(crate) fn sync(&self) -> Result<(), EngineError> {
+        share::sync_tree(&self.dir, &self.path, self.release, &self.built)
+    }
+
+    fn create_entries(&self) -> Result<(), EngineError> {
+        for (i, entry) in self.release.contents.entries.iter().enumerate() {
+            let path = entry.path.as_str();
+            match &entry.kind {
+                EntryKind::Folder => create_folder(&self.dir, path),
+                EntryKind::File { size, .. } if self.built.contains(&i) => self.create_file(path, *size),
+                EntryKind::File { .. } | EntryKind::Link { .. } => remove_if_there(&self.dir, path),
+            }
+            .during("create", self.path.join(path))?;
+        }
+        Ok(())
+    }
+
+    /// Creates a file of `size` bytes, or keeps one of that size from an earlier run.
+    fn create_file(&self, path: &str, size: u64) -> io::Result<()> {
+        match self.dir.symlink_metadata(path) {
+            Ok(data) if data.is_file() && data.len() == size => {
+                let file = tree::open_file(&self.dir, path)?;
+                return set_permissions(&file.into_std(), 0o644);
+            }
+            Ok(_) => remove_if_there(&self.dir, path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let file = self
+            .dir
+            .open_with(path, OpenOptions::new().write(true).create_new(true))?;
+        file.set_len(size)
+    }
+
+    fn write_part(&self, entry: usize, part: &[u8], offset: u64) -> Result<(), EngineError> {
+        let Some(at) = self.release.contents.entries.get(entry) else {
+            return Err(contradiction());
+        };
+        let file = self
+            .dir
+            .open_with(at.path.as_str(), OpenOptions::new().write(true));
+        let written = file.and_then(|file| tree::write_all_at(&file, part, offset));
+        written.during("write", self.path.join(at.path.as_str()))
+    }
+
+    /// Installed files are read-only: versions share them.
+    fn set_mode(&self, entry: usize, executable: bool) -> Result<(), EngineError> {
+        let path = self.entry_path(entry);
+        let starts = self
+            .release
+            .contents
+            .entries
+            .get(entry)
+            .is_some_and(|e| self.is_program(&e.path));
+        let file = tree::Tree {
+            dir: &self.dir,
+            release: self.release,
+        }
+        .open(entry)
+        .during("open", &path)?;
+        let mode = if executable || starts { 0o555 } else { 0o444 };
+        set_permissions(&file.into_std(), mode).during("set the mode of", path)
+    }
+
+    /// Start programs get their execute bit even if the publisher's system had none to give.
+    fn is_program(&self, path: &vsekai_formats::TreePath) -> bool {
+        let launch = &self.release.manifest.launch;
+        std::iter::once(&launch.desktop)
+            .chain(&launch.vr)
+            .any(|program| program.path == *path)
+    }
+
+    fn entry_path(&self, entry: usize) -> PathBuf {
+        let entry = self.release.contents.entries.get(entry);
+        entry.map_or_else(|| self.path.clone(), |entry| self.path.join(entry.path.as_str()))
+    }
+}
+
+fn contradiction() -> EngineError {
+    EngineError::BadDocument {
+        what: "release".to_owned(),
+        reason: "its chunks and its list of files contradict each other".to_owned(),
+    }
+}
+
+/// Creates a folder; anything else in its place is removed.
+fn create_folder(dir: &Dir, path: &str) -> io::Result<()> {
+    match dir.symlink_metadata(path) {
+        Ok(data) if data.is_dir() => return Ok(()),
+        Ok(_) => remove_if_there(dir, path)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    dir.create_dir_with(path, &DirBuilder::new())
+}
+
+fn remove_if_there(dir: &Dir, path: &str) -> io::Result<()> {
+    match dir.symlink_metadata(path) {
+        Ok(data) if data.is_dir() => dir.remove_dir_all(path),
+        Ok(_) => dir.remove_file(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn create_link(dir: &Dir, target: &str, path: &str) -> io::Result<()> {
+    dir.symlink(target, path)
+}
+
+#[cfg(windows)]
+fn create_link(dir: &Dir, target: &str, path: &str) -> io::Result<()> {
+    dir.symlink_file(target, path)
+}
+
+#[cfg(unix)]
+fn set_permissions(file: &std::fs::File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(windows)]
+fn set_permissions(file: &std::fs::File, mode: u32) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_readonly(mode & 0o222 == 0);
+    file.set_permissions(permissions)
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//! What is installed, told without asking the network.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use vsekai_formats::release::{Platform, Slug, Version};
+
+use crate::record::InstalledVersion;
+
+/// An install folder at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The install folder.
+    pub root: PathBuf,
+    /// Base address of the update server, if one was ever named.
+    pub server: Option<String>,
+    /// The title.
+    pub title: Option<Slug>,
+    /// The channel followed.
+    pub channel: Option<Slug>,
+    /// The platform installed for.
+    pub platform: Platform,
+    /// What "Play" starts.
+    pub installed: Option<InstalledVersion>,
+    /// What a roll-back goes to.
+    pub previous: Option<InstalledVersion>,
+    /// Release notes of the installed version, in Markdown.
+    pub notes: String,
+    /// Whether the installed version has a VR start program.
+    pub has_vr: bool,
+    /// Whether a game runs from this folder.
+    pub game_running: bool,
+}
+
+/// A title's channels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelsView {
+    /// The channel followed.
+    pub current: Slug,
+    /// Every channel of the title with the platforms it has builds for, by name.
+    pub channels: Vec<ChannelView>,
+}
+
+/// One channel of a title.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// Its name.
+    pub name: Slug,
+    /// Platforms it has builds for.
+    pub platforms: Vec<Platform>,
+    /// Whether it has a build for this install's platform.
+    pub available: bool,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum CheckOutcome {
+    /// The channel offers what is installed.
+    UpToDate {
+        /// It.
+        version: Version,
+    },
+    /// The channel offers something else.
+    Available {
+        /// What taking it would do.
+        plan: crate::plan::PlanSummary,
+    },
+}
+
+/// What an update did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum UpdateOutcome {
+    /// Nothing: the channel offers what is installed.
+    UpToDate {
+        /// It.
+        version: Version,
+    },
+    /// Something was installed where nothing was.
+    Installed(Done),
+    /// The installed version was replaced.
+    Updated(Done),
+}
+
+/// Figures of an operation that put a version in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// The version now current.
+    pub version: Version,
+    /// The version current before, if any.
+    pub from_version: Option<Version>,
+    /// Bytes read from the network, documents included.
+    pub network_bytes: u64,
+    /// Bytes of chunks fetched, as served.
+    pub chunk_bytes: u64,
+    /// Chunks fetched.
+    pub chunks: u64,
+    /// Bytes that an earlier run had left ready, as served.
+    pub resumed_bytes: u64,
+    /// Bytes taken over from the installed version.
+    pub reused_bytes: u64,
+    /// Bytes of the new version.
+    pub installed_bytes: u64,
+    /// Files of the new version.
+    pub files: u64,
+}
+
+/// What a repair did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RepairReport {
+    /// Paths of the files that were damaged, in order.
+    pub repaired: Vec<String>,
+    /// What it took, if anything was damaged.
+    pub done: Option<Done>,
+}
+
+/// What a roll-back did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RollbackOutcome {
+    /// The version gone back from.
+    pub from_version: Version,
+    /// The version now current.
+    pub version: Version,
+}

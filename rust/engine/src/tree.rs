@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//! Trees on disk as a source of chunks.
+//!
+//! All access goes through a directory handle that paths cannot leave, whatever links lie below it.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, OpenOptions};
+use vsekai_formats::layout::Slice;
+use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
+
+use crate::error::{EngineError, IoContext as _};
+use crate::release::Release;
+
+/// Opens a folder as the root of everything done below it.
+pub(crate) fn open_root(path: &Path) -> Result<Dir, EngineError> {
+    Dir::open_ambient_dir(path, ambient_authority()).during("open the folder", path)
+}
+
+/// A place that files of a release can be read from.
+pub(crate) trait EntryFiles: Sync {
+    /// Opens entry `entry` of the release for reading.
+    fn open(&self, entry: usize) -> io::Result<File>;
+}
+
+/// A complete tree of a release.
+pub(crate) struct Tree<'a> {
+    pub(crate) dir: &'a Dir,
+    pub(crate) release: &'a Release,
+}
+
+impl EntryFiles for Tree<'_> {
+    fn open(&self, entry: usize) -> io::Result<File> {
+        match self.release.contents.entries.get(entry) {
+            Some(entry) => open_file(self.dir, entry.path.as_str()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+/// Opens a regular file below `dir` without following a link in its place.
+pub(crate) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
+    use cap_std::fs::OpenOptionsExt as _;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    #[cfg(windows)]
+    options.share_mode(7);
+    dir.open_with(path, &options)
+}
+
+/// Reads the bytes of `range` of a release's catar: file content from `files`, the rest from the layout.
+///
+/// The content is what lies on disk, so the caller must check it.
+pub(crate) fn read_range(
+    release: &Release,
+    range: Range<u64>,
+    files: &dyn EntryFiles,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    buffer.clear();
+    for slice in release.layout.slices(range) {
+        match slice {
+            Slice::Literal(bytes) => buffer.extend_from_slice(bytes),
+            Slice::File { entry, offset, len } => {
+                let file = files.open(entry)?;
+                let start = buffer.len();
+                let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+                buffer.resize(start + len, 0);
+                let part = buffer.get_mut(start..).unwrap_or_default();
+                read_exact_at(&file, part, offset)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads chunk `position` of a release from files on disk; `None` if they do not make up that chunk.
+pub(crate) fn read_chunk(
+    release: &Release,
+    position: usize,
+    files: &dyn EntryFiles,
+    buffer: &mut Vec<u8>,
+) -> Option<ChunkId> {
+    let chunk = release.index.chunks.get(position)?;
+    read_range(release, chunk.range(), files, buffer).ok()?;
+    let found = ChunkId::of(release.index.digest, buffer);
+    (found == chunk.id).then_some(found)
+}
+
+/// Hashes a file from its start to its end; also returns its length.
+pub(crate) fn hash_file(file: &mut impl io::Read, buffer: &mut Vec<u8>) -> io::Result<(ChunkId, u64)> {
+    buffer.resize(HASH_BUFFER_BYTES, 0);
+    let mut hasher = IdHasher::new(DigestAlgorithm::Sha512_256);
+    let mut length = 0;
+    loop {
+        let read = file.read(buffer)?;
+        if read == 0 {
+            return Ok((hasher.finish(), length));
+        }
+        length += read as u64;
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+const HASH_BUFFER_BYTES: usize = 256 * 1024;
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    use cap_std::fs::FileExt as _;
+    file.read_exact_at(buffer, offset)
+}
+
+#[cfg(unix)]
+pub(crate) fn write_all_at(file: &File, buffer: &[u8], offset: u64) -> io::Result<()> {
+    use cap_std::fs::FileExt as _;
+    file.write_all_at(buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt as _;
+    while !buffer.is_empty() {
+        match file.seek_read(buffer, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                buffer = buffer.get_mut(read..).unwrap_or_default();
+                offset += read as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+pub(crate) fn write_all_at(file: &File, mut buffer: &[u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt as _;
+    while !buffer.is_empty() {
+        match file.seek_write(buffer, offset)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => {
+                buffer = buffer.get(written..).unwrap_or_default();
+                offset += written as u64;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//! Checking installed files: quickly by size, or fully by hash.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cap_std::fs::Dir;
+use rayon::prelude::*;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use vsekai_formats::release::EntryKind;
+
+use crate::control;
+use crate::error::EngineError;
+use crate::release::{Release, file_facts};
+use crate::tree::{self, EntryFiles, Tree};
+
+/// What a full check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Files checked.
+    pub files: u64,
+    /// Bytes checked.
+    pub bytes: u64,
+    /// Paths of files that are missing or differ from what was published, in order.
+    pub damaged: Vec<String>,
+    /// Paths of files that no release put there, in order; they are left alone.
+    pub extra: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Tells whether every file is as it was published.
+    pub fn is_intact(&self) -> bool {
+        self.damaged.is_empty()
+    }
+}
+
+/// Returns the files that are missing, are no regular files or have another size.
+///
+/// Costs one look at each file's entry and reads none of them.
+pub(crate) fn quick(dir: &Dir, release: &Release) -> HashSet<usize> {
+    let entries = release.contents.entries.par_iter().enumerate();
+    let damaged = entries.filter(|(_, entry)| match entry.kind {
+        EntryKind::File { size, .. } => {
+            let data = dir.symlink_metadata(entry.path.as_str());
+            !data.is_ok_and(|data| data.is_file() && data.len() == size)
+        }
+        _ => false,
+    });
+    damaged.map(|(i, _)| i).collect()
+}
+
+/// Returns the files whose bytes are not those published, hashing all of them on all cores.
+///
+/// `done` counts bytes.
+pub(crate) fn full(
+    dir: &Dir,
+    release: &Release,
+    token: &CancellationToken,
+    done: &AtomicU64,
+) -> Result<HashSet<usize>, EngineError> {
+    let tree = Tree { dir, release };
+    let results: Result<Vec<Option<usize>>, EngineError> = (0..release.contents.entries.len())
+        .into_par_iter()
+        .map_init(Vec::new, |buffer, entry| {
+            control::check(token)?;
+            let Some(facts) = file_facts(&release.contents, entry) else {
+                return Ok(None);
+            };
+            let hashed = tree
+                .open(entry)
+                .and_then(|mut file| tree::hash_file(&mut file, buffer));
+            done.fetch_add(facts.size, Ordering::Relaxed);
+            let same = hashed.is_ok_and(|found| found == (facts.digest, facts.size));
+            Ok((!same).then_some(entry))
+        })
+        .collect();
+    Ok(results?.into_iter().flatten().collect())
+}
+
+/// Returns the paths below `dir` that are in no release, `/` between components, in order.
+///
+/// Entries that cannot be read are left out: they are not ours.
+pub(crate) fn extra_files(dir: &Dir, release: &Release) -> Vec<String> {
+    let known: HashSet<&str> = release
+        .contents
+        .entries
+        .iter()
+        .map(|entry| entry.path.as_str())
+        .collect();
+    let mut found = Vec::new();
+    let mut open = vec![String::new()];
+    while let Some(folder) = open.pop() {
+        let at = if folder.is_empty() { "." } else { &folder };
+        let Ok(entries) = dir.read_dir(at) else { continue };
+        for entry in entries.flatten() {
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let path = if folder.is_empty() {
+                name
+            } else {
+                format!("{folder}/{name}")
+            };
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => open.push(path),
+                Ok(_) if !known.contains(path.as_str()) => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
