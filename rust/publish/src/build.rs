@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT
+//! Cuts a folder into chunks and makes the documents of a release.
+//!
+//! The catar is streamed, never stored: two buffers of [`BATCH`] bytes take turns, one being filled from
+//! the files while the other is cut and hashed on all processors. Apart from these buffers memory holds a
+//! few hundred bytes for each file and 48 for each chunk, whatever the sizes of the files.
+//!
+//! Every file is read once here. [`crate::upload`] reads again only the parts the server lacks, so no file
+//! is read more than twice.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use vsekai_formats::chunker::{ChunkSizes, FastCdc};
+use vsekai_formats::index::{Index, IndexChunk};
+use vsekai_formats::layout::Layout;
+use vsekai_formats::release::{
+    Contents, Entry, EntryKind, Launch, Pinned, Platform, ReleaseManifest, ReleaseSize, SCHEMA, Slug,
+    Version, address,
+};
+use vsekai_formats::release::{MAX_CONTENTS_BYTES, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec, flags};
+
+use crate::cut::Cutter;
+use crate::digest::FileDigests;
+use crate::scan::{ScannedEntry, ScannedKind, ScannedTree};
+use crate::{Cancel, Observer, Phase, Progress, PublishError, regions, source, stream};
+
+/// What a publisher says about a release.
+#[derive(Clone, Debug)]
+pub struct ReleaseInfo {
+    /// The title.
+    pub title: Slug,
+    /// The build's label.
+    pub version: Version,
+    /// What is new, in Markdown; at most [`vsekai_formats::release::MAX_NOTES_BYTES`].
+    pub notes: String,
+    /// Oldest launcher version that can install the build.
+    pub minimum_launcher: Option<Version>,
+}
+
+/// A release that is ready to be uploaded: everything but the stored sizes of its chunks and its sequence,
+/// which only the server knows.
+#[derive(Clone, Debug)]
+pub struct Release {
+    tree: Arc<ScannedTree>,
+    info: ReleaseInfo,
+    layout: Arc<Layout>,
+    entries: Vec<Entry>,
+    index: Index,
+}
+
+/// The documents of a release, as they are served.
+#[derive(Clone, Debug)]
+pub(crate) struct Documents {
+    pub(crate) manifest: ReleaseManifest,
+    pub(crate) manifest_bytes: Vec<u8>,
+    pub(crate) contents_bytes: Vec<u8>,
+}
+
+/// Reads every file of `tree`, cuts the catar into chunks and names them.
+///
+/// # Errors
+/// [`PublishError::Changed`] if a file is not what it was when the folder was scanned, file errors, and
+/// [`PublishError::Cancelled`].
+pub fn build(
+    tree: ScannedTree,
+    info: ReleaseInfo,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Release, PublishError> {
+    check_notes(&info)?;
+    let mut entries: Vec<Entry> = tree.entries.iter().map(undigested).collect();
+    let layout = layout_of(&mut entries)?;
+    let sizes = ChunkSizes::DEFAULT;
+    let chunker = FastCdc::new(sizes).map_err(|error| PublishError::Internal(error.to_string()))?;
+    let region_ends = regions::ends(&tree, &layout, sizes)?;
+    let mut digests = FileDigests::new(&layout, entries.len());
+    let mut index = Index::new(flags::for_catar(DIGEST), DIGEST, sizes.for_index());
+    let streamer = Streamer {
+        tree: &tree,
+        layout: &layout,
+        headroom: sizes.max(),
+        observer,
+        cancel,
+    };
+    streamer.run(Cutter::new(&chunker, &region_ends), &mut digests, &mut index)?;
+    for (position, entry) in entries.iter_mut().enumerate() {
+        if let EntryKind::File { digest, .. } = &mut entry.kind {
+            let found = digests.get(position);
+            *digest = found.ok_or_else(|| PublishError::Internal("a file was not hashed".to_owned()))?;
+        }
+    }
+    drop(digests);
+    let release = Release {
+        tree: Arc::new(tree),
+        info,
+        layout: Arc::new(layout),
+        entries,
+        index,
+    };
+    release.check_unchanged()?;
+    Ok(release)
+}
+
+impl Release {
+    /// Returns the title, version and notes.
+    pub fn info(&self) -> &ReleaseInfo {
+        &self.info
+    }
+
+    /// Returns the platform.
+    pub fn platform(&self) -> Platform {
+        self.tree.platform
+    }
+
+    /// Returns the programs to start.
+    pub fn launch(&self) -> &Launch {
+        &self.tree.launch
+    }
+
+    /// Returns the number of files.
+    pub fn files(&self) -> usize {
+        self.tree.files()
+    }
+
+    /// Returns the bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.tree.bytes()
+    }
+
+    /// Returns the entries of the release, digests included.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Returns the index of the release's catar.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Returns the file name of the index on a server.
+    pub fn index_name(&self) -> String {
+        address::index_name(&self.info.title, self.platform(), &self.info.version)
+    }
+
+    /// Returns the plain bytes of a chunk of the index, read again from the files.
+    ///
+    /// # Errors
+    /// [`PublishError::Changed`] if they do not match the chunk's id any more.
+    pub fn read_chunk(&self, chunk: &IndexChunk) -> Result<Vec<u8>, PublishError> {
+        let mut plain = vec![0; chunk.size as usize];
+        stream::fill(&self.tree, &self.layout, chunk.range(), &mut plain)?;
+        match ChunkId::of(DIGEST, &plain) == chunk.id {
+            true => Ok(plain),
+            false => Err(PublishError::Changed {
+                path: self.file_at(chunk),
+            }),
+        }
+    }
+
+    /// Checks, by metadata alone, that every file still is what was read.
+    pub(crate) fn check_unchanged(&self) -> Result<(), PublishError> {
+        self.tree
+            .entries
+            .par_iter()
+            .try_for_each(|entry| match &entry.kind {
+                ScannedKind::File(file) => source::check_unchanged(&self.tree.root, &entry.path, &file.stamp),
+                _ => Ok(()),
+            })
+    }
+
+    /// Makes the documents; `stored_sizes` are those of the distinct chunks in order of first appearance.
+    pub(crate) fn documents(&self, stored_sizes: Vec<u32>, sequence: u64) -> Result<Documents, PublishError> {
+        let download_bytes = stored_sizes.iter().map(|size| u64::from(*size)).sum();
+        let chunks = stored_sizes.len() as u64;
+        let contents = Contents {
+            schema: SCHEMA,
+            entries: self.entries.clone(),
+            stored_sizes,
+        };
+        contents.validate()?;
+        let plain =
+            serde_json::to_vec(&contents).map_err(|error| PublishError::Internal(error.to_string()))?;
+        within("list of files", plain.len(), MAX_CONTENTS_BYTES)?;
+        let contents_bytes = codec::compress(&plain, CONTENTS_LEVEL)
+            .map_err(|error| PublishError::Internal(error.to_string()))?;
+        within(
+            "compressed list of files",
+            contents_bytes.len(),
+            MAX_CONTENTS_STORED_BYTES,
+        )?;
+        let manifest = ReleaseManifest {
+            schema: SCHEMA,
+            title: self.info.title.clone(),
+            platform: self.platform(),
+            version: self.info.version.clone(),
+            sequence,
+            index: Pinned::of(&self.index.to_bytes()),
+            contents: Pinned::of(&contents_bytes),
+            launch: self.tree.launch.clone(),
+            size: ReleaseSize {
+                files: self.files() as u64,
+                installed_bytes: self.bytes(),
+                chunks,
+                download_bytes,
+            },
+            notes: self.info.notes.clone(),
+            minimum_launcher: self.info.minimum_launcher.clone(),
+        };
+        let manifest_bytes =
+            serde_json::to_vec(&manifest).map_err(|error| PublishError::Internal(error.to_string()))?;
+        within("manifest", manifest_bytes.len(), MAX_MANIFEST_BYTES)?;
+        Ok(Documents {
+            manifest,
+            manifest_bytes,
+            contents_bytes,
+        })
+    }
+
+    fn file_at(&self, chunk: &IndexChunk) -> String {
+        let inside =
+            |(_, payload): &(usize, Range<u64>)| payload.start < chunk.end() && chunk.start < payload.end;
+        let position = self.layout.payloads().find(inside).map(|(position, _)| position);
+        let entry = position.and_then(|position| self.entries.get(position));
+        entry.map_or_else(
+            || self.tree.root.display().to_string(),
+            |entry| entry.path.to_string(),
+        )
+    }
+}
+
+/// Streams the catar through two buffers of a headroom and a batch each.
+struct Streamer<'a> {
+    tree: &'a ScannedTree,
+    layout: &'a Layout,
+    /// Bytes before the batch for what the last one left over.
+    headroom: usize,
+    observer: &'a dyn Observer,
+    cancel: &'a Cancel,
+}
+
+impl Streamer<'_> {
+    fn run(
+        &self,
+        mut cutter: Cutter<'_>,
+        digests: &mut FileDigests<'_>,
+        index: &mut Index,
+    ) -> Result<(), PublishError> {
+        let total = self.layout.total_len();
+        let (mut current, mut next) = (Vec::new(), Vec::new());
+        let mut range = batch(0, total);
+        let mut left_over = 0;
+        self.fill(range.clone(), &mut current)?;
+        while !range.is_empty() {
+            self.cancel.check()?;
+            self.report(range.start);
+            let coming = batch(range.end, total);
+            let fresh = current.get(self.headroom..).unwrap_or_default();
+            let uncut = current.get(self.headroom - left_over..).unwrap_or_default();
+            let ((left, ()), filled) = rayon::join(
+                || {
+                    rayon::join(
+                        || cutter.update(uncut, index),
+                        || digests.update(range.clone(), fresh),
+                    )
+                },
+                || self.fill(coming.clone(), &mut next),
+            );
+            filled?;
+            left_over = self.carry_over(&current, left, &mut next)?;
+            std::mem::swap(&mut current, &mut next);
+            range = coming;
+        }
+        self.report(total);
+        match left_over {
+            0 => Ok(()),
+            _ => Err(PublishError::Internal(
+                "the end of the archive was not cut".to_owned(),
+            )),
+        }
+    }
+
+    /// Puts the last `left` bytes of `from` right before the batch in `to`.
+    fn carry_over(&self, from: &[u8], left: usize, to: &mut Vec<u8>) -> Result<usize, PublishError> {
+        to.resize(to.len().max(self.headroom), 0);
+        let rest = from.len().checked_sub(left).and_then(|start| from.get(start..));
+        let place = self
+            .headroom
+            .checked_sub(left)
+            .and_then(|start| to.get_mut(start..self.headroom));
+        match (rest, place) {
+            (Some(rest), Some(place)) => place.copy_from_slice(rest),
+            _ => {
+                return Err(PublishError::Internal(
+                    "more was left over than a chunk".to_owned(),
+                ));
+            }
+        }
+        Ok(left)
+    }
+
+    fn fill(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> Result<(), PublishError> {
+        let len = usize::try_from(range.end - range.start).unwrap_or(BATCH);
+        buffer.resize(self.headroom + len, 0);
+        stream::fill(
+            self.tree,
+            self.layout,
+            range,
+            buffer.get_mut(self.headroom..).unwrap_or_default(),
+        )
+    }
+
+    fn report(&self, done_bytes: u64) {
+        let total_bytes = self.layout.total_len();
+        self.observer.on_progress(Progress {
+            phase: Phase::Reading,
+            done_bytes,
+            total_bytes,
+        });
+    }
+}
+
+fn batch(from: u64, total: u64) -> Range<u64> {
+    from..total.min(from.saturating_add(BATCH as u64))
+}
+
+fn undigested(scanned: &ScannedEntry) -> Entry {
+    let kind = match &scanned.kind {
+        ScannedKind::Folder => EntryKind::Folder,
+        ScannedKind::Link { target } => EntryKind::Link {
+            target: target.clone(),
+        },
+        ScannedKind::File(file) => EntryKind::File {
+            size: file.size,
+            executable: file.executable,
+            digest: ChunkId::from_bytes([0; 32]),
+        },
+    };
+    Entry {
+        path: scanned.path.clone(),
+        kind,
+    }
+}
+
+/// Lays out the catar; the list is lent to a [`Contents`] for that and given back.
+fn layout_of(entries: &mut Vec<Entry>) -> Result<Layout, PublishError> {
+    let contents = Contents {
+        schema: SCHEMA,
+        entries: std::mem::take(entries),
+        stored_sizes: Vec::new(),
+    };
+    contents.validate()?;
+    let layout = Layout::of(&contents).map_err(|error| PublishError::Internal(error.to_string()))?;
+    *entries = contents.entries;
+    Ok(layout)
+}
+
+fn check_notes(info: &ReleaseInfo) -> Result<(), PublishError> {
+    within(
+        "release notes",
+        info.notes.len(),
+        vsekai_formats::release::MAX_NOTES_BYTES,
+    )
+}
+
+fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), PublishError> {
+    match bytes <= limit {
+        true => Ok(()),
+        false => Err(PublishError::TooLarge {
+            what,
+            bytes: bytes as u64,
+            limit: limit as u64,
+        }),
+    }
+}
+
+/// Bytes of the catar in memory at a time, twice.
+const BATCH: usize = 16 << 20;
+/// What names the chunks of releases.
+const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512_256;
+/// zstd level of the list of files: it is small, read by every player and written once.
+const CONTENTS_LEVEL: i32 = 12;

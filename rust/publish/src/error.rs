@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+//! What can go wrong with a publication, in words a publisher can act on.
+
+use std::path::PathBuf;
+
+use vsekai_formats::name::NameError;
+use vsekai_formats::release::{Platform, ProgramFormat, Version};
+use vsekai_store::StoreError;
+
+/// A failed publication. Nothing of it is visible to players.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// A file operation failed; the source names the path.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file error, with its path.
+        source: std::io::Error,
+    },
+    /// The folder to publish is not a folder.
+    #[error("{} is not a folder", path.display())]
+    NotAFolder {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// A name is not text.
+    #[error("the name of {} is not valid Unicode", path.display())]
+    NotUnicode {
+        /// The file or folder, as far as it can be shown.
+        path: PathBuf,
+    },
+    /// A name or link that not every system can hold safely.
+    #[error("{0}")]
+    BadName(#[from] NameError),
+    /// A link that leads out of the folder.
+    #[error("\"{path}\" links to \"{target}\", which is not certain to lie inside the folder")]
+    BadLink {
+        /// The link, below the folder.
+        path: String,
+        /// Where it leads.
+        target: String,
+    },
+    /// A socket, device or pipe.
+    #[error("\"{path}\" is {what}; only files, folders and links can be published")]
+    SpecialFile {
+        /// Path inside the folder.
+        path: String,
+        /// What it is, with article.
+        what: &'static str,
+    },
+    /// A link in a build for a system whose players may not create links.
+    #[error("\"{path}\" is a symbolic link, and Windows lets only administrators create those")]
+    LinkOnWindows {
+        /// Path inside the folder.
+        path: String,
+    },
+    /// There is no file to publish.
+    #[error("{} holds no files; publishing it would empty every player's install", path.display())]
+    EmptyTree {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The program named on the command line is not there.
+    #[error("the start program \"{path}\" is not among the files of {}", root.display())]
+    MissingProgram {
+        /// The program named.
+        path: String,
+        /// The folder.
+        root: PathBuf,
+    },
+    /// The start program is for another system.
+    #[error("\"{path}\" is {found}, but the build is for {expected}")]
+    WrongPlatform {
+        /// The program.
+        path: String,
+        /// What its first bytes say.
+        found: ProgramFormat,
+        /// The platform published for.
+        expected: Platform,
+    },
+    /// No file looks like the start program.
+    #[error("no start program for {expected} was found in {}{}", root.display(), describe_others(others))]
+    NoProgram {
+        /// The folder.
+        root: PathBuf,
+        /// The platform published for.
+        expected: Platform,
+        /// Programs for other systems that were found instead.
+        others: Vec<(String, ProgramFormat)>,
+    },
+    /// More than one file could be the start program.
+    #[error("several files could be the start program: {}", quote_all(candidates))]
+    AmbiguousProgram {
+        /// Their paths.
+        candidates: Vec<String>,
+    },
+    /// A file is not what it was when the folder was scanned.
+    #[error("\"{path}\" changed while it was being published")]
+    Changed {
+        /// Path inside the folder.
+        path: String,
+    },
+    /// A document is larger than clients read.
+    #[error("the release is too large: its {what} takes {bytes} bytes, and clients read at most {limit}")]
+    TooLarge {
+        /// Which document.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The address of the server is not one.
+    #[error("the server's address cannot be used: {reason}")]
+    BadServer {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server did not answer, or answered with an error that may pass.
+    #[error("cannot {action}: {reason}")]
+    Unreachable {
+        /// What was being done.
+        action: &'static str,
+        /// What the network or server said.
+        reason: String,
+    },
+    /// The server refuses the token.
+    #[error("cannot {action}: the server does not accept the token ({reason})")]
+    Unauthorized {
+        /// What was being done.
+        action: &'static str,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server refuses for a reason of its own.
+    #[error("cannot {action}: the server refused with status {status} ({reason})")]
+    Refused {
+        /// What was being done.
+        action: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server's answer makes no sense.
+    #[error("cannot {action}: the server's answer is not valid ({reason})")]
+    BadAnswer {
+        /// What was being done.
+        action: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The version is published already, with another content.
+    #[error("version {version} for {platform} is published already with {difference}")]
+    VersionExists {
+        /// The version.
+        version: Version,
+        /// The platform.
+        platform: Platform,
+        /// In what it differs.
+        difference: &'static str,
+    },
+    /// Someone else published in the meantime.
+    #[error("another version for {platform} was published at the same time")]
+    Overtaken {
+        /// The platform.
+        platform: Platform,
+    },
+    /// The server keeps losing chunks.
+    #[error("the server still lacks {count} chunks after they were uploaded")]
+    ChunksLost {
+        /// How many.
+        count: usize,
+    },
+    /// A chunk store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The publisher cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// A defect of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// What kind of thing went wrong, for exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishErrorKind {
+    /// The folder cannot be published as it is.
+    Input,
+    /// The server cannot be reached or failed.
+    Server,
+    /// The server refused.
+    Refused,
+    /// The local disk failed.
+    Disk,
+    /// The publisher cancelled.
+    Cancelled,
+    /// A defect of this program.
+    Internal,
+}
+
+impl PublishError {
+    /// Returns what kind of thing went wrong.
+    pub fn kind(&self) -> PublishErrorKind {
+        use PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server};
+        match self {
+            Self::Io { .. } => Disk,
+            Self::Unreachable { .. } | Self::BadAnswer { .. } | Self::ChunksLost { .. } => Server,
+            Self::Unauthorized { .. }
+            | Self::Refused { .. }
+            | Self::VersionExists { .. }
+            | Self::Overtaken { .. } => Refused,
+            Self::Store(StoreError::Io { .. }) => Disk,
+            Self::Store(StoreError::Refused { .. }) => Refused,
+            Self::Store(_) => Server,
+            Self::Cancelled => Cancelled,
+            Self::Internal(_) => Internal,
+            _ => Input,
+        }
+    }
+
+    /// Returns what the publisher can do next, one sentence without a full stop.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::MissingProgram { .. } => {
+                "Give the path as it stands below the folder, with / between names"
+            }
+            Self::NoProgram { others, .. } if !others.is_empty() => {
+                "Choose the --platform these programs are for, or name the right one with --program PATH"
+            }
+            Self::NoProgram { .. } | Self::AmbiguousProgram { .. } => {
+                "Name the start program with --program PATH"
+            }
+            Self::WrongPlatform { .. } => "Check that the right export was put into the folder",
+            Self::BadName(_) => "Rename it; players on every system must be able to hold the file",
+            Self::BadLink { .. } => {
+                "Use a relative link that leads straight to a file or folder of the build"
+            }
+            Self::LinkOnWindows { .. } => "Put a copy of the file in its place",
+            Self::SpecialFile { .. } => "Remove it from the folder",
+            Self::EmptyTree { .. } => "Check that the export was written to this folder",
+            Self::Changed { .. } => "Wait until nothing writes to the folder, then publish again",
+            Self::Unauthorized { .. } => "Give the server's write token with --token-file or VSEKAI_TOKEN",
+            Self::VersionExists { .. } => "Published versions never change; choose a new --version",
+            Self::Overtaken { .. } | Self::ChunksLost { .. } => {
+                "Publish again; what was uploaded is kept on the server"
+            }
+            Self::Unreachable { .. } | Self::Store(StoreError::Unreachable { .. }) => {
+                "Check the server address and the network, then publish again; what was uploaded is kept"
+            }
+            Self::BadServer { .. } => "Give an address such as https://updates.example.org",
+            Self::TooLarge { .. } => "Pack small files into one, for instance a Godot .pck",
+            _ => return None,
+        })
+    }
+}
+
+/// Names what is being done when a file operation fails.
+pub(crate) trait During<T> {
+    /// Completes the sentence "cannot ...".
+    fn during(self, action: &'static str) -> Result<T, PublishError>;
+}
+
+impl<T> During<T> for std::io::Result<T> {
+    fn during(self, action: &'static str) -> Result<T, PublishError> {
+        self.map_err(|source| PublishError::Io { action, source })
+    }
+}
+
+fn describe_others(others: &[(String, ProgramFormat)]) -> String {
+    let list: Vec<String> = others
+        .iter()
+        .take(SHOWN)
+        .map(|(path, format)| format!("\"{path}\" is {format}"))
+        .collect();
+    match list.is_empty() {
+        true => String::new(),
+        false => format!("; {}", list.join(", ")),
+    }
+}
+
+fn quote_all(paths: &[String]) -> String {
+    let list: Vec<String> = paths
+        .iter()
+        .take(SHOWN)
+        .map(|path| format!("\"{path}\""))
+        .collect();
+    match paths.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", list.join(", ")),
+        _ => list.join(", "),
+    }
+}
+
+/// Paths named in one message.
+const SHOWN: usize = 8;
