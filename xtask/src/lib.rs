@@ -5,10 +5,13 @@
 //! Godot projects in the same way as the commands do. It never writes into the source tree, except for the
 //! built library that a Godot project needs in its ignored `bin/` folder.
 
+pub mod events;
 pub mod fs;
 pub mod godot;
+pub mod play;
 pub mod process;
 pub mod projects;
+pub mod server;
 pub mod tools;
 pub mod ui;
 pub mod workspace;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! Entry of `cargo xtask`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::tools::{self, Cache, Godot};
-use xtask::{godot, process, projects, ui, workspace};
+use xtask::{godot, play, process, projects, ui, workspace};
 
 /// Builds, plays, tests and exports the project.
 #[derive(Debug, Parser)]
@@ -36,6 +37,26 @@ enum Task {
         /// Arguments for the launcher.
         #[arg(last = true)]
         arguments: Vec<String>,
+    },
+    /// Go the whole way: build, publish, install, update and start a game on this machine.
+    ///
+    /// Builds everything, gets Godot if it is missing, starts the update server on the loopback interface,
+    /// exports the sample game in two versions, publishes 0.1.0, installs it with the exported launcher,
+    /// publishes 0.2.0, updates, and starts the game. Where there is a display, the launcher's window stays
+    /// open on the installed game. A second run uses what the first one left. Ctrl-C ends everything.
+    Play {
+        /// The folder for the server's data and the installed game [default: target/play].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Start over, whatever an earlier run left in the folder.
+        #[arg(long)]
+        fresh: bool,
+        /// Open no window, even where there is a display.
+        #[arg(long)]
+        headless: bool,
+        /// Use a small program in place of the Godot game, even where there is a Godot.
+        #[arg(long)]
+        without_godot: bool,
     },
     /// Export with the real export templates and print the folder of each result.
     Export {
@@ -71,9 +92,26 @@ fn run(task: Task) -> Result<()> {
         Task::Tools { print: false } => {
             ui::step("Tools");
             tools::get_all(&cache)?;
+            tools::get_test_data(&cache)?;
         }
         Task::BuildExtension { release } => build_extension(release)?,
         Task::Launcher { arguments } => launcher(&cache, &arguments)?,
+        Task::Play {
+            data,
+            fresh,
+            headless,
+            without_godot,
+        } => {
+            play::play(
+                &cache,
+                &play::Options {
+                    data,
+                    fresh,
+                    headless,
+                    without_godot,
+                },
+            )?;
+        }
         Task::Export { what } => export(&cache, &what)?,
     }
     Ok(())

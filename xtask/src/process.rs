@@ -79,6 +79,22 @@ impl Running {
         self.forget();
     }
 
+    /// Kills the child's group at once, as a power cut would, and waits.
+    pub fn kill(&mut self) {
+        if self.reaped {
+            return;
+        }
+        signal_group(self.child.id(), Signal::Kill);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.forget();
+    }
+
+    /// Returns the child's standard output, once, if it was started with a pipe for it.
+    pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
     fn poll_until(&mut self, deadline: Instant) -> Result<Option<ExitStatus>> {
         loop {
             if let Some(status) = self.try_wait()? {

@@ -5,6 +5,7 @@ pub mod apt;
 pub mod cache;
 mod gdtoolkit;
 mod godot;
+mod trees;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 
 pub use cache::Cache;
 pub use godot::{Godot, HINT as GODOT_HINT};
+pub use trees::Trees;
 
 use crate::{process, ui, workspace};
 
@@ -157,6 +159,18 @@ pub fn get_all(cache: &Cache) -> Result<()> {
     Ok(())
 }
 
+/// Gets what the tests need beside the tools.
+pub fn get_test_data(cache: &Cache) -> Result<()> {
+    let trees = Trees::get(cache)?;
+    ui::note(format!(
+        "{:<9} {}, {}",
+        "trees",
+        trees.old.display(),
+        trees.new.display()
+    ));
+    Ok(())
+}
+
 /// Prints name, path and version of every tool to standard output, separated by tabs.
 pub fn print(cache: &Cache) {
     for tool in Tool::ALL {
@@ -182,6 +196,13 @@ pub fn print(cache: &Cache) {
             );
         }
     }
+    if let Some(trees) = Trees::find(cache) {
+        println!(
+            "tree-old\t{}\t-\ntree-new\t{}\t-",
+            trees.old.display(),
+            trees.new.display()
+        );
+    }
 }
 
 /// Returns `command` with every tool that is here named in its environment, for the tests to find.
@@ -199,6 +220,11 @@ pub fn name_in_environment(command: &mut Command, cache: &Cache) {
     }
     if let Some(godot) = Godot::find(cache) {
         command.env("GODOT", godot.editor);
+    }
+    if let Some(trees) = Trees::find(cache) {
+        command
+            .env("VSEKAI_TEST_TREE_OLD", trees.old)
+            .env("VSEKAI_TEST_TREE_NEW", trees.new);
     }
 }
 

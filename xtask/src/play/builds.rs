@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+//! What `cargo xtask play` publishes: two versions of a game, and the program that installs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::fs::{self, Fingerprint};
+use crate::godot::{self, Export};
+use crate::tools::Godot;
+use crate::{projects, workspace};
+
+/// A version of the game, ready to be published.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The version.
+    pub name: String,
+    /// The build's folder.
+    pub folder: PathBuf,
+    /// The file with the release notes.
+    pub notes: PathBuf,
+    /// A fingerprint of the build.
+    pub stamp: String,
+}
+
+/// The game and the launcher.
+#[derive(Clone, Debug)]
+pub struct Builds {
+    /// The title on the server.
+    pub title: &'static str,
+    /// The versions in the order of their publication.
+    pub versions: Vec<Version>,
+    /// The exported launcher; without one, the command line does the same job.
+    pub launcher: Option<PathBuf>,
+    /// Arguments that keep the game without a window.
+    pub game_arguments: Vec<&'static str>,
+}
+
+impl Builds {
+    /// Exports the sample game and the launcher with Godot.
+    pub fn with_godot(godot: &Godot) -> Result<Self> {
+        let mut versions = Vec::new();
+        for name in projects::GAME_VERSIONS {
+            let Export { folder, stamp, .. } = godot::export(godot, &projects::game(name)?)?;
+            versions.push(Version {
+                name: name.to_owned(),
+                folder,
+                notes: projects::game_notes(name),
+                stamp,
+            });
+        }
+        let launcher = godot::export(godot, &projects::launcher())?.program;
+        Ok(Self {
+            title: "vsekai-sample",
+            versions,
+            launcher: Some(launcher),
+            game_arguments: vec!["--headless", "--", "--quit-after-start"],
+        })
+    }
+
+    /// Makes two builds of the workspace's own small program.
+    pub fn without_godot() -> Result<Self> {
+        let base = workspace::target_dir().join("play-builds");
+        let mut versions = Vec::new();
+        for name in projects::GAME_VERSIONS {
+            versions.push(stand_in(&base.join(name), name)?);
+        }
+        let game_arguments = vec!["--quit-after-start"];
+        Ok(Self {
+            title: "stand-in-game",
+            versions,
+            launcher: None,
+            game_arguments,
+        })
+    }
+
+    /// Returns a command that runs the updater's command line.
+    #[must_use]
+    pub fn updater(&self) -> Command {
+        match &self.launcher {
+            Some(launcher) => {
+                let mut command = godot::command(launcher);
+                command.args(["--headless", "--"]);
+                command
+            }
+            None => workspace::command(workspace::built_program("vsekai")),
+        }
+    }
+}
+
+/// The second version changes a file, adds one and removes one, so that the update is a real one.
+fn stand_in(folder: &Path, version: &str) -> Result<Version> {
+    fs::remove_folder(folder)?;
+    let program = workspace::built_program("sample-game");
+    fs::replace_file(&program, &folder.join(program.file_name().unwrap_or_default()))?;
+    fs_err::write(folder.join("game.txt"), format!("Stand-in Game\n{version}\n"))?;
+    let extra = if version == projects::GAME_VERSIONS[0] {
+        "first-steps.txt"
+    } else {
+        "controls.txt"
+    };
+    fs_err::write(
+        folder.join(extra),
+        format!("This file belongs to version {version}.\n"),
+    )?;
+    let notes = folder.with_extension("notes.md");
+    fs_err::write(&notes, format!("Version {version} of a stand-in for a game.\n"))?;
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.folder(folder, &[])?;
+    let stamp = fingerprint.finish();
+    Ok(Version {
+        name: version.to_owned(),
+        folder: folder.to_path_buf(),
+        notes,
+        stamp,
+    })
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+//! `cargo xtask play`: the whole way from a developer's build to a player's running game, on this machine.
+
+mod builds;
+mod folder;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use builds::{Builds, Version};
+use folder::Folder;
+
+use crate::events::{self, Run};
+use crate::server::Server;
+use crate::tools::{Cache, Godot};
+use crate::{godot, process, projects, ui, workspace};
+
+/// What to play with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The data folder; `target/play` if it is not given.
+    pub data: Option<PathBuf>,
+    /// Start over, whatever an earlier run left.
+    pub fresh: bool,
+    /// Open no window, even where there is a display.
+    pub headless: bool,
+    /// Use the stand-in game even where there is a Godot.
+    pub without_godot: bool,
+}
+
+/// Builds everything, publishes two versions, installs the first, updates to the second and starts it.
+pub fn play(cache: &Cache, options: &Options) -> Result<()> {
+    let builds = prepare(cache, options)?;
+    let root = match &options.data {
+        Some(data) => std::path::absolute(data).context("find the data folder")?,
+        None => workspace::target_dir().join("play"),
+    };
+    let mut folder = Folder::open(&root, &builds, options.fresh)?;
+    ui::step("Starting the server");
+    let server = Server::start(&workspace::built_program("vsekai-server"), &folder.server())?;
+    ui::note(format!(
+        "{} with its data in {}",
+        server.address(),
+        folder.server().display()
+    ));
+    let mut report = vec![format!("server     {}", server.address())];
+    for version in &builds.versions {
+        report.push(publish(&server, &builds, version, &mut folder)?);
+        report.push(update(&server, &builds, &folder)?);
+    }
+    report.push(start_game(&builds, &folder)?);
+    ui::step("What happened");
+    for line in report {
+        println!("    {line}");
+    }
+    println!("    install    {}", folder.install().display());
+    show(&builds, &server, &folder, options)
+}
+
+fn prepare(cache: &Cache, options: &Options) -> Result<Builds> {
+    let godot = if options.without_godot {
+        None
+    } else {
+        find_godot(cache)
+    };
+    ui::step("Building");
+    let packages = ["vsekai-cli", "vsekai-server", "sample-game"].iter();
+    let packages = packages.chain(godot.is_some().then_some(&"vsekai-godot"));
+    let arguments: Vec<&str> = packages.flat_map(|package| ["--package", package]).collect();
+    workspace::build(&arguments)?;
+    let Some(godot) = godot else {
+        return Builds::without_godot();
+    };
+    ui::step(format!("Exporting with Godot {}", godot.version));
+    projects::put_extension_into_project(false)?;
+    Builds::with_godot(&godot)
+}
+
+fn find_godot(cache: &Cache) -> Option<Godot> {
+    match Godot::get(cache) {
+        Ok(godot) => Some(godot),
+        Err(error) => {
+            ui::warn(format!("{error:#}"));
+            ui::warn("going on without a window, with a small program in place of the Godot game");
+            None
+        }
+    }
+}
+
+fn publish(server: &Server, builds: &Builds, version: &Version, folder: &mut Folder) -> Result<String> {
+    if folder.is_published(version) {
+        return Ok(format!(
+            "published  {}: was there already, nothing sent",
+            version.name
+        ));
+    }
+    ui::step(format!("Publishing {}", version.name));
+    let mut command = workspace::command(workspace::built_program("vsekai"));
+    command
+        .arg("publish")
+        .arg(&version.folder)
+        .arg("--notes-file")
+        .arg(&version.notes);
+    command.args([
+        "--title",
+        builds.title,
+        "--channel",
+        CHANNEL,
+        "--platform",
+        &platform()?,
+    ]);
+    command.args(["--version", &version.name, "--server", server.address(), "--json"]);
+    command.env("VSEKAI_TOKEN", server.token()?);
+    let run = events::run(&mut command)?
+        .successful()
+        .with_context(|| format!("publish {}", version.name))?;
+    folder.remember(version)?;
+    let published = run
+        .last("published")
+        .context("the publisher did not report what it published")?;
+    let number = |name: &str| published[name].as_u64().unwrap_or(0);
+    Ok(format!(
+        "published  {}: {} files, {}; sent {}",
+        version.name,
+        number("files"),
+        ui::bytes(number("bytes")),
+        ui::bytes(number("sent_bytes")),
+    ))
+}
+
+fn update(server: &Server, builds: &Builds, folder: &Folder) -> Result<String> {
+    let verb = if folder.install().is_dir() {
+        "update"
+    } else {
+        "install"
+    };
+    ui::step(if verb == "install" {
+        "Installing"
+    } else {
+        "Updating"
+    });
+    let mut command = builds.updater();
+    command.arg(verb).args([
+        "--server",
+        server.address(),
+        "--title",
+        builds.title,
+        "--channel",
+        CHANNEL,
+    ]);
+    command.arg("--install-dir").arg(folder.install()).arg("--json");
+    let run = events::run(&mut command)?
+        .successful()
+        .with_context(|| format!("{verb} the game"))?;
+    Ok(describe_update(&run))
+}
+
+fn describe_update(run: &Run) -> String {
+    let Some(plan) = run.last("plan") else {
+        return "updated    the installed version is the newest, nothing fetched".to_owned();
+    };
+    let text = |name: &str| plan[name].as_str().unwrap_or_default();
+    let number = |name: &str| plan[name].as_u64().unwrap_or(0);
+    let fetched = run.largest("progress", "network_bytes");
+    let what = match text("from_version") {
+        "" => format!("installed  {}", text("version")),
+        from => format!("updated    {from} -> {}", text("version")),
+    };
+    format!(
+        "{what}: fetched {} of {}; {} kept, {} files changed, {} added, {} removed",
+        ui::bytes(fetched),
+        ui::bytes(number("installed_bytes")),
+        ui::bytes(number("reused_bytes")),
+        number("files_changed"),
+        number("files_added"),
+        number("files_removed"),
+    )
+}
+
+fn start_game(builds: &Builds, folder: &Folder) -> Result<String> {
+    ui::step("Starting the game");
+    let mut command = builds.updater();
+    command
+        .arg("launch")
+        .arg("--install-dir")
+        .arg(folder.install())
+        .args(["--json", "--wait", "--"]);
+    command.args(&builds.game_arguments);
+    let run = events::run(&mut command)?
+        .successful()
+        .context("start the game")?;
+    let newest = builds
+        .versions
+        .last()
+        .map(|version| version.name.as_str())
+        .unwrap_or_default();
+    match run
+        .lines
+        .iter()
+        .find(|line| line.ends_with(&format!("{newest} started")))
+    {
+        Some(line) => Ok(format!("started    the game says: {line}")),
+        None => bail!(
+            "the game did not say that {newest} started:\n{}",
+            run.lines.join("\n")
+        ),
+    }
+}
+
+/// Leaves the launcher's window open on the installed game where there is a display.
+fn show(builds: &Builds, server: &Server, folder: &Folder, options: &Options) -> Result<()> {
+    let Some(launcher) = builds
+        .launcher
+        .as_deref()
+        .filter(|_| has_display() && !options.headless)
+    else {
+        if builds.launcher.is_none() {
+            ui::note(format!("no Godot, so no window; {}", crate::tools::GODOT_HINT));
+        }
+        return Ok(());
+    };
+    ui::step("The launcher's window is open; close it, or press Ctrl-C, to end");
+    let status = process::status(&mut window(launcher, builds, server, folder.install().as_path()))?;
+    if !status.success() {
+        bail!("the launcher's window ended with {status}");
+    }
+    Ok(())
+}
+
+fn window(launcher: &Path, builds: &Builds, server: &Server, install: &Path) -> Command {
+    let mut command = godot::command(launcher);
+    command.arg("--").args([
+        "--server",
+        server.address(),
+        "--title",
+        builds.title,
+        "--channel",
+        CHANNEL,
+    ]);
+    command.arg("--install-dir").arg(install);
+    command
+}
+
+fn has_display() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
+fn platform() -> Result<String> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok("linux-x86_64".to_owned()),
+        ("linux", "aarch64") => Ok("linux-arm64".to_owned()),
+        ("windows", "x86_64") => Ok("windows-x86_64".to_owned()),
+        ("macos", _) => Ok("macos-universal".to_owned()),
+        (system, architecture) => bail!("nothing can be published for {system} on {architecture}"),
+    }
+}
+
+const CHANNEL: &str = "stable";

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//! The real update server as a child process, on a free port of the loopback interface.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{self, Running};
+use crate::workspace;
+
+/// A running update server, ended when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: String,
+    data: PathBuf,
+    running: Running,
+}
+
+impl Server {
+    /// Starts `program` on the data folder `data` and waits until it answers.
+    pub fn start(program: &Path, data: &Path) -> Result<Self> {
+        fs_err::create_dir_all(data)?;
+        let ready = data.join("ready");
+        match fs_err::remove_file(&ready) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let log = data.join("server.log");
+        let log_file = fs_err::File::create(&log)?.into_parts().0;
+        let mut command = workspace::command(program);
+        command
+            .arg("--data")
+            .arg(data)
+            .args(["--listen", "127.0.0.1:0", "--dev", "--ready-file"])
+            .arg(&ready);
+        command
+            .stdin(Stdio::null())
+            .stdout(log_file.try_clone().context("open the server's log")?)
+            .stderr(log_file);
+        let mut running = process::spawn(&mut command)?;
+        let address = wait_until_ready(&mut running, &ready)
+            .with_context(|| format!("start the server; its log: {}", log_tail(&log)))?;
+        Ok(Self {
+            address,
+            data: data.to_path_buf(),
+            running,
+        })
+    }
+
+    /// Returns the base address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Returns the token that a development server gives out for publishing.
+    pub fn token(&self) -> Result<String> {
+        let token = fs_err::read_to_string(self.data.join("dev-token"))?;
+        Ok(token.trim().to_owned())
+    }
+
+    /// Ends the server in good order.
+    pub fn stop(&mut self) {
+        self.running.stop();
+    }
+
+    /// Ends the server as a power cut would.
+    pub fn kill(&mut self) {
+        self.running.kill();
+    }
+}
+
+fn wait_until_ready(running: &mut Running, ready: &Path) -> Result<String> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        // The file appears by a rename, so what can be read is complete.
+        if let Ok(text) = fs_err::read_to_string(ready)
+            && let Some(address) = text.lines().next().filter(|line| !line.is_empty())
+        {
+            return Ok(address.to_owned());
+        }
+        if let Some(status) = running.try_wait()? {
+            bail!("the server ended with {status}");
+        }
+        if Instant::now() > deadline {
+            bail!("the server was not ready within {} seconds", LIMIT.as_secs());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn log_tail(log: &Path) -> String {
+    let text = fs_err::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(10)..].join("\n")
+}
+
+const LIMIT: Duration = Duration::from_secs(30);
