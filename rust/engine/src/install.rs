@@ -12,7 +12,9 @@ use crate::lock;
 use crate::origin::Documents;
 use crate::paths::InstallPaths;
 use crate::record::{Current, InstalledVersion, is_version_name};
-use crate::release::{Release, parse_manifest};
+use crate::release::{self, Release, parse_manifest};
+use crate::tree;
+use crate::verify;
 use vsekai_formats::release::{
     MAX_CONTENTS_STORED_BYTES, MAX_INDEX_BYTES, MAX_MANIFEST_BYTES, ReleaseManifest,
 };
@@ -105,26 +107,21 @@ pub(crate) fn commit(
 
 /// Removes what no record points at: old versions, their documents, abandoned staging folders.
 ///
-/// A version that a game still runs from is left for later. Returns what could not be removed.
+/// A version stays that a game still runs from, or that holds files of the player's that the current version
+/// does not have. Returns what could not be removed.
 pub(crate) fn tidy(paths: &InstallPaths, current: &Current, keep_staging: Option<&str>) -> Vec<EngineError> {
-    let kept: HashSet<&str> = std::iter::once(&current.current)
-        .chain(&current.previous)
-        .map(|version| version.name.as_str())
-        .collect();
+    let versions = std::iter::once(&current.current).chain(&current.previous);
+    let kept: HashSet<&str> = versions.map(|version| version.name.as_str()).collect();
     let mut failed = Vec::new();
-    for name in names(&paths.versions())
-        .into_iter()
-        .chain(names(&paths.releases()))
-    {
-        if kept.contains(name.as_str()) || lock::is_in_use(paths, &name) {
-            continue;
+    for name in names(&paths.releases()) {
+        let keep = kept.contains(name.as_str())
+            || Some(name.as_str()) == keep_staging
+            || lock::is_in_use(paths, &name)
+            || holds_players_files(paths, &name, &current.current.name);
+        if !keep {
+            let removed = disk::remove_tree(&paths.version(&name));
+            failed.extend(removed.and_then(|()| disk::remove_tree(&paths.release(&name))).err());
         }
-        let removed = disk::remove_tree(&paths.version(&name));
-        failed.extend(
-            removed
-                .and_then(|()| disk::remove_tree(&paths.release(&name)))
-                .err(),
-        );
     }
     for name in names(&paths.staging()) {
         if Some(name.as_str()) != keep_staging {
@@ -132,6 +129,22 @@ pub(crate) fn tidy(paths: &InstallPaths, current: &Current, keep_staging: Option
         }
     }
     failed
+}
+
+/// Tells whether a version's folder holds files that neither it nor the current version's folder accounts
+/// for. What cannot be told counts as yes.
+fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool {
+    let folder = paths.version(name);
+    if !folder.exists() {
+        return false;
+    }
+    let contents = disk::read_bounded(&paths.release(name).join(CONTENTS), MAX_CONTENTS_STORED_BYTES);
+    let Ok(Some(contents)) = contents else { return true };
+    let (Ok(contents), Ok(dir)) = (release::parse_contents(&contents), tree::open_root(&folder)) else {
+        return true;
+    };
+    let carried = |path: &String| paths.version(current).join(path).symlink_metadata().is_ok();
+    !verify::extra_files_of(&dir, &contents).iter().all(carried)
 }
 
 /// Returns a folder name for a new tree of `version` that no tree has yet.

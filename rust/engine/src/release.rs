@@ -82,7 +82,11 @@ impl Release {
     }
 }
 
-fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
+/// Parses a list of files as served.
+///
+/// # Errors
+/// It does not parse, breaks a rule of names, or is empty.
+pub(crate) fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
     let what = "list of files";
     let json = match codec::decompress(stored, MAX_CONTENTS_BYTES) {
         Ok(json) => json,

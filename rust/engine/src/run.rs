@@ -274,6 +274,7 @@ impl Run {
     /// Checks the finished tree, makes it durable, commits it, tidies up.
     fn finish(&self, session: &Session, paths: &InstallPaths, stage: &Stage<'_>) -> Result<(), EngineError> {
         stage.check_built(&session.token)?;
+        self.carry(session, stage);
         stage.create_links()?;
         let program = stage
             .path()
@@ -298,6 +299,25 @@ impl Run {
         }
         session.machine.apply(Input::Tidied)?;
         Ok(())
+    }
+
+    /// Takes the player's own files along.
+    fn carry(&self, session: &Session, stage: &Stage<'_>) {
+        let carried = stage.carry();
+        if let Some(first) = carried.left.first() {
+            let (count, name) = (carried.left.len(), first.escape_debug());
+            session.notice(
+                "left-behind",
+                format!("{count} files that are not part of the game stay with the old version, the first is \"{name}\""),
+            );
+        }
+        if !carried.taken.is_empty() {
+            let count = carried.taken.len();
+            session.notice(
+                "carried",
+                format!("{count} files that are not part of the game were taken along"),
+            );
+        }
     }
 
     fn record(&self, name: String) -> Current {

@@ -42,6 +42,14 @@ impl Machine {
         Ok(to)
     }
 
+    /// Brings the machine to rest if an operation was dropped half-way.
+    pub(crate) fn rest(&self) {
+        let state = self.state();
+        if !state.is_resting() {
+            self.abandon(&EngineError::Cancelled);
+        }
+    }
+
     /// Brings the machine to rest after an operation that did not reach its end.
     pub(crate) fn abandon(&self, error: &EngineError) {
         let input = if matches!(error, EngineError::Cancelled) {
@@ -82,15 +90,23 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn begin(machine: Arc<Machine>, control: Control) -> Self {
+    /// # Errors
+    /// The caller's runtime cannot do blocking work beside the asynchronous one.
+    pub(crate) fn begin(machine: Arc<Machine>, control: Control) -> Result<Self, EngineError> {
+        let flavor = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
+        if !matches!(flavor, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
+            let reason = "the update engine needs a tokio runtime with several threads";
+            return Err(EngineError::InvalidInput(reason.to_owned()));
+        }
+        machine.rest();
         let token = control.begin();
         let network_at_start = control.throttle().received();
-        Self {
+        Ok(Self {
             machine,
             control,
             token,
             network_at_start,
-        }
+        })
     }
 
     /// Starts counting a step of which `done` of `total` bytes are there already.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use vsekai_formats::layout::Slice;
 use vsekai_formats::release::EntryKind;
 
+use crate::carry::{self, Carried};
 use crate::control;
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
@@ -22,6 +23,7 @@ use crate::plan::{NeededChunk, Plan, Reuse};
 use crate::release::{Release, file_facts};
 use crate::share::{self, Sharing};
 use crate::tree::{self, EntryFiles};
+use crate::verify;
 
 /// A version being built.
 pub(crate) struct Stage<'a> {
@@ -87,6 +89,7 @@ impl<'a> Stage<'a> {
             installed,
             left_over,
         };
+        stage.remove_strangers()?;
         stage.create_entries()?;
         Ok(stage)
     }
@@ -225,6 +228,14 @@ impl<'a> Stage<'a> {
         })
     }
 
+    /// Gives the new tree the player's own files from the installed one.
+    pub(crate) fn carry(&self) -> Carried {
+        match &self.installed {
+            Some(installed) => carry::carry(&installed.dir, installed.release, &self.dir, self.release),
+            None => Carried::default(),
+        }
+    }
+
     /// Creates the symbolic links, last of all, so that nothing is ever written through one.
     pub(crate) fn create_links(&self) -> Result<(), EngineError> {
         for entry in &self.release.contents.entries {
@@ -241,6 +252,17 @@ impl<'a> Stage<'a> {
     /// Makes everything in the staging folder survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
         share::sync_tree(&self.dir, &self.path, self.release, &self.built)
+    }
+
+    /// Removes what an earlier run left that is not part of the release; the player's files are taken anew.
+    fn remove_strangers(&self) -> Result<(), EngineError> {
+        if !self.left_over {
+            return Ok(());
+        }
+        for path in verify::extra_files(&self.dir, self.release) {
+            remove_if_there(&self.dir, &path).during("remove", self.path.join(&path))?;
+        }
+        Ok(())
     }
 
     fn create_entries(&self) -> Result<(), EngineError> {

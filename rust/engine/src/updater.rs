@@ -127,7 +127,7 @@ impl Updater {
     /// The server cannot be asked or answers with something that cannot be believed.
     pub async fn check(&self) -> Result<CheckOutcome, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        let session = self.begin();
+        let session = self.begin()?;
         let checked = self.look(&session).await;
         let found = self.settle(checked)?;
         Ok(match found {
@@ -146,7 +146,7 @@ impl Updater {
     /// Nothing was changed: the version installed before is still the current one.
     pub async fn update(&self) -> Result<UpdateOutcome, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        let session = self.begin();
+        let session = self.begin()?;
         let updated = self.update_in(&session).await;
         self.settle(updated)
     }
@@ -157,7 +157,7 @@ impl Updater {
     /// Nothing is installed, or its records are damaged; damaged files are no error but in the report.
     pub async fn verify(&self) -> Result<VerifyReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        let session = self.begin();
+        let session = self.begin()?;
         let report = tokio::task::block_in_place(|| self.verify_in(&session));
         if let Err(error) = &report {
             self.machine.tell(Event::Failed(error.report()));
@@ -180,7 +180,7 @@ impl Updater {
             });
         }
         let _one = self.one_at_a_time.lock().await;
-        let session = self.begin();
+        let session = self.begin()?;
         let repaired = self.repair_in(&session).await;
         let done = self.settle(repaired)?;
         Ok(RepairReport {
@@ -195,6 +195,7 @@ impl Updater {
     /// There is no previous version, or files of it are missing.
     pub async fn rollback(&self) -> Result<RollbackOutcome, EngineError> {
         let _one = self.one_at_a_time.lock().await;
+        self.begin()?;
         let rolled_back = tokio::task::block_in_place(|| self.rollback_in());
         if let Err(error) = &rolled_back {
             self.machine.tell(Event::Failed(error.report()));
@@ -208,7 +209,7 @@ impl Updater {
     /// The server cannot be asked or answers with something that cannot be believed.
     pub async fn channels(&self) -> Result<ChannelsView, EngineError> {
         let settings = self.settings()?;
-        let session = self.begin();
+        let session = self.begin()?;
         let list = origin::channels(&session, &self.origin(&settings, "")?, &settings).await?;
         let view = |summary: vsekai_formats::release::ChannelSummary| ChannelView {
             available: summary.platforms.contains(&self.config.platform),
@@ -253,7 +254,7 @@ impl Updater {
         Ok(game)
     }
 
-    fn begin(&self) -> Session {
+    fn begin(&self) -> Result<Session, EngineError> {
         Session::begin(self.machine.clone(), self.control.clone())
     }
 

@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 use rayon::prelude::*;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use vsekai_formats::release::EntryKind;
+use vsekai_formats::release::{Contents, EntryKind};
 
 use crate::control;
 use crate::error::EngineError;
@@ -82,8 +82,12 @@ pub(crate) fn full(
 ///
 /// Entries that cannot be read are left out: they are not ours.
 pub(crate) fn extra_files(dir: &Dir, release: &Release) -> Vec<String> {
-    let known: HashSet<&str> = release
-        .contents
+    extra_files_of(dir, &release.contents)
+}
+
+/// The same from the list of files alone.
+pub(crate) fn extra_files_of(dir: &Dir, contents: &Contents) -> Vec<String> {
+    let known: HashSet<&str> = contents
         .entries
         .iter()
         .map(|entry| entry.path.as_str())
