@@ -62,6 +62,7 @@ fn make(folder: &Path, suites: &[Suite]) -> Result<Record> {
     apt::unpack(&[file], &root)?;
     fs::remove_folder(&state)?;
     let tree = data_folder(&root)?;
+    remove_links(&tree)?;
     let relative = tree
         .strip_prefix(folder)
         .context("find the unpacked data")?
