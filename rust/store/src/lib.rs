@@ -5,23 +5,32 @@
 //! it hands out only bytes that it has just verified against the id asked for. Wrappers (retry, cache,
 //! fail-over) wrap a store and are one.
 
+pub mod cache;
 pub mod chunk;
+pub mod dedup;
 pub mod error;
+pub mod failover;
 pub mod format;
 pub mod http;
 pub mod local;
 pub mod retry;
+pub mod router;
 pub mod throttle;
 
+mod combine;
 mod durable;
 mod task;
 
+pub use cache::Cache;
 pub use chunk::Chunk;
+pub use dedup::Dedup;
 pub use error::{Object, StoreError, StoreErrorClass};
+pub use failover::Failover;
 pub use format::{MAX_CHUNK_LIMIT, StoreFormat};
 pub use http::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret};
 pub use local::LocalStore;
 pub use retry::RetryPolicy;
+pub use router::Router;
 pub use throttle::Throttle;
 
 use async_trait::async_trait;

@@ -189,11 +189,14 @@ impl WriteStore for LocalStore {
     async fn put(&self, chunk: &Chunk) -> Result<(), StoreError> {
         let shared = self.0.clone();
         let chunk = chunk.clone();
-        blocking("write chunk", move || {
+        let overflow = blocking("write chunk", move || {
             let stored = chunk.encode(shared.format)?;
-            shared.write_chunk(chunk.id(), &stored)
+            shared.write_chunk(chunk.id(), &stored)?;
+            Ok(shared.unsynced().files.len() >= MAX_UNSYNCED)
         })
-        .await
+        .await?;
+        // Keeps the list short for callers that never sync, such as caches.
+        if overflow { self.sync().await } else { Ok(()) }
     }
 
     /// Syncs every chunk put through this handle or its clones, and their folders, since the last call.
@@ -383,3 +386,6 @@ fn list_error(error: io::Error) -> StoreError {
 
 /// Names of files being written begin with this, as desync's do, so that its `prune` clears them away too.
 const TEMPORARY_PREFIX: &str = ".tmp-cacnk";
+
+/// Chunks that may wait for a sync before one of the puts makes it.
+const MAX_UNSYNCED: usize = 16_384;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A server's base address: builds requests below it, follows redirects, tries again.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -27,10 +28,9 @@ use crate::throttle::Throttle;
 /// A query in the base address is part of every request, so that hosts that want a signature there work.
 /// Redirects are followed for GET and HEAD, at most three of them, never from https to http, and without
 /// credentials once they lead to another origin.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpOrigin(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     base: Url,
     name: String,
@@ -457,6 +457,13 @@ impl Attempts {
         tracing::debug!(%error, failed = self.failed, ?delay, "request failed, trying again");
         sleep(delay).await;
         Ok(())
+    }
+}
+
+impl fmt::Debug for HttpOrigin {
+    /// Shows the name only: the address may hold a signature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpOrigin").field(&self.0.name).finish()
     }
 }
 
