@@ -5,17 +5,23 @@
 //! slices or [`std::io::Read`], and all of it may be hostile: every length is checked before it is believed.
 
 pub mod catar;
+pub mod chunker;
 pub mod codec;
 pub mod flags;
 pub mod id;
 pub mod index;
 pub mod layout;
 pub mod name;
+pub mod pck;
+pub mod read_at;
+pub mod regions;
 pub mod release;
 #[cfg(test)]
 mod testdata;
 
+pub use chunker::{ChunkSizes, Chunker};
 pub use id::{ChunkId, DigestAlgorithm, IdHasher};
 pub use index::{Index, IndexChunk, IndexLimits};
 pub use layout::{Layout, Slice};
 pub use name::TreePath;
+pub use read_at::ReadAt;

@@ -13,6 +13,17 @@ pub fn synthetic(len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Returns where the chunks of `data` end.
+pub fn cut_ends(chunker: &dyn crate::chunker::Chunker, data: &[u8]) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
+        at += chunker.cut(&rest[..rest.len().min(chunker.sizes().max())]);
+        ends.push(at);
+    }
+    ends
+}
+
 #[test]
 fn synthetic_data_has_its_published_hash() {
     assert_eq!(
