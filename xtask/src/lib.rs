@@ -12,6 +12,7 @@ pub mod play;
 pub mod process;
 pub mod projects;
 pub mod server;
+pub mod test;
 pub mod tools;
 pub mod ui;
 pub mod workspace;

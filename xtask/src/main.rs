@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::tools::{self, Cache, Godot};
-use xtask::{godot, play, process, projects, ui, workspace};
+use xtask::{godot, play, process, projects, test, ui, workspace};
 
 /// Builds, plays, tests and exports the project.
 #[derive(Debug, Parser)]
@@ -57,6 +57,19 @@ enum Task {
         /// Use a small program in place of the Godot game, even where there is a Godot.
         #[arg(long)]
         without_godot: bool,
+    },
+    /// Run everything that must hold: formats, lints, and all tests.
+    ///
+    /// Ends with the test runner's closing line. A tool that is missing and cannot be had skips the tests
+    /// that need it, with a message; with CI set in the environment it fails them.
+    Test {
+        /// Run only this section; may be given several times. One of: format, texts, tools, gdscript, clippy,
+        /// build, export, doc-tests, tests.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Arguments for the test runner.
+        #[arg(last = true)]
+        runner: Vec<String>,
     },
     /// Export with the real export templates and print the folder of each result.
     Export {
@@ -112,6 +125,7 @@ fn run(task: Task) -> Result<()> {
                 },
             )?;
         }
+        Task::Test { only, runner } => test::test(&cache, &test::Options { only, runner })?,
         Task::Export { what } => export(&cache, &what)?,
     }
     Ok(())
