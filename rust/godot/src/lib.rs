@@ -1,2 +1,20 @@
 // SPDX-License-Identifier: MIT
-//! Placeholder.
+//! The update engine as Godot classes: `VSekaiUpdater` and `VSekaiCli`, described in `docs/godot-api.md`.
+//!
+//! The classes hold no logic: they convert types and emit signals. What they talk to ([`session`], [`worker`])
+//! knows nothing of Godot, because only the main thread may.
+
+//mod cli;
+mod convert;
+// The one `unsafe impl` of the project.
+#[allow(unsafe_code)]
+mod extension;
+mod message;
+mod operation;
+mod outbox;
+mod session;
+mod shared;
+mod text;
+mod updater;
+mod view;
+mod worker;

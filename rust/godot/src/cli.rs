@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+//! The class `VSekaiCli`: the command line inside an exported launcher.
+

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//! What the worker tells the main thread, one variant for each signal of `VSekaiUpdater`.
+
+use vsekai_engine::{ErrorReport, GameExit, PlanSummary, Progress, VerifyReport};
+
+use crate::outbox::{Outbox, Supersede};
+use crate::view::StatusView;
+
+/// The way from the worker to the main thread.
+pub type Messages = Outbox<Message, Progress>;
+
+/// One signal to come. Progress is not among them: only its latest value counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// The state changed.
+    State {
+        /// Its name.
+        state: String,
+        /// Its phase, or nothing.
+        phase: String,
+    },
+    /// What an update would do.
+    Plan(PlanSummary),
+    /// What is installed, offered and running.
+    Status(StatusView),
+    /// Something did not work.
+    Failed(ErrorReport),
+    /// What a check of every installed byte found.
+    Verified(VerifyReport),
+    /// The channels that offer something for this platform.
+    Channels {
+        /// Their names.
+        names: Vec<String>,
+        /// The one that is followed.
+        current: String,
+    },
+    /// The game runs.
+    GameStarted {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The game ended.
+    GameExited(GameExit),
+    /// An operation is over.
+    Finished {
+        /// Which.
+        operation: Operation,
+        /// Whether it did what it was asked to.
+        ok: bool,
+    },
+}
+
+impl Supersede for Message {
+    fn supersedes(&self, older: &Self) -> bool {
+        use Message::{State, Status};
+        matches!(
+            (self, older),
+            (State { .. }, State { .. }) | (Status(_), Status(_))
+        )
+    }
+}
+
+/// Something a player can ask for; one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `check()`.
+    Check,
+    /// `update()`.
+    Update,
+    /// `verify()`.
+    Verify,
+    /// `repair()`.
+    Repair,
+    /// `rollback()`.
+    Rollback,
+    /// `launch()`.
+    Launch,
+    /// `list_channels()`.
+    ListChannels,
+    /// `switch_channel()`.
+    SwitchChannel,
+}
+
+impl Operation {
+    /// Returns the name of the method that starts it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Update => "update",
+            Self::Verify => "verify",
+            Self::Repair => "repair",
+            Self::Rollback => "rollback",
+            Self::Launch => "launch",
+            Self::ListChannels => "list_channels",
+            Self::SwitchChannel => "switch_channel",
+        }
+    }
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+//! One opened install folder: the engine on a thread of its own, commands in, messages out.
+//!
+//! Everything a [`Session`] offers returns at once. The thread runs one operation at a time on a tokio runtime
+//! that lives and dies with it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Updater};
+
+use crate::message::{Message, Operation};
+use crate::operation::{Command, perform};
+use crate::outbox::Item;
+use crate::shared::Shared;
+use crate::view::StatusView;
+use crate::worker::Worker;
+
+/// An opened install folder.
+pub struct Session {
+    control: Control,
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+    wish: Arc<watch::Sender<Wish>>,
+    worker: Arc<Worker>,
+    running: Option<Operation>,
+}
+
+impl Session {
+    /// Opens the folder and starts the thread; reads a few small files and uses no network.
+    ///
+    /// # Errors
+    /// The folder cannot be opened, or the system gives no thread.
+    pub fn open(config: InstallConfig) -> Result<Self, EngineError> {
+        let shared = Arc::new(Shared::default());
+        let updater = Arc::new(Updater::open(config, Arc::clone(&shared) as Arc<_>)?);
+        shared.set_status(&updater.status()?);
+        let runtime = runtime().map_err(|error| EngineError::Internal(format!("no threads: {error}")))?;
+        let (commands, receiver) = mpsc::channel(1);
+        let (wish, wishes) = watch::channel(Wish::Go);
+        let (control, wish) = (updater.control(), Arc::new(wish));
+        let work = Work {
+            updater,
+            shared: Arc::clone(&shared),
+            control: control.clone(),
+            wishes,
+        };
+        let on_stop = stopper(control.clone(), Arc::clone(&wish));
+        let worker = Worker::start("vsekai-session", on_stop, move || {
+            runtime.block_on(work.serve(receiver));
+            runtime.shutdown_timeout(BLOCKING_GRACE);
+        });
+        let worker = worker.map_err(|error| EngineError::Internal(format!("no thread: {error}")))?;
+        Ok(Self {
+            control,
+            commands,
+            shared,
+            wish,
+            worker,
+            running: None,
+        })
+    }
+
+    /// Starts an operation; false if one is running already.
+    pub fn submit(&mut self, command: Command) -> bool {
+        let operation = command.operation();
+        if self.running.is_some() {
+            return false;
+        }
+        self.wish.send_if_modified(|wish| match wish {
+            Wish::Cancel => {
+                *wish = Wish::Go;
+                true
+            }
+            Wish::Go | Wish::Stop => false,
+        });
+        self.control.resume();
+        if self.commands.try_send(command).is_err() {
+            return false;
+        }
+        self.running = Some(operation);
+        true
+    }
+
+    /// Returns the operation that has been started and whose end has not been taken from [`Session::drain`].
+    pub fn running(&self) -> Option<Operation> {
+        self.running
+    }
+
+    /// Stops fetching for now, if an operation runs.
+    pub fn pause(&self) {
+        if self.running.is_some() {
+            self.control.pause();
+        }
+    }
+
+    /// Goes on after [`Session::pause`].
+    pub fn resume(&self) {
+        self.control.resume();
+    }
+
+    /// Gives up the running operation, if any.
+    pub fn cancel(&self) {
+        if self.running.is_some() {
+            self.wish
+                .send_if_modified(|wish| std::mem::replace(wish, wish.at_least_cancel()) == Wish::Go);
+            self.control.cancel();
+        }
+    }
+
+    /// Limits the rate; `None` for no limit.
+    pub fn set_rate_limit(&self, bytes_per_second: Option<u64>) {
+        self.control.set_rate_limit(bytes_per_second);
+    }
+
+    /// Returns what is installed, offered and running, as last known.
+    pub fn status(&self) -> StatusView {
+        self.shared.status()
+    }
+
+    /// Takes what the engine has said since the last call, at most `limit` messages and one progress.
+    ///
+    /// A [`Message::Finished`] counts when [`Session::finished`] is told of it.
+    pub fn drain(&self, limit: usize) -> Vec<Item<Message, vsekai_engine::Progress>> {
+        self.shared.messages.drain(limit)
+    }
+
+    /// Notes that the main thread has seen the end of an operation, so that the next one may start.
+    pub fn finished(&mut self) {
+        self.running = None;
+    }
+
+    /// Cancels what runs and ends the thread within a bounded time; false if it did not end.
+    pub fn close(&self) -> bool {
+        self.worker.stop_within(CLOSE_LIMIT)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the main thread wants of the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// Work as told.
+    Go,
+    /// Give up the running operation.
+    Cancel,
+    /// Give it up and end.
+    Stop,
+}
+
+impl Wish {
+    fn at_least_cancel(self) -> Self {
+        match self {
+            Self::Go | Self::Cancel => Self::Cancel,
+            Self::Stop => Self::Stop,
+        }
+    }
+}
+
+/// The worker's side.
+struct Work {
+    updater: Arc<Updater>,
+    shared: Arc<Shared>,
+    control: Control,
+    wishes: watch::Receiver<Wish>,
+}
+
+impl Work {
+    async fn serve(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            let command = tokio::select! {
+                biased;
+                _ = self.wishes.wait_for(|wish| *wish == Wish::Stop) => return,
+                command = commands.recv() => command,
+            };
+            let Some(command) = command else { return };
+            let operation = command.operation();
+            let work = perform(Arc::clone(&self.updater), Arc::clone(&self.shared), command);
+            let result = self.supervise(work).await;
+            self.report(operation, result);
+        }
+    }
+
+    /// Carries the operation out, and makes it end when that is wanted.
+    async fn supervise(
+        &self,
+        work: impl Future<Output = Result<(), EngineError>>,
+    ) -> Result<(), EngineError> {
+        let (mut wishes, mut stops) = (self.wishes.clone(), self.wishes.clone());
+        let given_up = async {
+            let _ = stops.wait_for(|wish| *wish == Wish::Stop).await;
+            tokio::time::sleep(OPERATION_GRACE).await;
+        };
+        // A defect must not take the launcher down, nor leave it waiting for an end that never comes.
+        let work = AssertUnwindSafe(work).catch_unwind();
+        tokio::pin!(work, given_up);
+        let mut cancelled = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut work => {
+                    return ended.unwrap_or_else(|_| Err(EngineError::Internal("the work broke off".to_owned())));
+                }
+                () = &mut given_up => return Err(EngineError::Cancelled),
+                _ = wishes.wait_for(|wish| *wish != Wish::Go), if !cancelled => {
+                    cancelled = true;
+                    self.control.cancel();
+                }
+                // An operation forgets cancellations older than its own start, and the wish may be one.
+                () = tokio::time::sleep(CANCEL_AGAIN), if cancelled => self.control.cancel(),
+            }
+        }
+    }
+
+    fn report(&self, operation: Operation, result: Result<(), EngineError>) {
+        if let Ok(status) = self.updater.status() {
+            self.shared.set_status(&status);
+        }
+        let ok = match result {
+            Ok(()) => true,
+            Err(error) => {
+                if error.code() != ErrorCode::Cancelled {
+                    self.shared.messages.push(Message::Failed(error.report()));
+                }
+                false
+            }
+        };
+        self.shared.messages.push(Message::Status(self.shared.status()));
+        self.shared.messages.push(Message::Finished { operation, ok });
+    }
+}
+
+fn stopper(control: Control, wish: Arc<watch::Sender<Wish>>) -> impl Fn() + Send + Sync + 'static {
+    move || {
+        wish.send_replace(Wish::Stop);
+        control.cancel();
+    }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("vsekai-engine")
+        .enable_all()
+        .build()
+}
+
+/// Threads that poll; hashing and file work run on others.
+const RUNTIME_THREADS: usize = 2;
+/// How often a wish to cancel is repeated until the operation has ended.
+const CANCEL_AGAIN: Duration = Duration::from_millis(20);
+/// How long an operation may take to end by itself when the launcher quits.
+const OPERATION_GRACE: Duration = Duration::from_secs(2);
+/// How long file operations may take to end after that.
+const BLOCKING_GRACE: Duration = Duration::from_secs(2);
+/// How long the main thread waits for all of it.
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use vsekai_formats::release::Platform;
+
+    use super::*;
+
+    /// A server that takes connections and never answers.
+    struct SilentServer(TcpListener);
+
+    impl SilentServer {
+        fn start() -> Self {
+            Self(TcpListener::bind("127.0.0.1:0").unwrap())
+        }
+
+        fn address(&self) -> String {
+            format!("http://{}", self.0.local_addr().unwrap())
+        }
+    }
+
+    fn open(folder: &tempfile::TempDir, server: String) -> Session {
+        let mut config = InstallConfig::new(folder.path().join("install"), Platform::LinuxX86_64);
+        config.server = Some(server);
+        config.title = Some("test".parse().unwrap());
+        config.channel = Some("stable".parse().unwrap());
+        Session::open(config).unwrap()
+    }
+
+    /// Takes messages until the operation has ended.
+    fn until_finished(session: &mut Session) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            for item in session.drain(10) {
+                if let Item::Discrete(message) = item {
+                    messages.push(message);
+                }
+            }
+            if matches!(messages.last(), Some(Message::Finished { .. })) {
+                session.finished();
+                return messages;
+            }
+            std::thread::yield_now();
+        }
+        panic!("no end after {messages:?}");
+    }
+
+    #[test]
+    fn an_operation_that_fails_says_why_once_and_ends_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = open(&folder, "http://127.0.0.1:1".to_owned());
+        assert!(session.submit(Command::Launch {
+            arguments: vec![],
+            vr: false
+        }));
+        assert!(!session.submit(Command::Verify), "one operation runs at a time");
+        let messages = until_finished(&mut session);
+        let errors: Vec<_> = messages
+            .iter()
+            .filter_map(|m| {
+                if let Message::Failed(e) = m {
+                    Some(e.code)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        assert_eq!(errors, [ErrorCode::NotInstalled]);
+        assert_eq!(
+            messages.last(),
+            Some(&Message::Finished {
+                operation: Operation::Launch,
+                ok: false
+            })
+        );
+        assert!(session.submit(Command::Verify), "the next one may start");
+        until_finished(&mut session);
+    }
+
+    #[test]
+    fn a_cancelled_operation_ends_without_an_error_however_early_it_was_cancelled() {
+        let server = SilentServer::start();
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = open(&folder, server.address());
+        for command in [Command::Check, Command::Update, Command::Check] {
+            assert!(session.submit(command));
+            session.cancel();
+            let messages = until_finished(&mut session);
+            assert!(
+                !messages.iter().any(|m| matches!(m, Message::Failed(_))),
+                "{messages:?}"
+            );
+            let state = Message::State {
+                state: "Cancelled".to_owned(),
+                phase: String::new(),
+            };
+            assert!(messages.contains(&state), "{messages:?}");
+            assert!(matches!(
+                messages.last(),
+                Some(Message::Finished { ok: false, .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_session_closes_quickly_while_it_waits_for_a_server() {
+        let server = SilentServer::start();
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = open(&folder, server.address());
+        assert!(session.submit(Command::Update));
+        let start = Instant::now();
+        assert!(session.close());
+        assert!(start.elapsed() < CLOSE_LIMIT);
+        assert!(
+            !session.submit(Command::Check),
+            "nothing starts in a closed session"
+        );
+        assert!(session.close(), "closing again is no error");
+    }
+
+    #[test]
+    fn the_status_is_known_before_anything_was_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let session = open(&folder, "http://127.0.0.1:1".to_owned());
+        let status = session.status();
+        assert!(!status.installed && !status.game_running);
+        assert_eq!(status.channel, "stable");
+        assert_eq!(status.platform, "linux-x86_64");
+    }
+}

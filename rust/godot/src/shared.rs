@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+//! What the worker and the main thread share: the messages on their way and the status as last known.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use vsekai_engine::{Event, GameExit, Observer, Phase, StateName, Status};
+
+use crate::message::{Message, Messages};
+use crate::view::StatusView;
+
+/// The worker writes, the main thread reads; no lock is held longer than a copy takes.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Messages on their way to the main thread.
+    pub messages: Messages,
+    status: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    view: StatusView,
+    /// Games that were started from here and still run.
+    games: u32,
+    /// The last phase, which a pause is a pause of.
+    phase: Option<Phase>,
+}
+
+impl Shared {
+    /// Returns the status as last known.
+    pub fn status(&self) -> StatusView {
+        self.known().view.clone()
+    }
+
+    /// Takes over what the engine says about the install folder.
+    pub fn set_status(&self, status: &Status) {
+        let mut known = self.known();
+        let text = |value: Option<String>| value.unwrap_or_default();
+        let installed = status.installed.as_ref();
+        known.view = StatusView {
+            installed: installed.is_some(),
+            version: text(installed.map(|installed| installed.version.to_string())),
+            previous_version: text(
+                status
+                    .previous
+                    .as_ref()
+                    .map(|previous| previous.version.to_string()),
+            ),
+            channel: text(status.channel.as_ref().map(ToString::to_string)),
+            platform: status.platform.to_string(),
+            install_path: status.root.display().to_string(),
+            installed_bytes: installed.map_or(0, |installed| installed.installed_bytes),
+            notes: status.notes.clone(),
+            offered_version: std::mem::take(&mut known.view.offered_version),
+            game_running: known.games > 0 || status.game_running,
+            title: text(status.title.as_ref().map(ToString::to_string)),
+            server_url: text(status.server.clone()),
+            has_vr: status.has_vr,
+        };
+    }
+
+    /// Notes which version the last check found.
+    pub fn set_offered(&self, version: Option<String>) {
+        self.known().view.offered_version = version.unwrap_or_default();
+    }
+
+    /// Notes that a game started from here has ended.
+    pub fn game_exited(&self, exit: GameExit) {
+        self.messages.push(Message::GameExited(exit));
+        self.count_games(|games| games.saturating_sub(1));
+    }
+
+    fn state(&self, state: StateName, phase: Option<Phase>) -> Message {
+        let mut known = self.known();
+        known.phase = phase.or(known.phase);
+        let shown = if state == StateName::Paused {
+            known.phase
+        } else {
+            phase
+        };
+        let phase = shown.map_or_else(String::new, |phase| format!("{phase:?}"));
+        Message::State {
+            state: format!("{state:?}"),
+            phase,
+        }
+    }
+
+    fn count_games(&self, change: impl FnOnce(u32) -> u32) {
+        let view = {
+            let mut known = self.known();
+            known.games = change(known.games);
+            known.view.game_running = known.games > 0;
+            known.view.clone()
+        };
+        self.messages.push(Message::Status(view));
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Shared {
+    fn on_event(&self, event: Event) {
+        match event {
+            Event::State { state, phase } => self.messages.push(self.state(state, phase)),
+            Event::Plan(plan) => {
+                self.set_offered(Some(plan.version.to_string()));
+                self.messages.push(Message::Plan(plan));
+            }
+            Event::Progress(progress) => self.messages.set_latest(progress),
+            Event::GameStarted { pid } => {
+                self.messages.push(Message::GameStarted { pid });
+                self.count_games(|games| games.saturating_add(1));
+            }
+            Event::GameExited(exit) => self.game_exited(exit),
+            // The operation's own result carries these; a notice is for logs.
+            Event::Failed(_) | Event::Verified(_) | Event::Notice { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Item;
+
+    fn states(shared: &Shared) -> Vec<(String, String)> {
+        let items = shared.messages.drain(100).into_iter();
+        let pair = |item| match item {
+            Item::Discrete(Message::State { state, phase }) => Some((state, phase)),
+            _ => None,
+        };
+        items.filter_map(pair).collect()
+    }
+
+    #[test]
+    fn a_pause_names_the_phase_it_is_a_pause_of() {
+        let shared = Shared::default();
+        let phase = Some(Phase::DownloadingUpdate);
+        shared.on_event(Event::State {
+            state: StateName::CheckForUpdates,
+            phase,
+        });
+        shared.on_event(Event::State {
+            state: StateName::Paused,
+            phase: None,
+        });
+        shared.on_event(Event::State {
+            state: StateName::Cancelled,
+            phase: None,
+        });
+        let text = |state: &str, phase: &str| (state.to_owned(), phase.to_owned());
+        assert_eq!(
+            states(&shared),
+            [
+                text("CheckForUpdates", "DownloadingUpdate"),
+                text("Paused", "DownloadingUpdate"),
+                text("Cancelled", "")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_game_is_running_until_the_last_one_ends() {
+        let shared = Shared::default();
+        let exit = GameExit {
+            code: Some(0),
+            signal: None,
+            crashed: false,
+        };
+        shared.on_event(Event::GameStarted { pid: 1 });
+        shared.on_event(Event::GameStarted { pid: 2 });
+        shared.game_exited(exit.clone());
+        assert!(shared.status().game_running);
+        shared.game_exited(exit);
+        assert!(!shared.status().game_running);
+    }
+}

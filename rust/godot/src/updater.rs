@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+//! The class `VSekaiUpdater`.
+
+use std::path::PathBuf;
+
+use godot::classes::{INode, Node, ProjectSettings};
+use godot::prelude::*;
+use vsekai_engine::{EngineError, ErrorReport, InstallConfig, Progress};
+use vsekai_formats::release::{Platform, Slug};
+
+use crate::convert::{dictionary, strings, texts};
+use crate::message::Message;
+use crate::operation::Command;
+use crate::outbox::Item;
+use crate::session::Session;
+use crate::view;
+
+/// Installs, updates, repairs and starts a game from a V-Sekai update server.
+///
+/// Set the properties, connect the signals, call [method open] once and then [method check] or
+/// [method update]. All work runs on threads of its own; every signal is emitted on the main thread, from the
+/// node's process step, so the node must be in the tree and processing. Leaving the tree closes the install:
+/// a running operation is cancelled, what was fetched is kept.
+///
+/// One operation runs at a time. Each method that starts one returns whether it did, and each operation that
+/// was started ends in exactly one [signal finished].
+#[derive(GodotClass)]
+#[class(init, base = Node)]
+pub struct VSekaiUpdater {
+    /// Base address of the update server, such as `https://updates.example.org`. May be left empty for a folder
+    /// that holds an install: the address is kept there.
+    #[export]
+    server_url: GString,
+    /// Title to install, such as `vsekai`. May be left empty for a folder that holds an install.
+    #[export]
+    title: GString,
+    /// Channel to follow on a first install. Later the one kept with the install counts; see
+    /// [method switch_channel].
+    #[export]
+    channel: GString,
+    /// Absolute path of the install folder, or a `user://` path.
+    #[export]
+    install_path: GString,
+    /// Version of this library.
+    #[var(no_set)]
+    #[init(val = GString::from(env!("CARGO_PKG_VERSION")))]
+    launcher_version: GString,
+    session: Option<Session>,
+    /// Counts calls of `open`, so that a signal handler that opens another folder ends the round of signals.
+    opened: u64,
+    base: Base<Node>,
+}
+
+#[godot_api]
+impl INode for VSekaiUpdater {
+    #[func(gd_self)]
+    fn process(this: Gd<Self>, _delta: f64) {
+        let (items, opened) = {
+            let me = this.bind();
+            let Some(session) = &me.session else { return };
+            (session.drain(SIGNALS_PER_FRAME), me.opened)
+        };
+        for item in items {
+            if !this.is_instance_valid() || this.bind().opened != opened {
+                return;
+            }
+            match item {
+                Item::Discrete(message) => emit(&this, message),
+                Item::Latest(progress) => emit_progress(&this, &progress),
+            }
+        }
+    }
+
+    fn exit_tree(&mut self) {
+        self.end_session();
+    }
+}
+
+#[godot_api]
+impl VSekaiUpdater {
+    /// The state changed. [param state] is one of `Idle`, `CheckForUpdates`, `Updating`, `Paused`, `Failed`,
+    /// `Cancelled`, `RolledBack`; [param phase] is the step of `CheckForUpdates`, the step that was stopped in
+    /// for `Paused`, and empty otherwise.
+    #[signal]
+    fn state_changed(state: GString, phase: GString);
+
+    /// What [method update] would do: `version`, `from_version` (empty for an install), `notes`,
+    /// `download_bytes`, `write_bytes`, `disk_bytes` (free space needed), `reused_bytes`, `files_added`,
+    /// `files_changed`, `files_removed`, `installed_bytes`.
+    #[signal]
+    fn plan_ready(plan: VarDictionary);
+
+    /// How far the operation is, at most once a frame: `step` (`download`, `apply` or `verify`), `done_bytes`,
+    /// `total_bytes`, `bytes_per_second`, `seconds_left` (-1 if it cannot be told), `network_bytes`.
+    #[signal]
+    fn progress_changed(progress: VarDictionary);
+
+    /// What is installed, offered or running changed; see [method get_status].
+    #[signal]
+    fn status_changed(status: VarDictionary);
+
+    /// Something did not work; the installed version is as it was. `code` (for programs), `message` and `hint`
+    /// (for people), `detail` (for a report), `retry` (whether trying again can help).
+    #[signal]
+    fn failed(error: VarDictionary);
+
+    /// The operation started by the method of that name is over. A cancelled one is not ok, but there is no
+    /// [signal failed] for it.
+    #[signal]
+    fn finished(operation: GString, ok: bool);
+
+    /// What [method verify] found: `files`, `bytes`, `damaged` and `extra` (paths).
+    #[signal]
+    fn verified(report: VarDictionary);
+
+    /// The channels that offer something for this platform, and the one that is followed.
+    #[signal]
+    fn channels_listed(channels: PackedStringArray, current: GString);
+
+    /// The game runs.
+    #[signal]
+    fn game_started(pid: i64);
+
+    /// The game ended. [param code] is its exit code, or -1 if it was killed.
+    #[signal]
+    fn game_exited(code: i64, crashed: bool);
+
+    /// Opens the install folder with the properties as they are. Returns `false` after emitting
+    /// [signal failed]. Reads a few small files and uses no network. A folder opened before is closed first.
+    #[func(gd_self)]
+    fn open(mut this: Gd<Self>) -> bool {
+        if godot::init::is_editor_hint() {
+            return false;
+        }
+        this.bind_mut().end_session();
+        let config = this.bind().config();
+        match config.and_then(Session::open) {
+            Ok(session) => {
+                let mut me = this.bind_mut();
+                me.session = Some(session);
+                me.opened += 1;
+                true
+            }
+            Err(error) => {
+                emit_failed(&this, &error.report());
+                false
+            }
+        }
+    }
+
+    /// Looks for an update. States `Checking`, then `NoUpdateFound`, or `UpdateAvailable` with
+    /// [signal plan_ready].
+    #[func]
+    fn check(&mut self) -> bool {
+        self.submit(Command::Check)
+    }
+
+    /// Installs or updates to what the channel offers; looks for it first if need be.
+    #[func]
+    fn update(&mut self) -> bool {
+        self.submit(Command::Update)
+    }
+
+    /// Stops a download for now; nothing that was fetched is lost.
+    #[func]
+    fn pause(&self) {
+        if let Some(session) = &self.session {
+            session.pause();
+        }
+    }
+
+    /// Goes on after [method pause].
+    #[func]
+    fn resume(&self) {
+        if let Some(session) = &self.session {
+            session.resume();
+        }
+    }
+
+    /// Gives up the running operation. The installed version stays, what was fetched is kept for the next time.
+    #[func]
+    fn cancel(&self) {
+        if let Some(session) = &self.session {
+            session.cancel();
+        }
+    }
+
+    /// Limits what is read from the network; takes effect at once. 0 lifts the limit.
+    #[func]
+    fn set_rate_limit(&self, bytes_per_second: i64) {
+        if let Some(session) = &self.session {
+            session.set_rate_limit(u64::try_from(bytes_per_second).ok().filter(|limit| *limit > 0));
+        }
+    }
+
+    /// Checks every installed byte; [signal verified] tells what it found.
+    #[func]
+    fn verify(&mut self) -> bool {
+        self.submit(Command::Verify)
+    }
+
+    /// Fetches what is damaged or missing in the installed version.
+    #[func]
+    fn repair(&mut self) -> bool {
+        self.submit(Command::Repair)
+    }
+
+    /// Makes the previous version the installed one; uses no network.
+    #[func]
+    fn rollback(&mut self) -> bool {
+        self.submit(Command::Rollback)
+    }
+
+    /// Starts the installed game, in VR if [param vr] is true and it has such a program. [signal game_started]
+    /// follows, later [signal game_exited]. The game goes on when the launcher quits.
+    #[func]
+    fn launch(&mut self, arguments: PackedStringArray, vr: bool) -> bool {
+        self.submit(Command::Launch {
+            arguments: texts(&arguments),
+            vr,
+        })
+    }
+
+    /// Asks the server for its channels; [signal channels_listed] follows.
+    #[func]
+    fn list_channels(&mut self) -> bool {
+        self.submit(Command::ListChannels)
+    }
+
+    /// Follows another channel; takes effect at the next check.
+    #[func(gd_self)]
+    fn switch_channel(mut this: Gd<Self>, name: GString) -> bool {
+        match slug("channel", &name) {
+            Ok(name) => this.bind_mut().submit(Command::SwitchChannel(name)),
+            Err(error) => {
+                emit_failed(&this, &error.report());
+                false
+            }
+        }
+    }
+
+    /// Returns what is installed, offered and running as last known: `installed`, `version`,
+    /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
+    /// `offered_version`, `game_running`. Never waits; empty while no folder is open.
+    #[func]
+    fn get_status(&self) -> VarDictionary {
+        let status = self.session.as_ref().map(Session::status);
+        status
+            .map(|status| dictionary(view::status(&status)))
+            .unwrap_or_default()
+    }
+
+    /// Tells whether an operation is running, [signal finished] still to come.
+    #[func]
+    fn is_busy(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.running().is_some())
+    }
+}
+
+impl VSekaiUpdater {
+    fn submit(&mut self, command: Command) -> bool {
+        let name = command.operation().as_str();
+        let Some(session) = &mut self.session else {
+            godot_error!("VSekaiUpdater.{name}: call open() first");
+            return false;
+        };
+        let started = session.submit(command);
+        if !started {
+            let running = session
+                .running()
+                .map_or("closing", |operation| operation.as_str());
+            godot_warn!("VSekaiUpdater.{name}: not started, {running} is still running");
+        }
+        started
+    }
+
+    fn config(&self) -> Result<InstallConfig, EngineError> {
+        let platform = Platform::host()
+            .ok_or_else(|| EngineError::InvalidInput("there are no builds for this system".to_owned()))?;
+        let mut config = InstallConfig::new(install_path(&self.install_path)?, platform);
+        let server = self.server_url.to_string();
+        config.server = Some(server.trim().to_owned()).filter(|server| !server.is_empty());
+        config.title = optional_slug("title", &self.title)?;
+        config.channel = optional_slug("channel", &self.channel)?;
+        Ok(config)
+    }
+
+    fn end_session(&mut self) {
+        if let Some(session) = self.session.take()
+            && !session.close()
+        {
+            godot_error!("VSekaiUpdater: the worker did not end in time");
+        }
+    }
+}
+
+/// Emits the signal for `message`. Nothing is bound meanwhile, so a handler may call any method.
+fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
+    let mut signals = this.signals();
+    match message {
+        Message::State { state, phase } => {
+            signals
+                .state_changed()
+                .emit(&GString::from(&state), &GString::from(&phase));
+        }
+        Message::Plan(plan) => signals.plan_ready().emit(&dictionary(view::plan(&plan))),
+        Message::Status(status) => signals.status_changed().emit(&dictionary(view::status(&status))),
+        Message::Failed(report) => emit_failed(this, &report),
+        Message::Verified(report) => signals.verified().emit(&dictionary(view::verified(&report))),
+        Message::Channels { names, current } => {
+            signals
+                .channels_listed()
+                .emit(&strings(&names), &GString::from(&current));
+        }
+        Message::GameStarted { pid } => signals.game_started().emit(i64::from(pid)),
+        Message::GameExited(exit) => {
+            let (code, crashed) = view::game_exit(&exit);
+            signals.game_exited().emit(code, crashed);
+        }
+        Message::Finished { operation, ok } => {
+            if let Some(session) = &mut this.clone().bind_mut().session {
+                session.finished();
+            }
+            signals.finished().emit(operation.as_str(), ok);
+        }
+    }
+}
+
+fn emit_progress(this: &Gd<VSekaiUpdater>, progress: &Progress) {
+    this.signals()
+        .progress_changed()
+        .emit(&dictionary(view::progress(progress)));
+}
+
+fn emit_failed(this: &Gd<VSekaiUpdater>, report: &ErrorReport) {
+    this.signals().failed().emit(&dictionary(view::error(report)));
+}
+
+fn install_path(path: &GString) -> Result<PathBuf, EngineError> {
+    let text = path.to_string();
+    let path = match text.starts_with("user://") {
+        true => PathBuf::from(ProjectSettings::singleton().globalize_path(path).to_string()),
+        false => PathBuf::from(&text),
+    };
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(EngineError::InvalidInput(format!(
+            "install_path must be absolute, not {text:?}"
+        ))),
+    }
+}
+
+fn optional_slug(what: &str, name: &GString) -> Result<Option<Slug>, EngineError> {
+    match name.is_empty() {
+        true => Ok(None),
+        false => slug(what, name).map(Some),
+    }
+}
+
+fn slug(what: &str, name: &GString) -> Result<Slug, EngineError> {
+    let parsed = name.to_string().parse::<Slug>();
+    parsed.map_err(|error| EngineError::InvalidInput(format!("the {what} does not make sense: {error}")))
+}
+
+/// Most messages turned into signals in one frame; the rest waits for the next.
+const SIGNALS_PER_FRAME: usize = 64;

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+extends RefCounted
+## Finding and mending damage.
+
+const Harness: GDScript = preload("res://harness.gd")
+const Recorder: GDScript = preload("res://recorder.gd")
+
+
+func run(harness: Harness) -> void:
+	var recorder: Recorder = harness.recorder("damaged")
+	harness.check(recorder.updater.open(), "a folder opens")
+	harness.check(await recorder.operate(&"update"), "a version is installed")
+	harness.check(await recorder.operate(&"verify"), "an intact install is verified")
+	var report: Dictionary = recorder.last_dictionary("verified")
+	harness.equal(
+		report.keys(), ["files", "bytes", "damaged", "extra"], "the report has the documented keys"
+	)
+	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged")
+	harness.check(int(report.get("files")) >= 4, "every file is counted")
+	harness.check(int(report.get("bytes")) > 2_000_000, "every byte is counted")
+	_flip_a_byte(harness)
+	await recorder.operate(&"verify")
+	report = recorder.last_dictionary("verified")
+	harness.equal(
+		report.get("damaged"), PackedStringArray(["data/big.bin"]), "a flipped byte is found"
+	)
+	harness.equal(recorder.names.count("failed"), 0, "finding damage is no error")
+	harness.check(await recorder.operate(&"repair"), "the damage is repaired")
+	harness.check(await recorder.operate(&"verify"), "the install is verified again")
+	report = recorder.last_dictionary("verified")
+	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged any more")
+	harness.equal(recorder.strays, 0, "every signal came on the main thread")
+	recorder.free()
+
+
+func _flip_a_byte(harness: Harness) -> void:
+	var versions: String = harness.install_path("damaged").path_join("versions")
+	for version: String in DirAccess.get_directories_at(versions):
+		var path: String = versions.path_join(version).path_join("data/big.bin")
+		FileAccess.set_unix_permissions(
+			path, FileAccess.UNIX_READ_OWNER | FileAccess.UNIX_WRITE_OWNER
+		)
+		var file: FileAccess = FileAccess.open(path, FileAccess.READ_WRITE)
+		if not harness.check(file != null, "the file to damage can be opened"):
+			return
+		file.seek(100_000)
+		var byte: int = file.get_8()
+		file.seek(100_000)
+		file.store_8(byte ^ 1)
+		file.close()
