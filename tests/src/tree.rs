@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+//! Trees of files: making them, laying them over one another, comparing them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+use xtask::{fs, projects, workspace};
+
+/// What a path of a tree is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A folder.
+    Folder,
+    /// A symbolic link to this target.
+    Link(PathBuf),
+    /// A file: whether it can be executed, its length, and its content.
+    File {
+        /// The owner may execute it.
+        executable: bool,
+        /// The content.
+        content: Vec<u8>,
+    },
+}
+
+/// Returns every path below `root`, relative to it.
+///
+/// # Panics
+/// If something cannot be read.
+#[must_use]
+pub fn entries(root: &Path) -> BTreeMap<PathBuf, Entry> {
+    let mut entries = BTreeMap::new();
+    for found in WalkDir::new(root).min_depth(1) {
+        let found = found.unwrap();
+        let relative = found.path().strip_prefix(root).unwrap().to_path_buf();
+        entries.insert(relative, entry(found.path()));
+    }
+    entries
+}
+
+/// Fails if the trees differ in a path, a content, a link or an execute bit.
+///
+/// # Panics
+/// With the first differences.
+pub fn assert_same(expected: &Path, found: &Path) {
+    let (left, right) = (entries(expected), entries(found));
+    let mut differences = Vec::new();
+    for (path, entry) in &left {
+        match right.get(path) {
+            None => differences.push(format!("missing: {}", path.display())),
+            Some(other) if other != entry => differences.push(format!("differs: {}", path.display())),
+            Some(_) => {}
+        }
+    }
+    let added = right.keys().filter(|path| !left.contains_key(*path));
+    differences.extend(added.map(|path| format!("added: {}", path.display())));
+    let shown = differences
+        .iter()
+        .take(20)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(
+        differences.is_empty(),
+        "{} and {} differ in {} paths:\n{shown}",
+        expected.display(),
+        found.display(),
+        differences.len()
+    );
+}
+
+/// Returns bytes that do not compress, the same ones for the same `seed`.
+#[must_use]
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = std::iter::repeat_with(&mut next)
+        .take(length.div_ceil(8))
+        .flatten()
+        .collect();
+    bytes.truncate(length);
+    bytes
+}
+
+/// The program of a made build.
+pub const PROGRAM: &str = "sample-game";
+
+/// Lays out version `number` (1 or 2) of a build: a real program, large files, an empty one, a link, an empty
+/// folder, names beyond ASCII. The second version changes a part of a large file, moves one, adds one,
+/// removes one, and swaps a file for a folder.
+///
+/// # Panics
+/// If something cannot be written.
+pub fn make_build(root: &Path, number: u32) {
+    write_program(root, &format!("{number}.0.0"));
+    write(root, "data/same.bin", &noise(1, 3 << 20));
+    let mut large = noise(2, 6 << 20);
+    if number == 1 {
+        write(root, "data/gone.txt", b"only in the first version");
+        write(root, "data/moved-from.bin", &noise(3, 2 << 20));
+        write(root, "data/turns", b"a file that becomes a folder");
+    } else {
+        large.splice(2_000_000..2_000_100, noise(4, 400));
+        write(root, "data/deep/er/moved-to.bin", &noise(3, 2 << 20));
+        write(root, "data/turns/into-a-folder.txt", b"was a file");
+        write(root, "data/new.bin", &noise(5, 1 << 20));
+    }
+    write(root, "data/large.bin", &large);
+    write(root, "data/empty", b"");
+    write(root, "data/Übung 日本語.txt", "names beyond ASCII".as_bytes());
+    write(root, "tools/run.sh", b"#!/bin/sh\nexit 0\n");
+    make_executable(&root.join("tools/run.sh"));
+    fs_err::create_dir_all(root.join("saves")).unwrap();
+    make_link("data/same.bin", &root.join("link-to-same"));
+}
+
+/// Puts the workspace's small program with its data file into a build.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn write_program(root: &Path, version: &str) {
+    crate::build_programs();
+    fs::replace_file(&workspace::built_program(PROGRAM), &root.join(PROGRAM)).unwrap();
+    write(root, "game.txt", format!("Test Game\n{version}\n").as_bytes());
+}
+
+/// Writes a file of a build with its folders.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn write(root: &Path, path: &str, content: &[u8]) {
+    let file = root.join(path);
+    fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+    fs_err::write(file, content).unwrap();
+}
+
+/// Returns the newer of the sample game's versions.
+#[must_use]
+pub fn newest_game_version() -> &'static str {
+    projects::GAME_VERSIONS[projects::GAME_VERSIONS.len() - 1]
+}
+
+fn entry(path: &Path) -> Entry {
+    let metadata = fs_err::symlink_metadata(path).unwrap();
+    if metadata.is_symlink() {
+        Entry::Link(fs_err::read_link(path).unwrap())
+    } else if metadata.is_dir() {
+        Entry::Folder
+    } else {
+        Entry::File {
+            executable: xtask::process::is_executable(path),
+            content: fs_err::read(path).unwrap(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn make_executable(file: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs_err::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+fn make_link(target: &str, link: &Path) {
+    fs_err::os::unix::fs::symlink(target, link).unwrap();
+}
+
+#[cfg(not(unix))]
+fn make_executable(_file: &Path) {}
+
+#[cfg(not(unix))]
+fn make_link(_target: &str, _link: &Path) {}

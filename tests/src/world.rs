@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//! A publisher, a server and a player in one temporary folder, all with the real programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use xtask::events::{self, Run};
+use xtask::server::Server;
+use xtask::{process, workspace};
+
+/// The title that the tests publish.
+pub const TITLE: &str = "test-game";
+
+/// A world of its own for a test.
+#[derive(Debug)]
+pub struct World {
+    folder: TempDir,
+    server: Server,
+}
+
+impl World {
+    /// Starts a server with nothing published.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn new() -> Self {
+        crate::build_programs();
+        let folder = tempfile::tempdir().unwrap();
+        let server = start_server(&folder.path().join("server"));
+        Self { folder, server }
+    }
+
+    /// Starts a server with version 1.0.0 of a made build published, and returns the build's folder too.
+    ///
+    /// # Panics
+    /// If it cannot be published.
+    #[must_use]
+    pub fn with_first_version() -> (Self, PathBuf) {
+        let world = Self::new();
+        let build = world.make_build(1);
+        (world, build)
+    }
+
+    /// Makes a build (see [`crate::tree::make_build`]), publishes it and returns its folder.
+    ///
+    /// # Panics
+    /// If it cannot be published.
+    pub fn make_build(&self, number: u32) -> PathBuf {
+        let build = self.path(&format!("build-{number}"));
+        crate::tree::make_build(&build, number);
+        self.publish(&build, &format!("{number}.0.0"));
+        build
+    }
+
+    /// Returns a path in the world's folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns the install folder of the player.
+    #[must_use]
+    pub fn install_folder(&self) -> PathBuf {
+        self.path("install")
+    }
+
+    /// Returns the server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Kills the server as a power cut would.
+    pub fn kill_server(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts the server again on the same data; its port is another one.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_server(&mut self) {
+        self.server.stop();
+        self.server = start_server(&self.folder.path().join("server"));
+    }
+
+    /// Publishes `build` and returns what the publisher reports.
+    ///
+    /// # Panics
+    /// If it cannot be published.
+    pub fn publish(&self, build: &Path, version: &str) -> Value {
+        let run = events::run(&mut self.publish_command(build, version))
+            .unwrap()
+            .successful()
+            .unwrap();
+        run.last("published").unwrap().clone()
+    }
+
+    /// Returns the command that publishes `build`.
+    ///
+    /// # Panics
+    /// If the server has no token.
+    #[must_use]
+    pub fn publish_command(&self, build: &Path, version: &str) -> Command {
+        let mut command = vsekai();
+        command.arg("publish").arg(build).args([
+            "--title",
+            TITLE,
+            "--channel",
+            "stable",
+            "--version",
+            version,
+        ]);
+        command.args([
+            "--platform",
+            platform(),
+            "--server",
+            self.server.address(),
+            "--json",
+        ]);
+        command.env("VSEKAI_TOKEN", self.server.token().unwrap());
+        command
+    }
+
+    /// Returns the command that installs or updates the player's game from `server`.
+    #[must_use]
+    pub fn update_command(&self, server: &str) -> Command {
+        let mut command = self.player_command("update");
+        command.args(["--server", server, "--title", TITLE, "--channel", "stable"]);
+        // An install is an update of nothing; the verb differs in its wording.
+        command
+    }
+
+    /// Returns the command `verb` on the player's install, with `--json`.
+    #[must_use]
+    pub fn player_command(&self, verb: &str) -> Command {
+        let mut command = vsekai();
+        command
+            .arg(verb)
+            .arg("--json")
+            .arg("--install-dir")
+            .arg(self.install_folder());
+        command
+    }
+
+    /// Installs or updates from the real server.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn update(&self) -> Run {
+        events::run(&mut self.update_command(self.server.address()))
+            .unwrap()
+            .successful()
+            .unwrap()
+    }
+
+    /// Returns the folder of the installed version.
+    ///
+    /// # Panics
+    /// If nothing is installed.
+    #[must_use]
+    pub fn installed(&self) -> PathBuf {
+        let current = fs_err::read(self.install_folder().join(".vsekai/current.json")).unwrap();
+        let current: Value = serde_json::from_slice(&current).unwrap();
+        self.install_folder()
+            .join("versions")
+            .join(current["current"]["name"].as_str().unwrap())
+    }
+
+    /// Starts the installed game, waits until it ends and returns what it printed.
+    ///
+    /// # Panics
+    /// If it does not start or fails.
+    pub fn play(&self) -> String {
+        let mut command = self.player_command("launch");
+        command.args(["--wait", "--", "--quit-after-start"]);
+        let run = events::run(&mut command).unwrap().successful().unwrap();
+        run.lines.join("\n")
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns the command line of the real `vsekai`.
+#[must_use]
+pub fn vsekai() -> Command {
+    let mut command = workspace::command(workspace::built_program("vsekai"));
+    for variable in ["VSEKAI_SERVER", "VSEKAI_INSTALL_DIR", "VSEKAI_TOKEN"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs `command` and returns its exit code with all it printed.
+///
+/// # Panics
+/// If it cannot be started or was ended by a signal.
+pub fn code_and_output(command: &mut Command) -> (i32, String) {
+    let output = process::capture(command, None).unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+/// Returns this machine's platform as releases name it.
+#[must_use]
+pub fn platform() -> &'static str {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("macos", _) => "macos-universal",
+        ("windows", _) => "windows-x86_64",
+        (_, "aarch64") => "linux-arm64",
+        _ => "linux-x86_64",
+    }
+}
+
+fn start_server(data: &Path) -> Server {
+    Server::start(&workspace::built_program("vsekai-server"), data).unwrap()
+}
