@@ -7,11 +7,13 @@
 
 pub mod cache;
 pub mod chunk;
+pub mod config;
 pub mod dedup;
 pub mod error;
 pub mod failover;
 pub mod format;
 pub mod http;
+pub mod index;
 pub mod local;
 pub mod retry;
 pub mod router;
@@ -28,6 +30,7 @@ pub use error::{Object, StoreError, StoreErrorClass};
 pub use failover::Failover;
 pub use format::{MAX_CHUNK_LIMIT, StoreFormat};
 pub use http::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret};
+pub use index::{HttpIndexStore, IndexName, IndexStore, LocalIndexStore};
 pub use local::LocalStore;
 pub use retry::RetryPolicy;
 pub use router::Router;

@@ -109,8 +109,9 @@ pub enum ProxyChoice {
     Direct,
 }
 
-/// Text that is never printed: a token, a password, a key.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// Text that is never printed: a token, a password, a key. It can be read from and written to a settings file.
+#[derive(Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
