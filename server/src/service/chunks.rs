@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+//! Chunks: from an upload to a line in the ledger.
+//!
+//! An upload is decompressed and hashed, then renamed into the store, then remembered as *pending*. Every
+//! few seconds, and before every release, pending chunks are synced together and then entered in the ledger.
+//! So a chunk that the ledger has survives a power cut, and no upload waits for a sync of its own. A server
+//! that was cut off looks at start through the chunks that the ledger does not have.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use fs_err as fs;
+use vsekai_formats::ChunkId;
+use vsekai_store::local::StoreEntry;
+use vsekai_store::{Chunk, LocalStore, StoreError, WriteStore as _};
+
+use super::error::ServiceError;
+use super::{Service, blocking, turn};
+use crate::db::chunks::{self, ChunkSizes};
+
+/// Chunks that are in the store but not in the ledger yet.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pending: Mutex<HashMap<ChunkId, ChunkSizes>>,
+    // One flush at a time, so that each knows which chunks its sync covered.
+    flushing: tokio::sync::Mutex<()>,
+    // Two uploads of one chunk at once could leave the sizes of one and the file of the other.
+    storing: [tokio::sync::Mutex<()>; SHARDS],
+}
+
+/// What became of an uploaded chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkUpload {
+    /// It was stored.
+    New,
+    /// The store had it.
+    Known,
+}
+
+/// The answer to a question for missing chunks.
+#[derive(Debug, serde::Serialize)]
+pub struct MissingChunks {
+    /// The chunks the store does not have, in the order asked.
+    pub missing: Vec<ChunkId>,
+    /// Stored size in bytes of every chunk asked for, `None` for missing ones.
+    pub sizes: Vec<Option<u64>>,
+}
+
+impl Service {
+    /// Tells which of `ids` the store does not have.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn missing_chunks(&self, ids: Vec<ChunkId>) -> Result<MissingChunks, ServiceError> {
+        let found = self.chunk_sizes(ids.clone()).await?;
+        let pairs = ids.into_iter().zip(&found);
+        Ok(MissingChunks {
+            missing: pairs
+                .filter(|(_, found)| found.is_none())
+                .map(|(id, _)| id)
+                .collect(),
+            sizes: found
+                .iter()
+                .map(|sizes| sizes.map(|sizes| sizes.stored))
+                .collect(),
+        })
+    }
+
+    /// Stores an uploaded chunk if it decompresses to what `id` names. Nobody sees it before.
+    ///
+    /// # Errors
+    /// It is something else or too large, or the store failed.
+    pub async fn put_chunk(&self, id: ChunkId, stored: Bytes) -> Result<ChunkUpload, ServiceError> {
+        let _alone = self.ledger.shard(id).lock().await;
+        if self.chunk_sizes(vec![id]).await?.iter().all(Option::is_some) {
+            return Ok(ChunkUpload::Known);
+        }
+        let chunk = {
+            let _turn = turn(&self.chunk_checks).await?;
+            let format = self.store().format();
+            blocking(move || decode(id, stored, format.max_chunk)).await?
+        };
+        let sizes = sizes_of(&chunk);
+        self.store().put(&chunk).await?;
+        self.ledger.pending().insert(id, sizes);
+        Ok(ChunkUpload::New)
+    }
+
+    /// Makes pending chunks durable and enters them in the ledger.
+    ///
+    /// # Errors
+    /// Some could not be made durable: they are forgotten, and so missing again.
+    pub async fn flush_chunks(&self) -> Result<(), ServiceError> {
+        let _alone = self.ledger.flushing.lock().await;
+        let batch: Vec<(ChunkId, ChunkSizes)> = self
+            .ledger
+            .pending()
+            .iter()
+            .map(|(id, sizes)| (*id, *sizes))
+            .collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<ChunkId> = batch.iter().map(|(id, _)| *id).collect();
+        let synced = self.store().sync().await;
+        let entered = match synced {
+            Ok(()) => self.enter(batch).await,
+            Err(error) => Err(error.into()),
+        };
+        let mut pending = self.ledger.pending();
+        for id in ids {
+            pending.remove(&id);
+        }
+        entered
+    }
+
+    /// Tells whether chunks wait for [`Service::flush_chunks`].
+    pub fn has_pending_chunks(&self) -> bool {
+        !self.ledger.pending().is_empty()
+    }
+
+    /// Returns the sizes of each chunk that is in the ledger or pending.
+    async fn chunk_sizes(&self, ids: Vec<ChunkId>) -> Result<Vec<Option<ChunkSizes>>, ServiceError> {
+        // Pending first: a chunk that moves to the ledger in between is then found in one of the two.
+        let pending: Vec<Option<ChunkSizes>> = {
+            let pending = self.ledger.pending();
+            ids.iter().map(|id| pending.get(id).copied()).collect()
+        };
+        if pending.iter().all(Option::is_some) {
+            return Ok(pending);
+        }
+        let both = pending.into_iter().zip(self.entered_sizes(ids).await?);
+        Ok(both.map(|(pending, entered)| pending.or(entered)).collect())
+    }
+
+    /// Returns the sizes of each chunk that is in the ledger, and so survives a power cut.
+    pub(super) async fn entered_sizes(
+        &self,
+        ids: Vec<ChunkId>,
+    ) -> Result<Vec<Option<ChunkSizes>>, ServiceError> {
+        Ok(self
+            .database
+            .read("look up chunks", move |tx| chunks::sizes(tx, &ids))
+            .await?)
+    }
+
+    /// Looks through the chunks that the ledger does not have: sound ones are entered, torn ones removed.
+    pub(super) async fn adopt_chunks(&self) -> Result<(), ServiceError> {
+        let known = self
+            .database
+            .read("read the ledger of chunks", chunks::all)
+            .await?;
+        let known: HashSet<ChunkId> = known.into_iter().map(|(id, _)| id).collect();
+        let store = self.store().clone();
+        let found = blocking(move || survey(&store, &known)).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(
+            chunks = found.len(),
+            "took over chunks that the last run did not finish"
+        );
+        let ids: Vec<ChunkId> = found.iter().map(|(id, _)| *id).collect();
+        self.store().sync_chunks(&ids).await?;
+        self.enter(found).await
+    }
+
+    async fn enter(&self, batch: Vec<(ChunkId, ChunkSizes)>) -> Result<(), ServiceError> {
+        let entered = self
+            .database
+            .write("enter chunks in the ledger", move |tx| chunks::insert(tx, &batch));
+        Ok(entered.await?)
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            pending: Mutex::default(),
+            flushing: tokio::sync::Mutex::default(),
+            storing: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+        }
+    }
+}
+
+impl Ledger {
+    fn pending(&self) -> MutexGuard<'_, HashMap<ChunkId, ChunkSizes>> {
+        // Every change of the map is one call, so it is whole even after a panic.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard(&self, id: ChunkId) -> &tokio::sync::Mutex<()> {
+        let [first, ..] = id.as_bytes();
+        &self.storing[usize::from(*first) % SHARDS]
+    }
+}
+
+fn decode(id: ChunkId, stored: Bytes, max_len: usize) -> Result<Chunk, ServiceError> {
+    let digest = vsekai_formats::DigestAlgorithm::Sha512_256;
+    let plain = vsekai_formats::codec::decode_verified(id, digest, &stored, max_len)?;
+    if plain.is_empty() {
+        return Err(ServiceError::invalid(
+            "invalid-chunk",
+            "a chunk has at least one byte",
+        ));
+    }
+    Ok(Chunk::from_verified(id, plain.into(), Some(stored)))
+}
+
+fn sizes_of(chunk: &Chunk) -> ChunkSizes {
+    ChunkSizes {
+        plain: chunk.plain().len() as u64,
+        stored: chunk.compressed().map_or(0, Bytes::len) as u64,
+    }
+}
+
+/// Reads every chunk that is not `known`; returns the sound ones and removes the others.
+fn survey(store: &LocalStore, known: &HashSet<ChunkId>) -> Result<Vec<(ChunkId, ChunkSizes)>, ServiceError> {
+    let mut sound = Vec::new();
+    for entry in store.entries() {
+        match entry? {
+            StoreEntry::Chunk(id) if !known.contains(&id) => match read(store, id)? {
+                Some(sizes) => sound.push((id, sizes)),
+                None => {
+                    tracing::warn!(%id, "removed a chunk that was never finished");
+                    remove(&store.path(id))?;
+                }
+            },
+            StoreEntry::Temporary(path) => remove(&path)?,
+            StoreEntry::Chunk(_) | StoreEntry::Foreign(_) => {}
+        }
+    }
+    Ok(sound)
+}
+
+fn read(store: &LocalStore, id: ChunkId) -> Result<Option<ChunkSizes>, ServiceError> {
+    let failed = |error| StoreError::io("read chunk", error);
+    let stored = Bytes::from(fs::read(store.path(id)).map_err(failed)?);
+    Ok(decode(id, stored, store.format().max_chunk)
+        .ok()
+        .map(|chunk| sizes_of(&chunk)))
+}
+
+fn remove(path: &std::path::Path) -> Result<(), ServiceError> {
+    Ok(fs::remove_file(path).map_err(|error| StoreError::io("remove an unfinished chunk", error))?)
+}
+
+const SHARDS: usize = 64;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//! What the server does, without HTTP: typed requests in, typed answers or [`ServiceError`] out.
+
+pub mod access;
+pub mod chunks;
+pub mod error;
+pub mod indexes;
+pub mod releases;
+pub mod token;
+pub(crate) mod verify;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use vsekai_formats::codec::CodecError;
+use vsekai_store::LocalStore;
+
+pub use access::Access;
+pub use error::{ErrorKind, ServiceError};
+
+use crate::db::Database;
+use crate::limits::Limits;
+use crate::storage::DataFolder;
+use chunks::Ledger;
+
+/// The server's state: database, data folder, and what is under way.
+#[derive(Debug)]
+pub struct Service {
+    database: Database,
+    folder: DataFolder,
+    ledger: Ledger,
+    limits: Arc<Limits>,
+    chunk_checks: Semaphore,
+    release_checks: Semaphore,
+}
+
+impl Service {
+    /// Puts the parts together and brings the ledger of chunks up to date after a crash.
+    ///
+    /// # Errors
+    /// The database or the data folder failed.
+    pub async fn open(
+        database: Database,
+        folder: DataFolder,
+        limits: Arc<Limits>,
+    ) -> Result<Self, ServiceError> {
+        let service = Self {
+            ledger: Ledger::default(),
+            chunk_checks: Semaphore::new(limits.chunk_checks),
+            release_checks: Semaphore::new(limits.release_checks),
+            database,
+            folder,
+            limits,
+        };
+        if service.folder.was_unclean() {
+            service.adopt_chunks().await?;
+        }
+        Ok(service)
+    }
+
+    /// Makes everything that was accepted durable and closes the database.
+    ///
+    /// # Errors
+    /// Something may not be durable; the next start finds out what is.
+    pub async fn close(self) -> Result<(), ServiceError> {
+        self.flush_chunks().await?;
+        self.database.close().await?;
+        Ok(self.folder.mark_clean()?)
+    }
+
+    /// Returns the bounds put on clients.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns the chunk store.
+    pub fn store(&self) -> &LocalStore {
+        self.folder.store()
+    }
+}
+
+/// Runs `work`, which blocks on the disk or computes for long, beside the tasks that serve clients.
+async fn blocking<T, F>(work: F) -> Result<T, ServiceError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ServiceError> + Send + 'static,
+{
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome.map_err(|error| ServiceError::Internal(format!("a task of the server was lost: {error}")))?
+}
+
+/// Waits for a turn; there is one unless the server has been dropped.
+async fn turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, ServiceError> {
+    let turn = turns.acquire().await;
+    turn.map_err(|_| ServiceError::Internal("the server is stopping".to_owned()))
+}
+
+impl From<CodecError> for ServiceError {
+    fn from(error: CodecError) -> Self {
+        match error {
+            CodecError::Compress { .. } => Self::Internal(error.to_string()),
+            CodecError::TooLarge { limit } => Self::TooLarge {
+                what: "a chunk",
+                limit,
+            },
+            _ => Self::invalid("invalid-chunk", error),
+        }
+    }
+}

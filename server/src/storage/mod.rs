@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+//! The data folder: one folder holds everything the server knows.
+//!
+//! ```text
+//! server.sqlite     releases, channels, tokens, the ledger of chunks
+//! store/            chunks (castr): <4 hex>/<64 hex>.cacnk
+//! index/            indexes, each named by its SHA-256
+//! documents/        manifests and contents, each named by its SHA-256
+//! lock              held while a server runs
+//! unclean           there while a server runs; still there at start after a crash
+//! ```
+
+mod content;
+pub mod durable;
+
+use std::fs::TryLockError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use vsekai_store::{LocalStore, StoreFormat};
+
+pub use content::ContentFolder;
+
+/// An open data folder. While it lives no other server can open it.
+#[derive(Debug)]
+pub struct DataFolder {
+    root: PathBuf,
+    store: LocalStore,
+    indexes: ContentFolder,
+    documents: ContentFolder,
+    was_unclean: bool,
+    // Held, never read: the system lets go of the lock when the process ends, however it ends.
+    _lock: fs::File,
+}
+
+impl DataFolder {
+    /// Opens the data folder `root`, making what is missing, and locks it against a second server.
+    ///
+    /// `max_chunk` is the largest plain chunk in bytes.
+    ///
+    /// # Errors
+    /// Another server has it, or files cannot be made.
+    pub fn open(root: &Path, max_chunk: usize) -> Result<Self, StorageError> {
+        durable::create_folders(root).map_err(StorageError::io("create the data folder"))?;
+        let lock = lock(root)?;
+        let format = StoreFormat::default().with_max_chunk(max_chunk);
+        let store = LocalStore::create(store_folder(root), format)
+            .map_err(|error| StorageError::io("create the chunk store")(io::Error::other(error)))?;
+        let (indexes, documents) = (index_folder(root), document_folder(root));
+        indexes.prepare()?;
+        documents.prepare()?;
+        let marker = root.join(UNCLEAN);
+        let was_unclean = fs::metadata(&marker).is_ok() || fs::metadata(database_path(root)).is_err();
+        durable::replace(&marker, b"").map_err(StorageError::io("mark the data folder as in use"))?;
+        Ok(Self {
+            root: root.to_owned(),
+            store,
+            indexes,
+            documents,
+            was_unclean,
+            _lock: lock,
+        })
+    }
+
+    /// Tells whether the last server may have been cut off in the middle of something.
+    pub fn was_unclean(&self) -> bool {
+        self.was_unclean
+    }
+
+    /// Returns the chunk store.
+    pub fn store(&self) -> &LocalStore {
+        &self.store
+    }
+
+    /// Returns the indexes.
+    pub fn indexes(&self) -> &ContentFolder {
+        &self.indexes
+    }
+
+    /// Returns the manifests and contents.
+    pub fn documents(&self) -> &ContentFolder {
+        &self.documents
+    }
+
+    /// Returns the folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Records that everything is in order, for the next start. Call it last.
+    ///
+    /// # Errors
+    /// The mark cannot be removed; the next start takes a little longer.
+    pub fn mark_clean(&self) -> Result<(), StorageError> {
+        let removed = fs::remove_file(self.root.join(UNCLEAN));
+        removed.map_err(StorageError::io("mark the data folder as in order"))
+    }
+}
+
+/// Returns the place of the database in the data folder `root`.
+pub fn database_path(root: &Path) -> PathBuf {
+    root.join("server.sqlite")
+}
+
+/// Names the folder of indexes in the data folder `root`.
+pub fn index_folder(root: &Path) -> ContentFolder {
+    ContentFolder::new(root.join("index"))
+}
+
+/// Names the folder of manifests and contents in the data folder `root`.
+pub fn document_folder(root: &Path) -> ContentFolder {
+    ContentFolder::new(root.join("documents"))
+}
+
+/// Names the folder of the chunk store in the data folder `root`.
+pub fn store_folder(root: &Path) -> PathBuf {
+    root.join("store")
+}
+
+/// A failed file operation in the data folder.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Another server runs on the folder.
+    #[error("another server is using the data folder {path}", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file that a row of the database names is not there, or is another one.
+    #[error("{path} is not what the database says: expected {expected} bytes, found {found}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Length in the database.
+        expected: u64,
+        /// Length found.
+        found: u64,
+    },
+    /// A file operation failed; the source names the path.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file error.
+        source: io::Error,
+    },
+}
+
+impl StorageError {
+    /// Returns a function that says what was being done when a file operation failed.
+    pub fn io(action: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io { action, source }
+    }
+}
+
+fn lock(root: &Path) -> Result<fs::File, StorageError> {
+    let path = root.join("lock");
+    let mut options = fs::OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    let file = options
+        .open(&path)
+        .map_err(StorageError::io("lock the data folder"))?;
+    match file.file().try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StorageError::InUse {
+            path: root.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(StorageError::io("lock the data folder")(error)),
+    }
+}
+
+const UNCLEAN: &str = "unclean";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_server_cannot_open_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataFolder::open(folder.path(), 1 << 20).unwrap();
+        let second = DataFolder::open(folder.path(), 1 << 20);
+        assert!(matches!(second, Err(StorageError::InUse { .. })), "{second:?}");
+        drop(first);
+        assert!(DataFolder::open(folder.path(), 1 << 20).is_ok());
+    }
+
+    #[test]
+    fn a_folder_is_unclean_until_it_is_marked() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = DataFolder::open(folder.path(), 1 << 20).unwrap();
+        assert!(opened.was_unclean(), "a store without a database");
+        fs::write(database_path(folder.path()), b"").unwrap();
+        drop(opened);
+        let opened = DataFolder::open(folder.path(), 1 << 20).unwrap();
+        assert!(opened.was_unclean());
+        opened.mark_clean().unwrap();
+        drop(opened);
+        assert!(!DataFolder::open(folder.path(), 1 << 20).unwrap().was_unclean());
+    }
+}
