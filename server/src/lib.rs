@@ -1,2 +1,16 @@
 // SPDX-License-Identifier: MIT
-//! Placeholder.
+//! The update server: releases, channels, tokens, manifests and chunks in one data folder.
+//!
+//! Layers, each knowing only those before it: [`db`] (rows) and [`storage`] (files), [`service`] (what the
+//! server does, without HTTP), [`http`] (one file per endpoint), [`server`] (all of it, started and stopped).
+
+pub mod db;
+pub mod fsck;
+pub mod http;
+pub mod limits;
+pub mod server;
+pub mod service;
+pub mod storage;
+
+pub use limits::Limits;
+pub use server::{RunningServer, Server, ServerConfig, StartError};

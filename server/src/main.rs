@@ -1,3 +1,12 @@
 // SPDX-License-Identifier: MIT
-//! Placeholder.
-fn main() {}
+//! The program `vsekai-server`.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::run(cli::Arguments::parse())
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+//! Arguments, settings and commands of the program `vsekai-server`.
+
+mod fsck;
+mod serve;
+mod settings;
+mod token;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+use vsekai_server::StartError;
+use vsekai_server::storage::StorageError;
+
+use settings::Settings;
+
+/// Serves releases, channels and chunks to launchers, desync and casync, and takes them from publishers.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    serve: ServeOptions,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command. A flag wins over the environment, the environment over the file.
+#[derive(Debug, Args)]
+struct Options {
+    /// The data folder; made if it is not there
+    #[arg(long, global = true, value_name = "DIR", env = "VSEKAI_SERVER_DATA")]
+    data: Option<PathBuf>,
+    /// A configuration file (TOML): data, listen, log_format, dev, and the table [limits]
+    #[arg(long, global = true, value_name = "FILE", env = "VSEKAI_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Form of the log on standard error
+    #[arg(long, global = true, value_name = "FORMAT", env = "VSEKAI_SERVER_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+    /// What to log: error, warn, info, debug, trace, or a filter such as vsekai_server=debug
+    #[arg(long, global = true, value_name = "FILTER", env = "VSEKAI_SERVER_LOG")]
+    log: Option<String>,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+struct ServeOptions {
+    /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:7780]
+    #[arg(long, value_name = "ADDRESS", env = "VSEKAI_SERVER_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Write the base address to this file once clients can connect
+    #[arg(long, value_name = "FILE", env = "VSEKAI_SERVER_READY_FILE")]
+    ready_file: Option<PathBuf>,
+    /// Keep a token for everything in DIR/dev-token, for development
+    #[arg(long, env = "VSEKAI_SERVER_DEV")]
+    dev: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until asked to stop (the default)
+    Serve,
+    /// Make, list and end tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Look for anything missing or damaged in the data folder
+    Fsck(fsck::Arguments),
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Runs the program and returns its exit code; failures are told on standard error.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let Arguments {
+        options,
+        serve,
+        command,
+    } = arguments;
+    let settings = match Settings::resolve(&options, &serve) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    start_log(&settings, options.log.as_deref());
+    match execute(settings, command.unwrap_or(Command::Serve)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn execute(settings: Settings, command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve => serve::run(settings).await,
+            Command::Token(command) => token::run(&settings.data, command).await,
+            Command::Fsck(arguments) => fsck::run(&settings, &arguments).await,
+        }
+    })
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let in_use = matches!(
+        error.downcast_ref::<StartError>(),
+        Some(StartError::Storage(StorageError::InUse { .. }))
+    );
+    ExitCode::from(if in_use { EXIT_IN_USE } else { EXIT_FAILED })
+}
+
+fn start_log(settings: &Settings, filter: Option<&str>) {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+const EXIT_FAILED: u8 = 1;
+const EXIT_USAGE: u8 = 2;
+const EXIT_DAMAGED: u8 = 3;
+const EXIT_IN_USE: u8 = 4;
+
+const EXAMPLES: &str = "\
+Examples:
+  vsekai-server --data /srv/vsekai
+      Serve on 127.0.0.1:7780.
+  vsekai-server --data /srv/vsekai --listen 0.0.0.0:7780 --log-format json
+      Serve the network, with a log for machines.
+  vsekai-server --data /srv/vsekai token create --title my-game --channel nightly --verbs publish ci
+      Make a token that can publish to one channel of one title. It is shown once.
+  vsekai-server --data /srv/vsekai fsck --deep
+      Check every file against its digest.
+
+Exit codes:
+  0  stopped as asked, or the command succeeded
+  1  something failed
+  2  wrong arguments or configuration
+  3  fsck found something missing or damaged
+  4  another server is using the data folder";
+
+/// Default of `--listen`.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7780);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//! `vsekai-server serve`.
+
+use std::process::ExitCode;
+
+use vsekai_server::server::dev_token_path;
+use vsekai_server::storage::durable;
+use vsekai_server::{Server, ServerConfig};
+
+use super::settings::Settings;
+
+/// Serves until the system or a person asks to stop.
+pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    let config = ServerConfig {
+        data: settings.data.clone(),
+        listen: settings.listen,
+        limits: settings.limits,
+        dev: settings.dev,
+    };
+    // Before the start, so that a signal during it is not lost.
+    let asked_to_stop = signals()?;
+    let server = Server::start(config).await?;
+    let url = server.url();
+    if settings.dev {
+        eprintln!(
+            "a token for development is in {}",
+            dev_token_path(&settings.data).display()
+        );
+    }
+    println!("listening on {url}");
+    tracing::info!(data = %settings.data.display(), url, "serving");
+    if let Some(path) = &settings.ready_file {
+        durable::replace(path, format!("{url}\n").as_bytes())?;
+    }
+    asked_to_stop.await;
+    tracing::info!("stopping");
+    server.stop().await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(unix)]
+fn signals() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn signals() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//! Flags, environment and configuration file, brought together: the first that says something wins.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use fs_err as fs;
+use serde::Deserialize;
+use vsekai_server::Limits;
+
+use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
+
+/// Everything the program needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where to write the base address once it is known.
+    pub ready_file: Option<PathBuf>,
+    /// Whether to keep a token for development.
+    pub dev: bool,
+    /// Form of the log.
+    pub log_format: LogFormat,
+    /// The bounds put on clients.
+    pub limits: Limits,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    log_format: Option<LogFormat>,
+    dev: bool,
+    limits: Limits,
+}
+
+impl Settings {
+    /// Brings the three sources together; clap has put flags before the environment already.
+    pub(super) fn resolve(options: &Options, serve: &ServeOptions) -> anyhow::Result<Self> {
+        let file = options
+            .config
+            .as_deref()
+            .map(read)
+            .transpose()?
+            .unwrap_or_default();
+        let data = options.data.clone().or(file.data);
+        Ok(Self {
+            data: data
+                .context("which data folder? Give --data DIR, VSEKAI_SERVER_DATA, or data in the file")?,
+            listen: serve.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
+            ready_file: serve.ready_file.clone(),
+            dev: serve.dev || file.dev,
+            log_format: options.log_format.or(file.log_format).unwrap_or_default(),
+            limits: file.limits,
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = fs::read_to_string(path)?;
+    toml::from_str(&text).with_context(|| format!("read the configuration file {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::Arguments;
+    use super::*;
+
+    fn resolve(arguments: &[&str]) -> anyhow::Result<Settings> {
+        let arguments = Arguments::try_parse_from([&["vsekai-server"], arguments].concat())?;
+        Settings::resolve(&arguments.options, &arguments.serve)
+    }
+
+    #[test]
+    fn a_data_folder_is_all_it_needs() {
+        let settings = resolve(&["--data", "somewhere"]).unwrap();
+        assert_eq!(settings.listen, "127.0.0.1:7780".parse().unwrap());
+        assert!(!settings.dev);
+        assert!(resolve(&[]).is_err());
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        let text = "data = \"from-file\"\nlisten = \"0.0.0.0:80\"\nlog_format = \"json\"\n\
+			[limits]\nconnections = 7\nhead_timeout = 3\n";
+        fs::write(&path, text).unwrap();
+        let file = path.to_str().unwrap();
+        let settings = resolve(&["--config", file, "--data", "from-flag"]).unwrap();
+        assert_eq!(settings.data, Path::new("from-flag"));
+        assert_eq!(settings.listen, "0.0.0.0:80".parse().unwrap());
+        assert_eq!(settings.log_format, LogFormat::Json);
+        assert_eq!(settings.limits.connections, 7);
+        assert_eq!(settings.limits.head_timeout.as_secs(), 3);
+        assert_eq!(settings.limits.http2_streams, Limits::default().http2_streams);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        fs::write(&path, "data = \"d\"\n[limits]\nconections = 7\n").unwrap();
+        let error = resolve(&["--config", path.to_str().unwrap()]).unwrap_err();
+        assert!(format!("{error:#}").contains("conections"), "{error:#}");
+    }
+}

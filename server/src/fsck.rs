@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//! Whether everything that is visible is whole: a check that changes nothing.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use fs_err as fs;
+use vsekai_formats::index::Index;
+use vsekai_formats::release::Pinned;
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+use vsekai_store::local::StoreEntry;
+use vsekai_store::{LocalStore, StoreFormat};
+
+use crate::db::chunks::{self, ChunkSizes};
+use crate::db::releases::{self, ReleaseFiles};
+use crate::db::{Database, indexes};
+use crate::limits::Limits;
+use crate::service::{ServiceError, verify};
+use crate::storage::{
+    ContentFolder, StorageError, database_path, document_folder, index_folder, store_folder,
+};
+
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Files are there and have the right length.
+    Presence,
+    /// Files have the right digest, too; reads everything.
+    Contents,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Releases checked.
+    pub releases: usize,
+    /// Indexes checked.
+    pub indexes: usize,
+    /// Chunks of the ledger checked.
+    pub chunks: usize,
+    /// What is referred to but missing or damaged, one sentence each.
+    pub dangling: Vec<String>,
+    /// Files that nothing refers to: unfinished uploads and what they left. They harm nobody.
+    pub unreferenced: usize,
+}
+
+/// The rows of one consistent state of the database.
+struct Rows {
+    releases: Vec<ReleaseFiles>,
+    indexes: Vec<(String, Pinned)>,
+    chunks: Vec<(ChunkId, ChunkSizes)>,
+}
+
+/// Checks the data folder `data`; a server may be running on it.
+///
+/// # Errors
+/// The database or a folder cannot be read at all.
+pub async fn check(data: &Path, depth: Depth, limits: &Limits) -> Result<Report, ServiceError> {
+    let database = Database::open(&database_path(data)).await?;
+    let rows = database.read("read everything", |tx| {
+        Ok(Rows {
+            releases: releases::all_files(tx)?,
+            indexes: indexes::all(tx)?,
+            chunks: chunks::all(tx)?,
+        })
+    });
+    let rows = rows.await?;
+    database.close().await?;
+    let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
+    let mut check = Check {
+        store: LocalStore::open(store_folder(data), format)?,
+        documents: document_folder(data),
+        indexes: index_folder(data),
+        depth,
+        limits: limits.clone(),
+        report: Report::default(),
+    };
+    let checked = tokio::task::spawn_blocking(move || {
+        check.run(&rows)?;
+        Ok(check.report)
+    });
+    checked
+        .await
+        .map_err(|error| ServiceError::Internal(error.to_string()))?
+}
+
+struct Check {
+    store: LocalStore,
+    documents: ContentFolder,
+    indexes: ContentFolder,
+    depth: Depth,
+    limits: Limits,
+    report: Report,
+}
+
+impl Check {
+    fn run(&mut self, rows: &Rows) -> Result<(), ServiceError> {
+        for release in &rows.releases {
+            self.release(release);
+        }
+        let known: HashSet<ChunkId> = rows.chunks.iter().map(|(id, _)| *id).collect();
+        let released: HashSet<&str> = rows
+            .releases
+            .iter()
+            .map(|release| release.index_name.as_str())
+            .collect();
+        for (name, pinned) in &rows.indexes {
+            // Stock clients may upload an index before its chunks; a release never lacks any.
+            let needs_chunks = released.contains(name.as_str());
+            self.index(name, pinned, needs_chunks.then_some(&known));
+        }
+        for (id, sizes) in &rows.chunks {
+            self.chunk(*id, sizes);
+        }
+        self.report.releases = rows.releases.len();
+        self.report.indexes = rows.indexes.len();
+        self.report.chunks = rows.chunks.len();
+        self.count_unreferenced(rows, &known)
+    }
+
+    fn release(&mut self, release: &ReleaseFiles) {
+        let of = format!(
+            "of version {} of {} for {}",
+            release.version, release.title, release.platform
+        );
+        for (what, pinned) in [("manifest", &release.manifest), ("contents", &release.contents)] {
+            let found = match self.depth {
+                Depth::Presence => self.documents.open_file(pinned).map(drop),
+                Depth::Contents => self.documents.read_verified(pinned).map(drop),
+            };
+            if let Err(error) = found {
+                self.report.dangling.push(format!("the {what} {of}: {error}"));
+            }
+        }
+    }
+
+    fn index(&mut self, name: &str, pinned: &Pinned, known: Option<&HashSet<ChunkId>>) {
+        let read = self.indexes.read_verified(pinned);
+        let parsed = read
+            .map_err(ServiceError::from)
+            .and_then(|bytes| verify::read_index(&bytes, &self.limits));
+        let index: Index = match parsed {
+            Ok(index) => index,
+            Err(error) => return self.report.dangling.push(format!("the index {name}: {error}")),
+        };
+        let Some(known) = known else { return };
+        let missing = index.unique_ids().into_iter().filter(|id| !known.contains(id));
+        let lines = missing.map(|id| format!("the index {name}: chunk {id} is not in the ledger"));
+        self.report.dangling.extend(lines);
+    }
+
+    fn chunk(&mut self, id: ChunkId, sizes: &ChunkSizes) {
+        if let Err(reason) = self.find_chunk(id, sizes) {
+            self.report.dangling.push(format!("chunk {id}: {reason}"));
+        }
+    }
+
+    fn find_chunk(&self, id: ChunkId, sizes: &ChunkSizes) -> Result<(), String> {
+        let path = self.store.path(id);
+        let found = fs::metadata(&path).map_err(|error| error.to_string())?.len();
+        if found != sizes.stored {
+            return Err(format!(
+                "{found} bytes in the store, {} in the ledger",
+                sizes.stored
+            ));
+        }
+        if self.depth == Depth::Presence {
+            return Ok(());
+        }
+        let stored = fs::read(&path).map_err(|error| error.to_string())?;
+        let max_len = usize::try_from(sizes.plain).unwrap_or(usize::MAX);
+        let plain = codec::decode_verified(id, DigestAlgorithm::Sha512_256, &stored, max_len);
+        plain.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn count_unreferenced(&mut self, rows: &Rows, known: &HashSet<ChunkId>) -> Result<(), ServiceError> {
+        let pinned = |pinned: &Pinned| pinned.sha256;
+        let documents: HashSet<ChunkId> = rows
+            .releases
+            .iter()
+            .flat_map(|release| [&release.manifest, &release.contents].map(pinned))
+            .collect();
+        let indexes: HashSet<ChunkId> = rows.indexes.iter().map(|(_, index)| index.sha256).collect();
+        let unknown = |folder: &ContentFolder, known: &HashSet<ChunkId>| -> Result<usize, StorageError> {
+            Ok(folder.list()?.iter().filter(|name| !known.contains(name)).count())
+        };
+        self.report.unreferenced = unknown(&self.documents, &documents)? + unknown(&self.indexes, &indexes)?;
+        for entry in self.store.entries() {
+            match entry? {
+                StoreEntry::Chunk(id) if known.contains(&id) => {}
+                _ => self.report.unreferenced += 1,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+//! The accept loop: permits for connections, overall and per address, and a graceful stop within a bound.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use poem::Response;
+use poem::endpoint::BoxEndpoint;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::connection;
+use crate::limits::Limits;
+
+/// Serves connections until `stop` is called; then answers what is under way within the grace time.
+pub async fn serve(
+    listener: TcpListener,
+    endpoint: BoxEndpoint<'static, Response>,
+    limits: Arc<Limits>,
+    stop: CancellationToken,
+) {
+    let endpoint = Arc::new(endpoint);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let addresses = Addresses::default();
+    let mut tasks = JoinSet::new();
+    // A place first: when all are taken, clients wait in the system's queue and cost nothing here.
+    while let Some(place) = next(places.clone().acquire_owned(), &stop)
+        .await
+        .and_then(Result::ok)
+    {
+        while tasks.try_join_next().is_some() {}
+        let Some(accepted) = next(listener.accept(), &stop).await else {
+            break;
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                refused_by_system(&error).await;
+                continue;
+            }
+        };
+        let Some(address) = addresses.enter(remote.ip(), limits.connections_per_address) else {
+            tracing::debug!(%remote, "refused a connection: too many from that address");
+            continue;
+        };
+        // Answers are written whole, so waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+        let served = connection::serve(stream, remote, endpoint.clone(), limits.clone(), stop.clone());
+        tasks.spawn(async move {
+            served.await;
+            drop((place, address));
+        });
+    }
+    drop(listener);
+    finish(tasks, limits.stop_grace).await;
+}
+
+async fn next<T>(event: impl Future<Output = T>, stop: &CancellationToken) -> Option<T> {
+    stop.run_until_cancelled(event).await
+}
+
+async fn finish(mut tasks: JoinSet<()>, grace: Duration) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if timeout(grace, all).await.is_err() {
+        tracing::warn!(
+            connections = tasks.len(),
+            "cut off clients that did not finish in time"
+        );
+        tasks.shutdown().await;
+    }
+}
+
+/// Out of file descriptors or memory, or a client that left in the queue: neither ends the server.
+async fn refused_by_system(error: &io::Error) {
+    let left = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::Interrupted,
+    ];
+    if !left.contains(&error.kind()) {
+        tracing::warn!(%error, "cannot accept a connection");
+        sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// Open connections by address.
+#[derive(Clone, Debug, Default)]
+struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl Addresses {
+    /// Counts a connection from `address` until the place is dropped, or refuses it.
+    fn enter(&self, address: IpAddr, most: usize) -> Option<Place> {
+        let address = owner(address);
+        let mut counts = self.counts();
+        let count = counts.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place {
+            addresses: self.clone(),
+            address,
+        })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A counted connection.
+#[derive(Debug)]
+struct Place {
+    addresses: Addresses,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.counts();
+        let left = counts
+            .get(&self.address)
+            .copied()
+            .unwrap_or_default()
+            .saturating_sub(1);
+        match left {
+            0 => drop(counts.remove(&self.address)),
+            left => drop(counts.insert(self.address, left)),
+        }
+    }
+}
+
+/// One household has a whole /64 of IPv6 addresses, so that is what counts as one.
+fn owner(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_of_one_owner_are_counted_together() {
+        let addresses = Addresses::default();
+        let first = addresses.enter("2001:db8::1".parse().unwrap(), 2).unwrap();
+        let second = addresses.enter("2001:db8::2".parse().unwrap(), 2);
+        assert!(second.is_some());
+        assert!(addresses.enter("2001:db8::3".parse().unwrap(), 2).is_none());
+        assert!(addresses.enter("2001:db8:0:1::1".parse().unwrap(), 2).is_some());
+        drop(first);
+        assert!(addresses.enter("2001:db8::3".parse().unwrap(), 2).is_some());
+    }
+
+    #[test]
+    fn addresses_without_connections_are_forgotten() {
+        let addresses = Addresses::default();
+        drop(addresses.enter("192.0.2.1".parse().unwrap(), 1));
+        drop(addresses.enter("::ffff:192.0.2.1".parse().unwrap(), 1));
+        assert!(addresses.counts().is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+//! Uploads: counted byte by byte, whatever their length claims, and cut off when they stall or drip.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, stream};
+use http_body_util::BodyExt as _;
+use poem::Body;
+use tokio::time::{Instant, timeout};
+
+use crate::limits::Limits;
+use crate::service::ServiceError;
+
+type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+/// A request's body that ends in an error once it breaks a limit.
+pub struct Upload {
+    body: BoxBody,
+    what: &'static str,
+    cap: usize,
+    seen: usize,
+    started: Instant,
+    stall_timeout: Duration,
+    rate: u64,
+}
+
+impl Upload {
+    /// Starts to read `body`, of which at most `cap` bytes are accepted; `what` names it in errors.
+    pub fn new(body: Body, what: &'static str, cap: usize, limits: &Limits) -> Self {
+        Self {
+            body: body.into(),
+            what,
+            cap,
+            seen: 0,
+            started: Instant::now(),
+            stall_timeout: limits.stall_timeout,
+            rate: limits.upload_rate,
+        }
+    }
+
+    /// Returns the whole body.
+    ///
+    /// # Errors
+    /// It is too long, too slow, or broke off.
+    pub async fn read(mut self) -> Result<Bytes, ServiceError> {
+        let Some(first) = self.next().await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.next().await? else {
+            return Ok(first);
+        };
+        let mut whole = BytesMut::from(first);
+        whole.extend_from_slice(&second);
+        while let Some(more) = self.next().await? {
+            whole.extend_from_slice(&more);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Returns the body piece by piece; nothing follows an error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, ServiceError>> + Send + 'static {
+        stream::try_unfold(self, |mut upload| async move {
+            let piece = upload.next().await?;
+            Ok(piece.map(|piece| (piece, upload)))
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
+        let piece = self.frame().await?;
+        let Some(piece) = piece else { return Ok(None) };
+        self.seen = self.seen.saturating_add(piece.len());
+        if self.seen > self.cap {
+            self.drain().await;
+            return Err(ServiceError::TooLarge {
+                what: self.what,
+                limit: self.cap,
+            });
+        }
+        if self.drips() {
+            return Err(ServiceError::Stalled);
+        }
+        Ok(Some(piece))
+    }
+
+    async fn frame(&mut self) -> Result<Option<Bytes>, ServiceError> {
+        loop {
+            let frame = timeout(self.stall_timeout, self.body.frame()).await;
+            match frame.map_err(|_| ServiceError::Stalled)? {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(ServiceError::Broken),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => return Ok(Some(data)),
+                    // Trailers: nothing in them is of use here.
+                    Err(_) => continue,
+                },
+            }
+        }
+    }
+
+    fn drips(&self) -> bool {
+        let elapsed = self.started.elapsed();
+        elapsed > RATE_GRACE && (self.seen as u64) < self.rate.saturating_mul(elapsed.as_secs())
+    }
+
+    /// Reads a little more, so that a client just over the limit sees the answer rather than a broken pipe.
+    async fn drain(&mut self) {
+        let mut left = DRAIN_BYTES;
+        while let Ok(Some(piece)) = self.frame().await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// Time before an upload's speed is judged.
+const RATE_GRACE: Duration = Duration::from_secs(30);
+const DRAIN_BYTES: usize = 48 << 10;

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+//! One connection: HTTP/1.1 or HTTP/2 over a stream that gives up on clients that make no progress.
+//!
+//! hyper's own header time-out starts when a connection falls idle and does not cover the first bytes, by
+//! which it tells the two protocols apart. So time is kept here, below hyper, for both protocols alike.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use poem::endpoint::BoxEndpoint;
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Addr, Endpoint as _, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::Limits;
+
+type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
+
+/// Serves requests until the client leaves, breaks a limit, or `stop` is called and requests under way have
+/// been answered.
+pub(super) async fn serve<S>(
+    stream: S,
+    remote: SocketAddr,
+    endpoint: Arc<BoxEndpoint<'static, Response>>,
+    limits: Arc<Limits>,
+    stop: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let requests = Arc::new(Requests::default());
+    let service = service_fn({
+        let requests = requests.clone();
+        move |request| answer(endpoint.clone(), requests.clone(), remote, request)
+    });
+    let stream = TokioIo::new(Watched::new(stream, requests, limits.clone()));
+    let builder = builder(&limits);
+    let mut connection = pin!(builder.serve_connection(stream, service));
+    let asked = tokio::select! {
+        outcome = connection.as_mut() => return log(remote, outcome),
+        () = stop.cancelled() => "the server is stopping",
+        () = sleep(limits.connection_lifetime) => "the connection is old",
+    };
+    tracing::debug!(%remote, reason = asked, "asked a client to leave");
+    connection.as_mut().graceful_shutdown();
+    if let Ok(outcome) = timeout(limits.connection_lifetime, connection).await {
+        log(remote, outcome);
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(limits.head_bytes)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.http2_streams)
+        .max_pending_accept_reset_streams(limits.http2_pending_resets)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
+    builder
+}
+
+async fn answer(
+    endpoint: Arc<BoxEndpoint<'static, Response>>,
+    requests: Arc<Requests>,
+    remote: SocketAddr,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Counted>, Infallible> {
+    let under_way = requests.begin();
+    let remote = RemoteAddr(Addr::SocketAddr(remote));
+    let request = Request::from((request, LocalAddr::default(), remote, Scheme::HTTP));
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let response = endpoint.get_response(request).await;
+    tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
+    let response: hyper::Response<BoxBody> = response.into();
+    Ok(response.map(|body| Counted {
+        body,
+        _under_way: under_way,
+    }))
+}
+
+fn log(remote: SocketAddr, outcome: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = outcome {
+        tracing::debug!(%remote, %error, "a connection ended early");
+    }
+}
+
+/// Counts the requests of a connection.
+#[derive(Debug, Default)]
+struct Requests {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+impl Requests {
+    fn begin(self: Arc<Self>) -> UnderWay {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        UnderWay(self)
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    fn any_under_way(&self) -> bool {
+        self.ended.load(Ordering::Acquire) < self.begun()
+    }
+}
+
+/// A request from its head to the last byte of its answer.
+#[derive(Debug)]
+struct UnderWay(Arc<Requests>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// An answer's body; its request is under way until it is dropped.
+struct Counted {
+    body: BoxBody,
+    _under_way: UnderWay,
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What a connection waits for while no request is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    /// A request to begin.
+    Request,
+    /// The rest of a head that has begun.
+    Head,
+}
+
+/// A stream that fails once its client lets a deadline pass.
+///
+/// While a request is under way, reading has no deadline here: the body's reader has one, and a client that
+/// only listens sends nothing.
+struct Watched<S> {
+    stream: S,
+    requests: Arc<Requests>,
+    limits: Arc<Limits>,
+    waiting: Waiting,
+    begun: usize,
+    read_deadline: Pin<Box<Sleep>>,
+    write_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Watched<S> {
+    fn new(stream: S, requests: Arc<Requests>, limits: Arc<Limits>) -> Self {
+        Self {
+            stream,
+            requests,
+            // The first request has to begin and arrive within the time for a head.
+            waiting: Waiting::Head,
+            begun: 0,
+            read_deadline: Box::pin(sleep(limits.head_timeout)),
+            write_deadline: None,
+            limits,
+        }
+    }
+
+    fn wait_for(&mut self, waiting: Waiting) {
+        let time = match waiting {
+            Waiting::Request => self.limits.idle_timeout,
+            Waiting::Head => self.limits.head_timeout,
+        };
+        self.waiting = waiting;
+        self.read_deadline.as_mut().reset(Instant::now() + time);
+    }
+
+    fn note_requests(&mut self) {
+        let begun = self.requests.begun();
+        if begun != self.begun {
+            self.begun = begun;
+            self.wait_for(Waiting::Request);
+        }
+    }
+
+    fn check_write(&mut self, context: &mut Context<'_>, pending: bool) -> Poll<io::Result<()>> {
+        if !pending {
+            self.write_deadline = None;
+            if self.waiting == Waiting::Request {
+                self.wait_for(Waiting::Request);
+            }
+            return Poll::Pending;
+        }
+        let deadline = Instant::now() + self.limits.stall_timeout;
+        let sleep = self
+            .write_deadline
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        ready!(sleep.as_mut().poll(context));
+        Poll::Ready(Err(late("the client does not take the answer")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.note_requests();
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if this.requests.any_under_way() {
+            return outcome;
+        }
+        if outcome.is_ready() {
+            if this.waiting == Waiting::Request && buffer.filled().len() > before {
+                this.wait_for(Waiting::Head);
+            }
+            // Bytes that come too late are refused too, else a drip would hold the connection.
+            if this.waiting == Waiting::Head && this.read_deadline.is_elapsed() {
+                return Poll::Ready(Err(late("the request's head took too long")));
+            }
+            return outcome;
+        }
+        ready!(this.read_deadline.as_mut().poll(context));
+        Poll::Ready(Err(late("no request came in time")))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_write(context, bytes);
+        match this.check_write(context, outcome.is_pending()) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => outcome,
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        match this.check_write(context, outcome.is_pending()) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => outcome,
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+fn late(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, reason)
+}

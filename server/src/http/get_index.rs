@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+//! `GET index/<name>`: an index.
+
+use std::sync::Arc;
+
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+
+use super::problem::Problem;
+use super::reply::{Caching, Conditions, Representation, Source};
+use crate::service::{Service, ServiceError, indexes::IndexName};
+
+/// Serves an index.
+#[handler]
+pub async fn get_index(
+    service: Data<&Arc<Service>>,
+    Path(name): Path<String>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let missing = || ServiceError::NotFound("an index of that name".to_owned());
+    let name = IndexName::parse(&name).map_err(|_| missing())?;
+    let pinned = service.find_index(&name).await?;
+    let representation = Representation {
+        tag: pinned.sha256.to_string(),
+        source: Source::File {
+            len: pinned.length,
+            file: service.open_index(pinned).await?,
+        },
+        media_type: "application/octet-stream",
+        caching: Caching::Immutable,
+    };
+    Ok(representation.respond(&Conditions::of(request)).await?)
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//! `GET titles/<title>/releases/<platform>/<version>/<file>`: a release's manifest or contents.
+
+use std::sync::Arc;
+
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+
+use super::problem::Problem;
+use super::reply::{Caching, Conditions, Representation, Source};
+use crate::service::{Service, ServiceError};
+
+/// Serves `manifest.json` or `contents.json.zst`, byte for byte as published.
+#[handler]
+pub async fn get_release_file(
+    service: Data<&Arc<Service>>,
+    Path((title, platform, version, file)): Path<(String, String, String, String)>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let files = service.release_files(
+        super::named(&title, "title")?,
+        super::named(&platform, "platform")?,
+        super::named(&version, "version")?,
+    );
+    let files = files.await?;
+    let (pinned, media_type) = match file.as_str() {
+        "manifest.json" => (files.manifest, "application/json"),
+        // Not a Content-Encoding: the digest that pins it is that of the compressed bytes.
+        "contents.json.zst" => (files.contents, "application/zstd"),
+        _ => return Err(ServiceError::NotFound("a document of that name".to_owned()).into()),
+    };
+    let representation = Representation {
+        tag: pinned.sha256.to_string(),
+        source: Source::File {
+            len: pinned.length,
+            file: service.open_document(pinned).await?,
+        },
+        media_type,
+        caching: Caching::Immutable,
+    };
+    Ok(representation.respond(&Conditions::of(request)).await?)
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+//! `GET api/v1/titles/<title>/releases`: what has been published.
+
+use std::sync::Arc;
+
+use poem::web::{Data, Json, Path};
+use poem::{Request, handler};
+use serde::Serialize;
+use vsekai_formats::release::Slug;
+
+use super::problem::Problem;
+use crate::db::releases::ReleaseEntry;
+use crate::service::Service;
+
+#[derive(Serialize)]
+struct Answer {
+    title: Slug,
+    releases: Vec<ReleaseEntry>,
+}
+
+/// Lists a title's releases, newest first within each platform.
+#[handler]
+pub async fn get_releases(
+    service: Data<&Arc<Service>>,
+    Path(title): Path<String>,
+    request: &Request,
+) -> Result<Json<Answer>, Problem> {
+    let access = super::bearer::access(&service, request).await?;
+    let title: Slug = super::parameter(&title)?;
+    access.require_title(&title)?;
+    let releases = service.list(title.clone()).await?;
+    Ok(Json(Answer { title, releases }))
+}

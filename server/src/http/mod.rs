@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+//! The HTTP edge: one file per endpoint, named after it. Only here do poem's types appear.
+
+pub mod accept;
+mod bearer;
+mod body;
+mod connection;
+mod get_channels;
+mod get_chunk;
+mod get_health;
+mod get_index;
+mod get_latest;
+mod get_pointer;
+mod get_release_file;
+mod get_releases;
+mod post_missing_chunks;
+mod post_promote;
+mod post_release;
+mod problem;
+mod put_chunk;
+mod put_index;
+mod reply;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use poem::endpoint::BoxEndpoint;
+use poem::{Body, EndpointExt as _, Response, Route, get, post};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vsekai_formats::ChunkId;
+use vsekai_formats::release::Pinned;
+
+use crate::limits::Limits;
+use crate::service::{Service, ServiceError};
+use body::Upload;
+use reply::{Caching, Representation, Source};
+
+/// Returns the server's routes; `docs/protocol.md` describes them.
+pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
+    Route::new()
+        .at(
+            "/store/:folder/:file",
+            get(get_chunk::get_chunk)
+                .head(get_chunk::get_chunk)
+                .put(put_chunk::put_chunk),
+        )
+        .at(
+            "/index/:name",
+            get(get_index::get_index)
+                .head(get_index::get_index)
+                .put(put_index::put_index),
+        )
+        .at(
+            "/titles/:title/channels.json",
+            get(get_channels::get_channels).head(get_channels::get_channels),
+        )
+        .at(
+            "/titles/:title/channels/:channel/:file",
+            get(get_pointer::get_pointer).head(get_pointer::get_pointer),
+        )
+        .at(
+            "/titles/:title/releases/:platform/:version/:file",
+            get(get_release_file::get_release_file).head(get_release_file::get_release_file),
+        )
+        .at(
+            "/api/v1/chunks/missing",
+            post(post_missing_chunks::post_missing_chunks),
+        )
+        .at("/api/v1/releases", post(post_release::post_release))
+        .at(
+            "/api/v1/titles/:title/platforms/:platform",
+            get(get_latest::get_latest),
+        )
+        .at("/api/v1/titles/:title/releases", get(get_releases::get_releases))
+        .at(
+            "/api/v1/titles/:title/channels/:channel/promote",
+            post(post_promote::post_promote),
+        )
+        .at("/api/v1/health", get(get_health::get_health))
+        .data(service)
+        .catch_all_error(problem::from_router)
+        .map_to_response()
+        .boxed()
+}
+
+impl Representation {
+    /// Represents a document made from the database; clients ask each time whether it has changed.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    fn of_document(document: &impl Serialize) -> Result<Self, ServiceError> {
+        let bytes = serde_json::to_vec(document)
+            .map_err(|error| ServiceError::Internal(format!("write a document: {error}")))?;
+        Ok(Self {
+            tag: Pinned::of(&bytes).sha256.to_string(),
+            source: Source::Bytes(bytes.into()),
+            media_type: "application/json",
+            caching: Caching::Revalidate,
+        })
+    }
+}
+
+/// Reads the id out of a chunk's address.
+fn chunk_id(folder: &str, file: &str) -> Result<ChunkId, ServiceError> {
+    let id = file
+        .strip_suffix(".cacnk")
+        .and_then(|id| id.parse::<ChunkId>().ok());
+    let in_place = id.filter(|id| id.store_path(".cacnk") == format!("{folder}/{file}"));
+    in_place.ok_or_else(|| {
+        ServiceError::BadRequest("a chunk's address is <4 hex>/<64 hex>.cacnk, in lower case".to_owned())
+    })
+}
+
+/// Reads part of a static file's address; what cannot be a name cannot be there.
+fn named<T: FromStr>(text: &str, what: &str) -> Result<T, ServiceError> {
+    text.parse()
+        .map_err(|_| ServiceError::NotFound(format!("a {what} of that name")))
+}
+
+/// Reads a parameter of the API.
+fn parameter<T: FromStr>(text: &str) -> Result<T, ServiceError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|error: T::Err| ServiceError::BadRequest(error.to_string()))
+}
+
+async fn json<T: DeserializeOwned>(body: Body, cap: usize, limits: &Limits) -> Result<T, ServiceError> {
+    let bytes = Upload::new(body, "the request", cap, limits).read().await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| ServiceError::BadRequest(format!("the request cannot be read: {error}")))
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//! `POST api/v1/releases?channel=<channel>`: publish a release.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use poem::http::StatusCode;
+use poem::web::{Data, Json, Query};
+use poem::{Body, Request, handler};
+use serde::{Deserialize, Serialize};
+use vsekai_formats::release::Slug;
+
+use super::body::Upload;
+use super::problem::Problem;
+use crate::limits::Limits;
+use crate::service::releases::ReleaseUpload;
+use crate::service::token::Verb;
+use crate::service::{Service, ServiceError};
+
+#[derive(Deserialize)]
+struct Parameters {
+    channel: String,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    created: bool,
+}
+
+/// Makes a release visible: 201 if it is new, 200 if the same one was there.
+#[handler]
+pub async fn post_release(
+    service: Data<&Arc<Service>>,
+    Query(parameters): Query<Parameters>,
+    request: &Request,
+    body: Body,
+) -> Result<(StatusCode, Json<Answer>), Problem> {
+    let access = super::bearer::access(&service, request).await?;
+    access.require_somewhere(Verb::Publish)?;
+    let channel: Slug = super::parameter(&parameters.channel)?;
+    let upload = read_parts(request.content_type().unwrap_or_default(), body, service.limits()).await?;
+    let created = service.publish(&access, channel, upload).await?;
+    let status = if created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(Answer { created })))
+}
+
+async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<ReleaseUpload, ServiceError> {
+    let boundary = multer::parse_boundary(content_type)
+        .map_err(|_| ServiceError::Unsupported("a release comes as multipart/form-data".to_owned()))?;
+    let caps = [
+        limits.manifest_bytes,
+        limits.contents_stored_bytes,
+        limits.index_bytes,
+    ];
+    let total = caps.iter().sum::<usize>() + PART_HEADERS;
+    let sizes = PARTS
+        .iter()
+        .zip(caps)
+        .fold(SizeLimit::new(), |sizes, (part, cap)| {
+            sizes.for_field(*part, cap as u64)
+        });
+    let constraints = Constraints::new()
+        .size_limit(sizes)
+        .allowed_fields(PARTS.to_vec());
+    let stream = Upload::new(body, "a release", total, limits).into_stream();
+    let mut parts = Multipart::with_constraints(stream, boundary, constraints);
+    let mut found: [Option<Bytes>; 3] = [None, None, None];
+    while let Some(field) = parts.next_field().await.map_err(refused)? {
+        let position = PARTS.iter().position(|part| field.name() == Some(*part));
+        let Some(slot) = position.and_then(|position| found.get_mut(position)) else {
+            return Err(ServiceError::BadRequest(
+                "a part of the release has no known name".to_owned(),
+            ));
+        };
+        if slot.replace(read_part(field).await?).is_some() {
+            return Err(ServiceError::BadRequest(
+                "a part of the release came twice".to_owned(),
+            ));
+        }
+    }
+    match found {
+        [Some(manifest), Some(contents), Some(index)] => Ok(ReleaseUpload {
+            manifest,
+            contents,
+            index,
+        }),
+        _ => Err(ServiceError::BadRequest(
+            "a release has the parts manifest, contents and index".to_owned(),
+        )),
+    }
+}
+
+async fn read_part(mut field: Field<'_>) -> Result<Bytes, ServiceError> {
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = field.chunk().await.map_err(refused)? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}
+
+fn refused(error: multer::Error) -> ServiceError {
+    match error {
+        multer::Error::StreamReadFailed(source) => match source.downcast::<ServiceError>() {
+            Ok(error) => *error,
+            Err(_) => ServiceError::Broken,
+        },
+        multer::Error::FieldSizeExceeded { limit, .. } => ServiceError::TooLarge {
+            what: "a part of the release",
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        },
+        other => ServiceError::BadRequest(format!("the parts of the release cannot be read: {other}")),
+    }
+}
+
+const PARTS: [&str; 3] = ["manifest", "contents", "index"];
+/// Room for the boundaries and headers of the parts.
+const PART_HEADERS: usize = 16 << 10;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//! Errors as clients see them: `application/problem+json` (RFC 9457).
+
+use poem::http::{StatusCode, header};
+use poem::{Response, error::ResponseError};
+use serde_json::{Value, json};
+
+use crate::service::{ErrorKind, ServiceError};
+
+/// A [`ServiceError`] on its way out.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Problem(#[from] pub ServiceError);
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        match self.0.kind() {
+            ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+            ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn as_response(&self) -> Response {
+        if self.0.kind() == ErrorKind::Internal {
+            tracing::error!(error = %self.0, "a request failed");
+        }
+        let mut members = json!({ "detail": self.0.outside(), "code": self.0.code() });
+        if let ServiceError::MissingChunks { first, total } = &self.0 {
+            members["missing"] = json!(first);
+            members["missing_total"] = json!(total);
+        }
+        problem(self.status(), members)
+    }
+}
+
+/// Answers what never reached a handler: unknown addresses, wrong methods, parameters that do not parse.
+pub async fn from_router(error: poem::Error) -> Response {
+    let response = error.into_response();
+    let is_problem = response.content_type() == Some(MEDIA_TYPE);
+    match is_problem {
+        true => response,
+        false => problem(response.status(), json!({})),
+    }
+}
+
+fn problem(status: StatusCode, members: Value) -> Response {
+    let mut document = members;
+    document["type"] = json!("about:blank");
+    document["title"] = json!(status.canonical_reason().unwrap_or("Error"));
+    document["status"] = json!(status.as_u16());
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, MEDIA_TYPE)
+        // An error is about this moment; a cache that kept it would hide what is published next.
+        .header(header::CACHE_CONTROL, "no-store");
+    if status == StatusCode::UNAUTHORIZED {
+        response = response.header(header::WWW_AUTHENTICATE, "Bearer");
+    }
+    response.body(document.to_string())
+}
+
+const MEDIA_TYPE: &str = "application/problem+json";

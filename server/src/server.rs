@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+//! A server in this process: [`Server::start`], [`RunningServer::stop`].
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fs_err as fs;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::db::{Database, DatabaseError, now, tokens};
+use crate::http;
+use crate::limits::Limits;
+use crate::service::token::{Pattern, Token, TokenError, TokenRecord, TokenScope, Verbs};
+use crate::service::{Service, ServiceError};
+use crate::storage::{DataFolder, StorageError, database_path, durable};
+
+/// How to start a server.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The data folder; made if it is not there.
+    pub data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The bounds put on clients.
+    pub limits: Limits,
+    /// Whether to keep a token for everything in the file `dev-token` of the data folder.
+    pub dev: bool,
+}
+
+impl ServerConfig {
+    /// Returns the configuration of a server on this machine alone, at a free port.
+    pub fn local(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            limits: Limits::default(),
+            dev: false,
+        }
+    }
+}
+
+/// Starts servers.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Opens the data folder, checks it, and serves; when this returns, clients can connect.
+    ///
+    /// # Errors
+    /// The data folder is in use or damaged, or the address cannot be listened on.
+    pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
+        let limits = Arc::new(config.limits);
+        let (data, max_chunk) = (config.data.clone(), limits.chunk_bytes);
+        let folder = tokio::task::spawn_blocking(move || DataFolder::open(&data, max_chunk));
+        let folder = folder
+            .await
+            .map_err(|error| StartError::Task(error.to_string()))??;
+        let database = Database::open(&database_path(&config.data)).await?;
+        if config.dev {
+            keep_dev_token(&config.data, &database).await?;
+        }
+        let service = Arc::new(Service::open(database, folder, limits.clone()).await?);
+        let listening = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let stop = CancellationToken::new();
+        let routes = http::routes(service.clone());
+        let accepting = tokio::spawn(http::accept::serve(listener, routes, limits, stop.clone()));
+        let flushing = tokio::spawn(flush_regularly(service.clone(), stop.clone()));
+        Ok(RunningServer {
+            address,
+            stop,
+            accepting,
+            flushing,
+            service,
+        })
+    }
+}
+
+/// A server that serves until it is stopped.
+///
+/// Dropping it instead leaves it serving until the runtime ends; the next start then checks what was under way.
+#[derive(Debug)]
+pub struct RunningServer {
+    address: SocketAddr,
+    stop: CancellationToken,
+    accepting: JoinHandle<()>,
+    flushing: JoinHandle<()>,
+    service: Arc<Service>,
+}
+
+impl RunningServer {
+    /// Returns the base address, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the address listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, answers what is under way within the grace time, makes everything durable, and lets
+    /// go of the data folder.
+    ///
+    /// # Errors
+    /// Something could not be made durable; the next start checks what was.
+    pub async fn stop(self) -> Result<(), ServiceError> {
+        self.stop.cancel();
+        let lost = |error: tokio::task::JoinError| ServiceError::Internal(error.to_string());
+        self.accepting.await.map_err(lost)?;
+        self.flushing.await.map_err(lost)?;
+        match Arc::into_inner(self.service) {
+            Some(service) => service.close().await,
+            // An answer that was cut off still holds on to it.
+            None => Err(ServiceError::Internal("a request is still under way".to_owned())),
+        }
+    }
+}
+
+/// A server that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The check of what the last run left.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The address.
+    #[error("listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The token for development.
+    #[error("make a token for development: {0}")]
+    DevToken(#[from] TokenError),
+    /// A task was lost.
+    #[error("open the data folder: {0}")]
+    Task(String),
+}
+
+/// Returns the file that [`ServerConfig::dev`] keeps a token in.
+pub fn dev_token_path(data: &Path) -> PathBuf {
+    data.join("dev-token")
+}
+
+/// Makes a token for everything, unless the file has one that is still good.
+async fn keep_dev_token(data: &Path, database: &Database) -> Result<(), StartError> {
+    let path = dev_token_path(data);
+    let kept = fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| text.trim().parse::<Token>().ok());
+    if let Some(token) = kept {
+        let id = token.id().to_owned();
+        let record = database
+            .read("look up a token", move |tx| tokens::find(tx, &id))
+            .await?;
+        if record.is_some_and(|record| record.accepts(&token, now())) {
+            return Ok(());
+        }
+    }
+    let token = Token::random()?;
+    let scope = TokenScope {
+        title: Pattern::Any,
+        channel: Pattern::Any,
+        verbs: Verbs::Any,
+    };
+    let record = TokenRecord::new(&token, "development".to_owned(), scope, now(), None);
+    database
+        .write("add a token", move |tx| tokens::insert(tx, &record))
+        .await?;
+    let text = format!("{}\n", token.reveal());
+    durable::replace_secret(&path, text.as_bytes()).map_err(StorageError::io("keep a token"))?;
+    Ok(())
+}
+
+/// Bounds what a crash makes publishers upload again.
+async fn flush_regularly(service: Arc<Service>, stop: CancellationToken) {
+    let mut ticks = interval(FLUSH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if !service.has_pending_chunks() {
+            continue;
+        }
+        if let Err(error) = service.flush_chunks().await {
+            tracing::error!(%error, "could not make uploaded chunks durable; they count as missing");
+        }
+    }
+}
+
+const FLUSH_EVERY: Duration = Duration::from_secs(2);
