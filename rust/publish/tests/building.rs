@@ -104,3 +104,50 @@ fn a_stock_desync_unpacks_the_tree() {
     let again = build(&tree, "1");
     assert_eq!(again.index(), release.index());
 }
+
+/// A Godot pack of format 3 with `files`, padded to 16 bytes, directory at the end.
+fn pack(files: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = b"GDPC".to_vec();
+    for value in [3u32, 4, 6, 3, 0] {
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.resize(112, 0);
+    let mut directory = (files.len() as u32).to_le_bytes().to_vec();
+    for file in files {
+        directory.extend(4u32.to_le_bytes());
+        directory.extend(b"file");
+        directory.extend((bytes.len() as u64 - 112).to_le_bytes());
+        directory.extend((file.len() as u64).to_le_bytes());
+        directory.extend([0; 20]);
+        bytes.extend(file);
+        bytes.resize(bytes.len().next_multiple_of(16), 0);
+    }
+    let at = bytes.len() as u64;
+    bytes[24..32].copy_from_slice(&112u64.to_le_bytes());
+    bytes[32..40].copy_from_slice(&at.to_le_bytes());
+    bytes.extend(directory);
+    bytes
+}
+
+#[test]
+fn resources_of_a_pack_keep_their_chunks_when_they_move() {
+    let dir = game();
+    let files: Vec<Vec<u8>> = (10..30)
+        .map(|seed| noise(seed, 30_000 + seed as usize * 1000))
+        .collect();
+    write(dir.path(), "game.pck", &pack(&files));
+    let before = build(dir.path(), "1");
+    let mut moved = files.clone();
+    moved.reverse();
+    moved.push(noise(99, 40_000));
+    write(dir.path(), "game.pck", &pack(&moved));
+    let after = build(dir.path(), "2");
+    let known = before.index().unique_ids();
+    let new = after
+        .index()
+        .unique_chunks()
+        .filter(|chunk| !known.contains(&chunk.id));
+    let new: u64 = new.map(|chunk| u64::from(chunk.size)).sum();
+    // The new resource, the directory, and the chunks that the pack's head and end share with a resource.
+    assert!((40_000..200_000).contains(&new), "{new} of {}", after.bytes());
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+//! The command line as it was typed: names, types and help texts, nothing resolved.
+//!
+//! [`crate::options`] turns this into what the commands work with.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use vsekai_formats::release::{Platform, Slug, Version};
+
+use crate::units::Rate;
+
+/// Install, update and start V-Sekai.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vsekai",
+    version,
+    about = "Install, update and start V-Sekai",
+    long_about = "Install, update and start V-Sekai.\n\n\
+        An update is put together beside the installed version and takes its place only when every byte of it \
+        is there and checked. An update that is interrupted leaves the game as it was and goes on where it \
+        stopped the next time.",
+    after_long_help = AFTER_HELP,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// Options every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command takes.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// Folder of the install [env: VSEKAI_INSTALL_DIR] [default: a folder of your own, named after the title]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = INSTALL)]
+    pub install_dir: Option<PathBuf>,
+    /// Address of the update server, kept with the install [env: VSEKAI_SERVER]
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url, help_heading = INSTALL)]
+    pub server: Option<String>,
+    /// Title to install or publish, kept with the install [default: vsekai]
+    #[arg(long, global = true, value_name = "NAME", help_heading = INSTALL)]
+    pub title: Option<Slug>,
+    /// Channel to follow or publish to, kept with the install [default: stable]
+    #[arg(long, global = true, value_name = "NAME", help_heading = INSTALL)]
+    pub channel: Option<Slug>,
+    /// Allow a server address without encryption (http) on another machine
+    #[arg(long, global = true, help_heading = NETWORK)]
+    pub allow_http: bool,
+    /// Highest download speed, such as 2MB/s, 500KiB/s or 16Mbit/s
+    #[arg(long, global = true, value_name = "SPEED", help_heading = NETWORK)]
+    pub rate_limit: Option<Rate>,
+    /// Chunks sent or fetched at the same time [default: 16]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = NETWORK)]
+    pub connections: Option<u16>,
+    /// Print events and the result as JSON, one object per line
+    #[arg(long, global = true, help_heading = OUTPUT)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub quiet: bool,
+    /// Print details, also of errors
+    #[arg(long, short, global = true, help_heading = OUTPUT)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = OUTPUT)]
+    pub color: ColorWhen,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Install the game, or bring an install up to date
+    Install(UpdateArgs),
+    /// Bring the installed game up to date
+    Update(UpdateArgs),
+    /// Look for an update without changing anything
+    Check(CheckArgs),
+    /// Show what is installed
+    Status,
+    /// Start the installed game
+    Launch(LaunchArgs),
+    /// Check every installed byte
+    Verify,
+    /// Check every installed byte and fetch what is damaged again
+    Repair,
+    /// Go back to the version installed before
+    Rollback,
+    /// Show or change the channel that updates come from
+    #[command(
+        visible_alias = "mode",
+        subcommand_required = true,
+        arg_required_else_help = true
+    )]
+    Channel {
+        /// What to do with channels.
+        #[command(subcommand)]
+        command: ChannelCommand,
+    },
+    /// Publish a folder as a release
+    #[command(long_about = PUBLISH_LONG)]
+    Publish(Box<PublishArgs>),
+    /// Show the version of this program
+    Version,
+}
+
+impl Command {
+    /// Returns the command's name, as it stands in JSON results.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Install(_) => "install",
+            Self::Update(_) => "update",
+            Self::Check(_) => "check",
+            Self::Status => "status",
+            Self::Launch(_) => "launch",
+            Self::Verify => "verify",
+            Self::Repair => "repair",
+            Self::Rollback => "rollback",
+            Self::Channel {
+                command: ChannelCommand::List,
+            } => "channel list",
+            Self::Channel {
+                command: ChannelCommand::Current,
+            } => "channel current",
+            Self::Channel {
+                command: ChannelCommand::Switch(_),
+            } => "channel switch",
+            Self::Publish(_) => "publish",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// Options of `install` and `update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// Show what would be done, with sizes, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also take a version that was published before the installed one
+    #[arg(long)]
+    pub allow_downgrade: bool,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Exit with 10 if an update is available
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Options of `launch`.
+#[derive(Debug, Args)]
+pub struct LaunchArgs {
+    /// Start the VR program instead of the desktop one
+    #[arg(long)]
+    pub vr: bool,
+    /// Wait until the game ends; exit with 11 if it ends with an error
+    #[arg(long)]
+    pub wait: bool,
+    /// Arguments for the game, after --
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<String>,
+}
+
+/// What to do with channels.
+#[derive(Debug, Subcommand)]
+pub enum ChannelCommand {
+    /// List the channels the server offers
+    List,
+    /// Show the channel the install follows
+    Current,
+    /// Follow another channel, from the next update on
+    Switch(SwitchArgs),
+}
+
+/// Options of `channel switch`.
+#[derive(Debug, Args)]
+pub struct SwitchArgs {
+    /// The channel to follow
+    #[arg(value_name = "NAME", required_unless_present = "mode_name")]
+    pub name: Option<Slug>,
+    /// The channel to follow, as in "mode switch --mode_name NAME"
+    #[arg(
+        long = "mode_name",
+        alias = "mode-name",
+        value_name = "NAME",
+        conflicts_with = "name"
+    )]
+    pub mode_name: Option<Slug>,
+}
+
+/// Options of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// Folder to publish
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// Version of the build; published versions never change
+    #[arg(long, value_name = "VERSION")]
+    pub version: Version,
+    /// What the build runs on: linux-x86_64, linux-arm64, windows-x86_64 or macos-universal
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Platform,
+    /// Program to start, below DIR [default: the only program found]
+    #[arg(long, value_name = "PATH")]
+    pub program: Option<String>,
+    /// Argument for the program; give it once for each
+    #[arg(long = "argument", value_name = "ARG", allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+    /// Program to start in VR, below DIR [default: the same one, if it has arguments of its own]
+    #[arg(long, value_name = "PATH")]
+    pub vr_program: Option<String>,
+    /// Argument for the VR program; give it once for each
+    #[arg(long = "vr-argument", value_name = "ARG", allow_hyphen_values = true)]
+    pub vr_arguments: Vec<String>,
+    /// What is new, in Markdown
+    #[arg(long, value_name = "TEXT", conflicts_with = "notes_file")]
+    pub notes: Option<String>,
+    /// File that says what is new, in Markdown
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub notes_file: Option<PathBuf>,
+    /// Oldest launcher that can install the build
+    #[arg(long, value_name = "VERSION")]
+    pub minimum_launcher: Option<Version>,
+    /// The server's write token; others can read it in the list of processes [env: VSEKAI_TOKEN]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// File with the server's write token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: Option<PathBuf>,
+    /// How hard to compress, from 1 to 19
+    #[arg(long, value_name = "LEVEL", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub level: i32,
+    /// Show what would be sent and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+const INSTALL: &str = "Install options";
+const NETWORK: &str = "Network options";
+const OUTPUT: &str = "Output options";
+
+const PUBLISH_LONG: &str = "Publish a folder as a release.\n\n\
+    The folder is cut into chunks and only the chunks the server lacks are sent. Players see the release when \
+    all of it is there. Publishing again what was interrupted continues where it stopped; publishing again what \
+    is published changes nothing.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  vsekai install --server https://updates.example.org
+  vsekai update
+  vsekai launch
+  vsekai update --dry-run
+  vsekai channel switch nightly
+
+Exit codes:
+    0  done, or nothing to do
+    1  failed
+    2  the command line makes no sense
+    3  the server cannot be reached, refuses, or does not have it
+    4  the release or the installed files are damaged or were refused
+    5  not enough space
+    6  another launcher is working on the same install
+    7  nothing is installed, or there is nothing to go back to
+    8  the disk or its permissions do not allow it
+    9  the game did not start
+   10  an update is available (check --exit-code)
+   11  the game ended with an error (launch --wait)
+  130  cancelled
+
+What each command does and what --json prints is described in docs/cli.md.";

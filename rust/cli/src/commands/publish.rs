@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+//! `publish`.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use vsekai_formats::TreePath;
+use vsekai_formats::release::MAX_NOTES_BYTES;
+use vsekai_publish::{
+    Cancel, Comparison, Observer, Phase, Progress, Release, ReleaseInfo, ScanOptions, Server,
+};
+
+use super::{Context, Finish};
+use crate::args::{GlobalArgs, PublishArgs};
+use crate::error::CliError;
+use crate::report::PublishReport;
+use crate::{options, units};
+
+/// Publishes a folder.
+pub(super) async fn run(
+    context: &Context,
+    global: &GlobalArgs,
+    args: PublishArgs,
+) -> Result<Finish, CliError> {
+    let server = server(context, global, &args)?;
+    let channel = options::channel(global)?;
+    let info = info(global, &args)?;
+    let scan = scan_options(&args)?;
+    let observer: Arc<dyn Observer> = Arc::new(PublishReport::new(Arc::clone(&context.output)));
+    let cancel = Cancel::default();
+    let stop = cancel.clone();
+    context.interrupter.on_interrupt(move || stop.cancel());
+    let release = {
+        let (observer, cancel) = (Arc::clone(&observer), cancel.clone());
+        let made = tokio::task::spawn_blocking(move || make(&args, &scan, info, &*observer, &cancel));
+        Arc::new(
+            made.await
+                .map_err(|error| CliError::internal(error.to_string()))??,
+        )
+    };
+    if server.dry_run {
+        let comparison = vsekai_publish::compare(&release, &server.server).await?;
+        return show_comparison(context, &release, &comparison);
+    }
+    let report =
+        vsekai_publish::upload(Arc::clone(&release), &server.server, &channel, observer, &cancel).await?;
+    let version = &release.info().version;
+    let verb = if report.created {
+        "Published"
+    } else {
+        "Already published:"
+    };
+    context.output.clear_bar();
+    context.output.line(&format!(
+        "{verb} {version} for {} on {channel}",
+        release.platform()
+    ));
+    context.lines([
+        format!(
+            "  {} in {}",
+            units::bytes(report.bytes),
+            units::count(report.files, "file")
+        ),
+        format!(
+            "  {}, {} to download for a new player",
+            units::count(report.chunks, "chunk"),
+            units::bytes(report.download_bytes)
+        ),
+        format!(
+            "  new on the server: {} in {} ({} before compression)",
+            units::bytes(report.new_bytes),
+            units::count(report.new_chunks, "chunk"),
+            units::bytes(report.new_plain_bytes)
+        ),
+        format!(
+            "  there already: {} before compression",
+            units::bytes(report.reused_bytes)
+        ),
+    ]);
+    Finish::ok(&json!({
+        "created": report.created,
+        "title": release.info().title,
+        "version": version,
+        "platform": release.platform(),
+        "channel": channel,
+        "sequence": report.sequence,
+        "files": report.files,
+        "bytes": report.bytes,
+        "chunks": report.chunks,
+        "download_bytes": report.download_bytes,
+        "new_chunks": report.new_chunks,
+        "new_bytes": report.new_bytes,
+        "new_plain_bytes": report.new_plain_bytes,
+        "reused_bytes": report.reused_bytes,
+    }))
+}
+
+struct Destination {
+    server: Server,
+    dry_run: bool,
+}
+
+fn server(context: &Context, global: &GlobalArgs, args: &PublishArgs) -> Result<Destination, CliError> {
+    let address = options::server(global, &context.surroundings)?.ok_or_else(|| {
+        CliError::usage("no server is named").with_hint("Name it with --server URL or VSEKAI_SERVER")
+    })?;
+    let token = options::token(
+        args.token.as_deref(),
+        args.token_file.as_deref(),
+        &context.surroundings,
+    )?;
+    let server = Server {
+        token,
+        allow_http: global.allow_http,
+        connections: options::connections(global),
+        level: args.level,
+        user_agent: options::USER_AGENT.to_owned(),
+        ..Server::new(address)
+    };
+    Ok(Destination {
+        server,
+        dry_run: args.dry_run,
+    })
+}
+
+fn info(global: &GlobalArgs, args: &PublishArgs) -> Result<ReleaseInfo, CliError> {
+    let notes = match (&args.notes, &args.notes_file) {
+        (Some(notes), _) => notes.clone(),
+        (None, Some(file)) => options::read_text(file, MAX_NOTES_BYTES as u64)?,
+        (None, None) => String::new(),
+    };
+    Ok(ReleaseInfo {
+        title: options::title(global)?,
+        version: args.version.clone(),
+        notes,
+        minimum_launcher: args.minimum_launcher.clone(),
+    })
+}
+
+fn scan_options(args: &PublishArgs) -> Result<ScanOptions, CliError> {
+    Ok(ScanOptions {
+        program: args.program.as_deref().map(tree_path).transpose()?,
+        arguments: args.arguments.clone(),
+        vr_program: args.vr_program.as_deref().map(tree_path).transpose()?,
+        vr_arguments: args.vr_arguments.clone(),
+        ..ScanOptions::new(args.platform)
+    })
+}
+
+/// Reads a path as people type it: with `./` before it, or with the system's own separators.
+fn tree_path(text: &str) -> Result<TreePath, CliError> {
+    let text = if cfg!(windows) {
+        text.replace('\\', "/")
+    } else {
+        text.to_owned()
+    };
+    let text = text.strip_prefix("./").unwrap_or(&text);
+    TreePath::parse(text).map_err(|error| CliError::usage(error.to_string()))
+}
+
+fn make(
+    args: &PublishArgs,
+    scan: &ScanOptions,
+    info: ReleaseInfo,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Release, CliError> {
+    observer.on_progress(Progress {
+        phase: Phase::Scanning,
+        done_bytes: 0,
+        total_bytes: 0,
+    });
+    let tree = vsekai_publish::scan(&args.folder, scan, cancel)?;
+    Ok(vsekai_publish::build(tree, info, observer, cancel)?)
+}
+
+fn show_comparison(
+    context: &Context,
+    release: &Release,
+    comparison: &Comparison,
+) -> Result<Finish, CliError> {
+    context.output.clear_bar();
+    let program = &release.launch().desktop.path;
+    context.output.line(&format!(
+        "{} for {} would be published",
+        release.info().version,
+        release.platform()
+    ));
+    context.lines([
+        format!("  starts with {program}"),
+        format!(
+            "  {} in {}",
+            units::bytes(release.bytes()),
+            units::count(release.files() as u64, "file")
+        ),
+        format!(
+            "  new on the server: {} of {} ({} before compression)",
+            comparison.new_chunks,
+            units::count(comparison.chunks, "chunk"),
+            units::bytes(comparison.new_plain_bytes)
+        ),
+    ]);
+    Finish::ok(&json!({
+        "dry_run": true,
+        "program": program,
+        "files": release.files(),
+        "bytes": release.bytes(),
+        "chunks": comparison.chunks,
+        "new_chunks": comparison.new_chunks,
+        "new_plain_bytes": comparison.new_plain_bytes,
+    }))
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+//! One form for every error: a sentence, a way out, details and an exit code.
+
+use serde::Serialize;
+use vsekai_engine::{EngineError, ErrorCode};
+use vsekai_publish::PublishError;
+
+use crate::exit;
+
+/// An error as it is printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CliError {
+    /// A stable name of the kind.
+    pub(crate) code: &'static str,
+    /// One sentence without a full stop.
+    pub(crate) message: String,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+    /// More, for a report.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) detail: String,
+    /// Whether trying again can help.
+    pub(crate) retry: bool,
+    /// The exit code.
+    #[serde(skip)]
+    pub(crate) exit: u8,
+}
+
+impl CliError {
+    /// The command line makes no sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: ErrorCode::InvalidInput.as_str(),
+            message: message.into(),
+            hint: None,
+            detail: String::new(),
+            retry: false,
+            exit: exit::USAGE,
+        }
+    }
+
+    /// A defect of this program.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        EngineError::Internal(message.into()).into()
+    }
+
+    /// The user did not want to wait.
+    pub(crate) fn cancelled() -> Self {
+        EngineError::Cancelled.into()
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        let report = error.report();
+        Self {
+            code: report.code.as_str(),
+            hint: hint(report.code).map(str::to_owned).or(report.hint),
+            detail: if report.detail == report.message {
+                String::new()
+            } else {
+                report.detail
+            },
+            message: report.message,
+            retry: report.retry,
+            exit: exit::of_engine(report.code),
+        }
+    }
+}
+
+/// Hints that name commands, where the engine's speak of buttons.
+fn hint(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::Damaged => {
+            "\"vsekai repair\" fetches damaged files again; if a download was damaged, try again later"
+        }
+        ErrorCode::NotInstalled => "Install with: vsekai install --server URL",
+        ErrorCode::Launch => "Check the files with: vsekai verify",
+        ErrorCode::LauncherTooOld => "Update this program first",
+        ErrorCode::Cancelled => "The installed version is as it was, and what was downloaded is kept",
+        ErrorCode::NotFound => "See what the server offers with: vsekai channel list",
+        _ => return None,
+    })
+}
+
+impl From<PublishError> for CliError {
+    fn from(error: PublishError) -> Self {
+        use vsekai_publish::PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server};
+        let kind = error.kind();
+        let code = match kind {
+            Input => ErrorCode::BadRelease,
+            Server => ErrorCode::Server,
+            Refused => ErrorCode::Refused,
+            Disk => ErrorCode::Disk,
+            Cancelled => ErrorCode::Cancelled,
+            Internal => ErrorCode::Internal,
+        };
+        let hint = match kind {
+            Cancelled => Some("Nothing was published, and what was sent is kept on the server"),
+            _ => error.hint(),
+        };
+        Self {
+            code: code.as_str(),
+            message: error.to_string(),
+            hint: hint.map(str::to_owned),
+            detail: causes(&error),
+            retry: matches!(kind, Server | Disk | Cancelled),
+            exit: exit::of_publish(kind),
+        }
+    }
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    causes.join("\n")
+}

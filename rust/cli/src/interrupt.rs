@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//! The first interrupt cancels what runs, the second leaves at once.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::shell::Interrupts;
+
+type Handler = Box<dyn Fn() + Send>;
+
+/// Hands interrupts on to whatever runs.
+#[derive(Clone, Default)]
+pub(crate) struct Interrupter(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    interrupted: bool,
+    handler: Option<Handler>,
+}
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+impl Interrupter {
+    /// Calls `handler` at the first interrupt, or now if that was already.
+    pub(crate) fn on_interrupt(&self, handler: impl Fn() + Send + 'static) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.interrupted {
+            handler();
+        }
+        state.handler = Some(Box::new(handler));
+    }
+
+    /// Waits for the second interrupt; at the first one the handler is called.
+    pub(crate) async fn watch(&self, mut interrupts: Interrupts) {
+        interrupts.next().await;
+        {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.interrupted = true;
+            if let Some(handler) = &state.handler {
+                handler();
+            }
+        }
+        interrupts.next().await;
+    }
+}
+
+impl Interrupts {
+    async fn next(&mut self) {
+        match self {
+            Self::Signals => signal().await,
+            Self::Channel(receiver) => {
+                if receiver.recv().await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            Self::Never => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => {
+            // Without a handler there is nothing to wait for; the system's own stays in place.
+            if pressed.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

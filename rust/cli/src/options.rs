@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+//! From what was typed to what commands work with: environment, defaults and what the install remembers.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use vsekai_engine::InstallConfig;
+use vsekai_engine::config::DEFAULT_CONNECTIONS;
+use vsekai_engine::paths::InstallPaths;
+use vsekai_engine::record::Settings;
+use vsekai_formats::release::{Platform, Slug};
+use vsekai_store::Secret;
+
+use crate::args::GlobalArgs;
+use crate::error::CliError;
+use crate::shell::Surroundings;
+
+/// Returns what the engine needs to work on the install the user means.
+pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Result<InstallConfig, CliError> {
+    let platform =
+        Platform::host().ok_or_else(|| CliError::usage("there are no builds for this kind of machine"))?;
+    let root = install_dir(global, surroundings)?;
+    let stored = Settings::load(&InstallPaths::new(&root))?;
+    refuse_others(global, stored.as_ref(), &root)?;
+    let server = match server(global, surroundings)? {
+        Some(server) => Some(server),
+        None => stored.as_ref().map(|stored| stored.server.clone()),
+    };
+    Ok(InstallConfig {
+        server,
+        title: Some(
+            stored
+                .as_ref()
+                .map_or_else(|| title(global), |stored| Ok(stored.title.clone()))?,
+        ),
+        channel: Some(
+            stored
+                .as_ref()
+                .map_or_else(|| channel(global), |stored| Ok(stored.channel.clone()))?,
+        ),
+        connections: connections(global),
+        user_agent: USER_AGENT.to_owned(),
+        rate_limit: global.rate_limit.map(|rate| rate.0),
+        allow_http: global.allow_http,
+        launcher_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..InstallConfig::new(root, platform)
+    })
+}
+
+/// Returns the server's address from the command line or the environment.
+pub(crate) fn server(global: &GlobalArgs, surroundings: &Surroundings) -> Result<Option<String>, CliError> {
+    match &global.server {
+        Some(server) => Ok(Some(server.clone())),
+        None => text(surroundings.variable("VSEKAI_SERVER"), "VSEKAI_SERVER"),
+    }
+}
+
+/// Returns the title named, or V-Sekai.
+pub(crate) fn title(global: &GlobalArgs) -> Result<Slug, CliError> {
+    named_or(global.title.as_ref(), DEFAULT_TITLE)
+}
+
+/// Returns the channel named, or the stable one.
+pub(crate) fn channel(global: &GlobalArgs) -> Result<Slug, CliError> {
+    named_or(global.channel.as_ref(), DEFAULT_CHANNEL)
+}
+
+/// Returns the number of connections.
+pub(crate) fn connections(global: &GlobalArgs) -> usize {
+    global.connections.map_or(DEFAULT_CONNECTIONS, usize::from)
+}
+
+/// Returns the write token from the command line, a file or the environment.
+pub(crate) fn token(
+    given: Option<&str>,
+    file: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Result<Option<Secret>, CliError> {
+    let token = match (given, file) {
+        (Some(token), _) => Some(token.to_owned()),
+        (None, Some(file)) => Some(read_text(file, MAX_TOKEN_BYTES)?),
+        (None, None) => text(surroundings.variable("VSEKAI_TOKEN"), "VSEKAI_TOKEN")?,
+    };
+    Ok(token.map(|token| Secret::new(token.trim())))
+}
+
+/// Reads a text file of at most `limit` bytes.
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, CliError> {
+    use std::io::Read as _;
+    let unreadable = |error: std::io::Error| CliError::usage(format!("cannot read the file: {error}"));
+    let file = fs_err::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    file.take(limit + 1)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    match text.len() as u64 <= limit {
+        true => Ok(text),
+        false => Err(CliError::usage(format!(
+            "{} is longer than {limit} bytes",
+            path.display()
+        ))),
+    }
+}
+
+fn install_dir(global: &GlobalArgs, surroundings: &Surroundings) -> Result<PathBuf, CliError> {
+    let named = global.install_dir.clone();
+    let dir = match named.or_else(|| surroundings.variable("VSEKAI_INSTALL_DIR").map(PathBuf::from)) {
+        Some(dir) => Some(dir),
+        None => surroundings.install_dir(&title(global)?),
+    };
+    let dir = dir.ok_or_else(|| {
+        CliError::usage("this system has no folder for your programs")
+            .with_hint("Name one with --install-dir DIR")
+    })?;
+    // The game is started from its own folder, so every path has to hold from there too.
+    std::path::absolute(&dir).map_err(|error| CliError::usage(format!("{}: {error}", dir.display())))
+}
+
+/// An install keeps its title and channel; saying otherwise in passing must not change what the player has.
+fn refuse_others(global: &GlobalArgs, stored: Option<&Settings>, root: &Path) -> Result<(), CliError> {
+    let Some(stored) = stored else { return Ok(()) };
+    if let Some(title) = global.title.as_ref().filter(|title| **title != stored.title) {
+        let message = format!("{} holds {}, not {title}", root.display(), stored.title);
+        return Err(CliError::usage(message).with_hint("Choose another folder with --install-dir DIR"));
+    }
+    if let Some(channel) = global
+        .channel
+        .as_ref()
+        .filter(|channel| **channel != stored.channel)
+    {
+        let message = format!(
+            "this install follows the channel {}, not {channel}",
+            stored.channel
+        );
+        return Err(
+            CliError::usage(message).with_hint(format!("Change it with: vsekai channel switch {channel}"))
+        );
+    }
+    Ok(())
+}
+
+fn named_or(named: Option<&Slug>, default: &str) -> Result<Slug, CliError> {
+    match named {
+        Some(name) => Ok(name.clone()),
+        None => default
+            .parse()
+            .map_err(|error| CliError::internal(format!("{error}"))),
+    }
+}
+
+fn text(value: Option<OsString>, name: &str) -> Result<Option<String>, CliError> {
+    let text = value.map(OsString::into_string).transpose();
+    text.map_err(|_| CliError::usage(format!("{name} is not valid Unicode")))
+}
+
+/// The game itself.
+const DEFAULT_TITLE: &str = "vsekai";
+/// What players get unless they ask for something else.
+const DEFAULT_CHANNEL: &str = "stable";
+/// Longest token file.
+const MAX_TOKEN_BYTES: u64 = 4096;
+/// `User-Agent` of requests.
+pub(crate) const USER_AGENT: &str = concat!("vsekai/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+//! Sizes, speeds and times as people write and read them.
+
+use std::str::FromStr;
+
+/// A speed in bytes per second, more than 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(pub u64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let per_second = text
+            .strip_suffix("/s")
+            .or_else(|| text.strip_suffix("ps"))
+            .unwrap_or(text);
+        let digits = per_second
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(per_second.len());
+        let (number, unit) = per_second.split_at(digits);
+        let number: f64 = number.parse().map_err(|_| RATE_HELP.to_owned())?;
+        let bytes = (number * unit_bytes(unit.trim())?).round();
+        // The bounds keep the conversion exact; a petabyte a second is no limit any more.
+        match (1.0..=1e15).contains(&bytes) {
+            true => Ok(Self(bytes as u64)),
+            false => Err(format!("{text} is not between 1B/s and 1PB/s")),
+        }
+    }
+}
+
+fn unit_bytes(unit: &str) -> Result<f64, String> {
+    Ok(match unit {
+        "" | "B" => 1.0,
+        "kB" | "KB" | "k" | "K" => 1e3,
+        "MB" | "M" => 1e6,
+        "GB" | "G" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1_048_576.0,
+        "GiB" => 1_073_741_824.0,
+        "kbit" | "Kbit" => 125.0,
+        "Mbit" => 125e3,
+        "Gbit" => 125e6,
+        "kb" | "Kb" | "Mb" | "Gb" => {
+            return Err("say MB/s for megabytes or Mbit/s for megabits".to_owned());
+        }
+        _ => return Err(RATE_HELP.to_owned()),
+    })
+}
+
+/// Returns a size for people: `61.5 MB`, in powers of 1000.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1000.0;
+    let mut unit = UNITS[0];
+    for larger in &UNITS[1..] {
+        // What would be shown as 1000.0 belongs to the next unit.
+        if value < 999.95 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    format!("{value:.1} {unit}")
+}
+
+/// Returns a duration for people: `45 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Returns `1 file` or `3 files`.
+pub fn count(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+const RATE_HELP: &str = "a speed is a number and a unit, such as 2MB/s, 500KiB/s or 16Mbit/s";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_are_read_in_the_units_people_write() {
+        let cases = [
+            ("2MB/s", 2_000_000),
+            ("500KiB/s", 512_000),
+            ("1.5MiB/s", 1_572_864),
+            ("16Mbit/s", 2_000_000),
+            ("750", 750),
+            ("1 MB/s", 1_000_000),
+            ("3M", 3_000_000),
+            ("8kbps", 0),
+        ];
+        for (text, expected) in cases {
+            let rate = text.parse::<Rate>().map_or(0, |rate| rate.0);
+            assert_eq!(rate, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn speeds_without_meaning_are_refused_with_the_way_out() {
+        for text in [
+            "",
+            "fast",
+            "-1MB/s",
+            "0",
+            "0MB/s",
+            "1e9GB/s",
+            "2MB/h",
+            "NaN",
+            "1.2.3MB/s",
+        ] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+        assert!("2Mb/s".parse::<Rate>().unwrap_err().contains("Mbit/s"));
+    }
+
+    #[test]
+    fn sizes_are_shown_with_one_decimal() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (61_500_000, "61.5 MB"),
+            (999_999, "1.0 MB"),
+            (u64::MAX, "18446.7 PB"),
+        ];
+        for (count, expected) in cases {
+            assert_eq!(bytes(count), expected);
+        }
+    }
+
+    #[test]
+    fn durations_are_shown_in_two_units_at_most() {
+        assert_eq!(duration(45), "45 s");
+        assert_eq!(duration(200), "3 min 20 s");
+        assert_eq!(duration(7500), "2 h 5 min");
+    }
+}
