@@ -31,6 +31,12 @@ impl Server {
         let log = data.join("server.log");
         let log_file = fs_err::File::create(&log)?.into_parts().0;
         let mut command = workspace::command(program);
+        for (name, _) in std::env::vars_os() {
+            // What a developer set for another server must not reach this one.
+            if name.to_string_lossy().starts_with("VSEKAI_SERVER_") {
+                command.env_remove(name);
+            }
+        }
         command
             .arg("--data")
             .arg(data)

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//! Tens of thousands of real files in two real versions: published, installed, updated.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use vsekai_tests::world::World;
+use vsekai_tests::{skip, tree};
+use xtask::fs;
+use xtask::tools::{Cache, Trees};
+
+#[test]
+fn a_large_tree_is_published_installed_and_updated_between_two_real_versions() {
+    let trees = Cache::of_the_user().ok().and_then(|cache| Trees::find(&cache));
+    let Some(trees) = trees.or_else(|| skip("the large trees", "hint: cargo xtask tools")) else {
+        return;
+    };
+    let world = World::new();
+    let old = build(&world, &trees.old, "1.16.9");
+    let new = build(&world, &trees.new, "1.18.8");
+    assert!(fs::files(&new, &[]).unwrap().len() > 18_000);
+
+    for (version, build) in [("1.16.9", &old), ("1.18.8", &new)] {
+        let start = Instant::now();
+        let published = world.publish(build, version);
+        println!(
+            "published {version} in {:.1} s: {published}",
+            start.elapsed().as_secs_f64()
+        );
+        let start = Instant::now();
+        let run = world.update();
+        println!(
+            "updated to {version} in {:.1} s: fetched {} bytes, {}",
+            start.elapsed().as_secs_f64(),
+            run.largest("progress", "network_bytes"),
+            run.last("plan").unwrap()
+        );
+        tree::assert_same(build, &world.installed());
+    }
+    assert!(world.play().contains("Test Game 1.18.8 started"));
+}
+
+/// A release needs a program to start, which the data alone does not have.
+fn build(world: &World, data: &Path, version: &str) -> PathBuf {
+    let folder = world.path(version);
+    fs::copy_over(data, &folder, &[]).unwrap();
+    tree::write_program(&folder, version);
+    folder
+}
