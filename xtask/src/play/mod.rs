@@ -185,7 +185,7 @@ fn start_game(builds: &Builds, folder: &Folder) -> Result<String> {
         .arg("launch")
         .arg("--install-dir")
         .arg(folder.install())
-        .args(["--json", "--wait", "--"]);
+        .args(["--wait", "--"]);
     command.args(&builds.game_arguments);
     let run = events::run(&mut command)?
         .successful()
