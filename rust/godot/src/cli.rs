@@ -1,3 +1,57 @@
 // SPDX-License-Identifier: MIT
-//! The class `VSekaiCli`: the command line inside an exported launcher.
+//! The class `VSekaiCli`.
 
+use godot::prelude::*;
+
+use crate::command_line::CommandLine;
+use crate::convert::texts;
+
+/// The command line of `vsekai` inside a Godot program, so that an exported launcher does all of it without a
+/// window: `LAUNCHER --headless -- update`.
+///
+/// Call [method run] with the arguments after `--` ([code]OS.get_cmdline_user_args()[/code]), then
+/// [method poll] once a frame, and quit with the exit code it returns.
+#[derive(GodotClass)]
+#[class(init, base = RefCounted)]
+pub struct VSekaiCli {
+    running: Option<CommandLine>,
+    failed: bool,
+}
+
+#[godot_api]
+impl VSekaiCli {
+    /// Runs a command line on a thread of its own; what it prints goes to the process's standard output and
+    /// standard error. Does nothing while an earlier one runs.
+    #[func]
+    fn run(&mut self, arguments: PackedStringArray) {
+        if godot::init::is_editor_hint() {
+            return;
+        }
+        if self
+            .running
+            .as_ref()
+            .is_some_and(|running| running.exit_code().is_none())
+        {
+            godot_error!("VSekaiCli.run: an earlier command line is still running");
+            return;
+        }
+        match CommandLine::start(texts(&arguments)) {
+            Ok(running) => (self.running, self.failed) = (Some(running), false),
+            Err(error) => {
+                godot_error!("VSekaiCli.run: no thread: {error}");
+                (self.running, self.failed) = (None, true);
+            }
+        }
+    }
+
+    /// Returns -1 while the command line runs (or none was started), then its exit code; by then everything it
+    /// printed is out.
+    #[func]
+    fn poll(&self) -> i64 {
+        match &self.running {
+            Some(running) => running.exit_code().map_or(-1, i64::from),
+            None if self.failed => 1,
+            None => -1,
+        }
+    }
+}

@@ -4,7 +4,8 @@
 //! The classes hold no logic: they convert types and emit signals. What they talk to ([`session`], [`worker`])
 //! knows nothing of Godot, because only the main thread may.
 
-//mod cli;
+mod cli;
+mod command_line;
 mod convert;
 // The one `unsafe impl` of the project.
 #[allow(unsafe_code)]

@@ -16,13 +16,13 @@ func run(harness: Harness) -> void:
 		report.keys(), ["files", "bytes", "damaged", "extra"], "the report has the documented keys"
 	)
 	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged")
-	harness.check(int(report.get("files")) >= 4, "every file is counted")
-	harness.check(int(report.get("bytes")) > 2_000_000, "every byte is counted")
+	harness.check(int(report.get("files")) >= 7, "every file is counted")
+	harness.check(int(report.get("bytes")) > 10_000_000, "every byte is counted")
 	_flip_a_byte(harness)
 	await recorder.operate(&"verify")
 	report = recorder.last_dictionary("verified")
 	harness.equal(
-		report.get("damaged"), PackedStringArray(["data/big.bin"]), "a flipped byte is found"
+		report.get("damaged"), PackedStringArray(["data/large.bin"]), "a flipped byte is found"
 	)
 	harness.equal(recorder.names.count("failed"), 0, "finding damage is no error")
 	harness.check(await recorder.operate(&"repair"), "the damage is repaired")
@@ -36,7 +36,7 @@ func run(harness: Harness) -> void:
 func _flip_a_byte(harness: Harness) -> void:
 	var versions: String = harness.install_path("damaged").path_join("versions")
 	for version: String in DirAccess.get_directories_at(versions):
-		var path: String = versions.path_join(version).path_join("data/big.bin")
+		var path: String = versions.path_join(version).path_join("data/large.bin")
 		FileAccess.set_unix_permissions(
 			path, FileAccess.UNIX_READ_OWNER | FileAccess.UNIX_WRITE_OWNER
 		)

@@ -4,7 +4,7 @@ extends RefCounted
 
 const Harness: GDScript = preload("res://harness.gd")
 const Recorder: GDScript = preload("res://recorder.gd")
-const SLOW: int = 300_000
+const SLOW: int = 500_000
 
 
 func run(harness: Harness) -> void:

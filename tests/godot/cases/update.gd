@@ -21,7 +21,7 @@ const PROGRESS_KEYS: Array = [
 	"step", "done_bytes", "total_bytes", "bytes_per_second", "seconds_left", "network_bytes"
 ]
 ## Slow enough to act in the middle of a download, in bytes per second.
-const SLOW: int = 300_000
+const SLOW: int = 500_000
 
 
 func run(harness: Harness) -> void:
@@ -48,15 +48,15 @@ func _a_check_makes_a_plan_and_changes_nothing(harness: Harness, recorder: Recor
 	harness.equal(recorder.names.count("plan_ready"), 1, "there is one plan")
 	var plan: Dictionary = recorder.last_dictionary("plan_ready")
 	harness.equal(plan.keys(), PLAN_KEYS, "the plan has the documented keys in order")
-	harness.equal(plan.get("version"), "0.1.0", "the plan names the version")
+	harness.equal(plan.get("version"), "1.0.0", "the plan names the version")
 	harness.equal(plan.get("from_version"), "", "the plan is an install")
 	harness.equal(plan.get("notes"), harness.text("notes"), "the plan has the notes")
-	harness.check(int(plan.get("download_bytes")) > 2_000_000, "the plan tells the cost")
+	harness.check(int(plan.get("download_bytes")) > 10_000_000, "the plan tells the cost")
 	harness.check(
 		int(plan.get("disk_bytes")) >= int(plan.get("installed_bytes")), "the plan tells the space"
 	)
 	var status: Dictionary = recorder.updater.get_status()
-	harness.equal(status.get("offered_version"), "0.1.0", "the status tells what is offered")
+	harness.equal(status.get("offered_version"), "1.0.0", "the status tells what is offered")
 	harness.equal(status.get("installed"), false, "a check installs nothing")
 
 
@@ -76,7 +76,7 @@ func _an_install_goes_through_every_state(harness: Harness, recorder: Recorder) 
 	_check_progress(harness, recorder)
 	var status: Dictionary = recorder.updater.get_status()
 	harness.equal(status.get("installed"), true, "something is installed")
-	harness.equal(status.get("version"), "0.1.0", "the offered version is installed")
+	harness.equal(status.get("version"), "1.0.0", "the offered version is installed")
 	harness.equal(status.get("offered_version"), "", "nothing more is offered")
 	harness.equal(
 		recorder.last_dictionary("status_changed"), status, "the last status signal says the same"
@@ -177,7 +177,7 @@ func _a_download_pauses_resumes_and_is_cancelled(harness: Harness, recorder: Rec
 	harness.equal(recorder.names.count("failed"), 0, "cancelling is no error")
 	var states: PackedStringArray = recorder.states()
 	harness.equal(states[-1], "Cancelled", "the last state is Cancelled")
-	harness.equal(updater.get_status().get("version"), "0.1.0", "the installed version stays")
+	harness.equal(updater.get_status().get("version"), "1.0.0", "the installed version stays")
 	updater.set_rate_limit(0)
 
 
@@ -189,12 +189,12 @@ func _an_update_follows_the_new_channel(harness: Harness, recorder: Recorder) ->
 	harness.equal(recorder.last("finished"), ["update", false], "an early cancel is not lost")
 	harness.check(await recorder.operate(&"update"), "an update works after cancelled ones")
 	var plan: Dictionary = recorder.last_dictionary("plan_ready")
-	harness.equal(plan.get("from_version"), "0.1.0", "the plan names the installed version")
-	harness.equal(plan.get("files_removed"), 1, "the plan counts removed files")
+	harness.equal(plan.get("from_version"), "1.0.0", "the plan names the installed version")
+	harness.equal(plan.get("files_removed"), 3, "the plan counts removed files")
 	harness.check(int(plan.get("reused_bytes")) > 0, "the update reuses what is there")
 	var status: Dictionary = recorder.updater.get_status()
-	harness.equal(status.get("version"), "0.2.0", "the new version is installed")
-	harness.equal(status.get("previous_version"), "0.1.0", "the old one is kept")
+	harness.equal(status.get("version"), "2.0.0", "the new version is installed")
+	harness.equal(status.get("previous_version"), "1.0.0", "the old one is kept")
 
 
 func _a_rollback_goes_back_without_the_network(harness: Harness, recorder: Recorder) -> void:
@@ -202,7 +202,7 @@ func _a_rollback_goes_back_without_the_network(harness: Harness, recorder: Recor
 	var states: PackedStringArray = recorder.states()
 	harness.equal(states[-1], "RolledBack", "the state is RolledBack")
 	harness.equal(
-		recorder.updater.get_status().get("version"), "0.1.0", "the earlier version is back"
+		recorder.updater.get_status().get("version"), "1.0.0", "the earlier version is back"
 	)
 	harness.check(await recorder.operate(&"update"), "the newer version can be taken again")
-	harness.equal(recorder.updater.get_status().get("version"), "0.2.0", "and is installed")
+	harness.equal(recorder.updater.get_status().get("version"), "2.0.0", "and is installed")
