@@ -105,11 +105,10 @@ impl Updater {
                 .title
                 .clone()
                 .or_else(|| settings.as_ref().map(|s| s.title.clone())),
-            channel: self
-                .config
-                .channel
-                .clone()
-                .or_else(|| settings.as_ref().map(|s| s.channel.clone())),
+            channel: settings
+                .as_ref()
+                .map(|s| s.channel.clone())
+                .or_else(|| self.config.channel.clone()),
             platform: self.config.platform,
             game_running: current.as_ref().is_some_and(running),
             has_vr: manifest.as_ref().is_some_and(|m| m.launch.vr.is_some()),
