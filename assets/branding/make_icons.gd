@@ -57,9 +57,8 @@ func _icon_svg() -> String:
 ## far from the three discs, so that a turning picture stays in place.
 func _mark_svg() -> String:
 	return (
-		'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-64.5 28.5 1300 1300" width="512" height="512">\n'
-		+ _mark_paths()
-		+ "</svg>\n"
+		'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-64.5 28.5 1300 1300" '
+		+ 'width="512" height="512">\n%s</svg>\n' % _mark_paths()
 	)
 
 

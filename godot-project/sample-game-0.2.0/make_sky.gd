@@ -30,7 +30,8 @@ func _init() -> void:
 	quit(0 if image.save_png(here.path_join(TARGET)) == OK else 1)
 
 
-## The colour at `turn` (0 to 1 around the horizon) and `drop` (0 at the zenith, 0.5 at the horizon).
+## The colour at `turn` (0 to 1 around the horizon) and `drop` (0 at the zenith, 0.5 at the
+## horizon).
 func _sky(turn: float, drop: float) -> Color:
 	if drop > 0.5:
 		return HORIZON.lerp(GROUND, clampf((drop - 0.5) * 6.0, 0.0, 1.0))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-## Sways the mark, shows the version and, with `-- --quit-after-start`, leaves after its first frames.
+## Sways the mark and shows the version. With `-- --quit-after-start` it leaves after its first
+## frames.
 extends Node3D
 
 const Version: GDScript = preload("res://version.gd")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+## Amounts as people read them, in the current language.
+class_name Formats
+extends RefCounted
+
+const UNITS: PackedStringArray = ["B", "KiB", "MiB", "GiB", "TiB"]
+
+
+## `count` bytes with one digit after the point from KiB on: "61.5 MiB".
+static func bytes(count: int) -> String:
+	var amount: float = maxf(count, 0.0)
+	var unit: int = 0
+	while amount >= 1023.95 and unit < UNITS.size() - 1:
+		amount /= 1024.0
+		unit += 1
+	var digits: String = "%d" % int(amount) if unit == 0 else "%.1f" % amount
+	return "%s %s" % [localise(digits), UNITS[unit]]
+
+
+static func speed(bytes_per_second: int) -> String:
+	return bytes(bytes_per_second) + "/s"
+
+
+## The time left, coarse on purpose: a figure that jumps every second is no help.
+static func time_left(seconds: int) -> Message:
+	if seconds < 0:
+		return Message.of("TIME_UNKNOWN")
+	if seconds < 10:
+		return Message.of("TIME_FEW_SECONDS")
+	if seconds < 60:
+		return Message.of("TIME_SECONDS", [ceili(seconds / 10.0) * 10])
+	if seconds < 3600:
+		return Message.counted("TIME_MINUTE", "TIME_MINUTES", ceili(seconds / 60.0))
+	@warning_ignore("integer_division")
+	var hours: int = seconds / 3600
+	return Message.of("TIME_HOURS", [hours, ceili((seconds % 3600) / 60.0)])
+
+
+## A percentage from 0 to 100, without going over.
+static func percent(done: int, total: int) -> int:
+	return clampi(int(100.0 * done / total), 0, 100) if total > 0 else 0
+
+
+## `digits` with the decimal sign of the current language.
+static func localise(digits: String) -> String:
+	return digits.replace(".", Message.of("DECIMAL_SIGN").text())

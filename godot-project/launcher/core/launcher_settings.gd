@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+## The player's settings, kept in `user://settings.cfg`.
+##
+## A save goes to a temporary file that then takes the place of the old one, so that a crash leaves
+## the old or the new settings. A file that cannot be read is set aside, never overwritten.
+class_name LauncherSettings
+extends RefCounted
+
+const PATH: String = "user://settings.cfg"
+const UPDATE_MODES: PackedStringArray = ["automatic", "ask"]
+const THEMES: PackedStringArray = ["system", "light", "dark"]
+const MOTIONS: PackedStringArray = ["system", "full", "reduced"]
+const LANGUAGES: PackedStringArray = ["", "en", "es", "ja"]
+const TEXT_SCALES: PackedInt32Array = [100, 115, 130, 150]
+## Limits in KiB a second that the window offers; 0 is none.
+const RATE_LIMITS: PackedInt32Array = [0, 256, 512, 1024, 2048, 5120, 10240, 20480]
+
+## Empty means the build's own value.
+var server_url: String = ""
+var install_dir: String = ""
+var update_mode: String = "ask"
+var rate_limit_kib: int = 0
+## Empty means the system's language.
+var language: String = ""
+var theme: String = "system"
+var motion: String = "system"
+## In percent.
+var text_scale: int = 100
+
+var _path: String = PATH
+
+
+## Reads the settings; what is missing or makes no sense keeps its default.
+static func read(path: String = PATH) -> LauncherSettings:
+	var settings: LauncherSettings = LauncherSettings.new()
+	settings._path = path
+	if not FileAccess.file_exists(path):
+		return settings
+	var file: ConfigFile = ConfigFile.new()
+	if file.load(path) != OK:
+		push_warning("the settings cannot be read and are set aside as %s.broken" % path)
+		DirAccess.rename_absolute(path, path + ".broken")
+		return settings
+	settings._take(file)
+	return settings
+
+
+## Writes the settings and returns what went wrong, or OK.
+func save() -> Error:
+	var file: ConfigFile = ConfigFile.new()
+	file.set_value("update", "server_url", server_url)
+	file.set_value("update", "install_dir", install_dir)
+	file.set_value("update", "mode", update_mode)
+	file.set_value("update", "rate_limit_kib", rate_limit_kib)
+	file.set_value("window", "language", language)
+	file.set_value("window", "theme", theme)
+	file.set_value("window", "motion", motion)
+	file.set_value("window", "text_scale", text_scale)
+	var writer: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
+	if writer == null:
+		return FileAccess.get_open_error()
+	writer.store_string(file.encode_to_text())
+	writer.flush()
+	var outcome: Error = writer.get_error()
+	writer.close()
+	if outcome != OK:
+		return outcome
+	return DirAccess.rename_absolute(_path + ".new", _path)
+
+
+## Bytes a second, 0 for no limit.
+func rate_limit_bytes() -> int:
+	return rate_limit_kib * 1024
+
+
+func _take(file: ConfigFile) -> void:
+	server_url = _text(file, "update", "server_url", [])
+	install_dir = _text(file, "update", "install_dir", [])
+	update_mode = _text(file, "update", "mode", UPDATE_MODES, update_mode)
+	rate_limit_kib = _number(file, "update", "rate_limit_kib", RATE_LIMITS, rate_limit_kib)
+	language = _text(file, "window", "language", LANGUAGES)
+	theme = _text(file, "window", "theme", THEMES, theme)
+	motion = _text(file, "window", "motion", MOTIONS, motion)
+	text_scale = _number(file, "window", "text_scale", TEXT_SCALES, text_scale)
+
+
+func _text(
+	file: ConfigFile,
+	section: String,
+	key: String,
+	allowed: PackedStringArray,
+	standard: String = ""
+) -> String:
+	var value: Variant = file.get_value(section, key, standard)
+	if value is String and (allowed.is_empty() or allowed.has(value as String)):
+		return value
+	return standard
+
+
+func _number(
+	file: ConfigFile, section: String, key: String, allowed: PackedInt32Array, standard: int
+) -> int:
+	var value: Variant = file.get_value(section, key, standard)
+	return value if value is int and allowed.has(value as int) else standard

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+## What happened and when: kept as lines of JSON in `user://activity.jsonl`, newest last.
+class_name ActivityLog
+extends RefCounted
+
+const PATH: String = "user://activity.jsonl"
+const MAX_ENTRIES: int = 200
+const MAX_LINE: int = 2000
+
+
+## One line of the log.
+class Entry:
+	extends RefCounted
+	## Seconds since 1970.
+	var time: int = 0
+	var text: String = ""
+
+
+var entries: Array[Entry] = []
+
+var _path: String = PATH
+
+
+## Reads the log; lines that make no sense are left out.
+static func read(path: String = PATH) -> ActivityLog:
+	var log: ActivityLog = ActivityLog.new()
+	log._path = path
+	var file: FileAccess = FileAccess.open(path, FileAccess.READ)
+	if file == null:
+		return log
+	while not file.eof_reached():
+		var parser: JSON = JSON.new()
+		if parser.parse(file.get_line().left(MAX_LINE)) == OK and parser.data is Dictionary:
+			var line: Dictionary = parser.data
+			log._append(int(line.get("time", 0)), str(line.get("text", "")))
+	return log
+
+
+func add(time: int, text: String) -> void:
+	_append(time, text)
+	_save()
+
+
+## The whole log as text, without the player's own folders.
+func report(header: String) -> String:
+	var lines: PackedStringArray = [header, ""]
+	for entry: Entry in entries:
+		lines.append(
+			"%s  %s" % [Time.get_datetime_string_from_unix_time(entry.time, true), entry.text]
+		)
+	return without_private_paths("\n".join(lines) + "\n")
+
+
+## Replaces the home folder and the user's name in paths.
+static func without_private_paths(text: String) -> String:
+	var out: String = text
+	for variable: String in ["HOME", "USERPROFILE"]:
+		var folder: String = OS.get_environment(variable)
+		if folder.length() > 1:
+			out = out.replace(folder.replace("\\", "/"), "~").replace(folder, "~")
+	return out
+
+
+func _append(time: int, text: String) -> void:
+	var entry: Entry = Entry.new()
+	entry.time = time
+	entry.text = text.left(MAX_LINE)
+	entries.append(entry)
+	if entries.size() > MAX_ENTRIES:
+		entries.pop_front()
+
+
+func _save() -> void:
+	var lines: PackedStringArray = []
+	for entry: Entry in entries:
+		lines.append(JSON.stringify({"time": entry.time, "text": entry.text}))
+	var file: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
+	if file == null:
+		return
+	file.store_string("\n".join(lines) + "\n")
+	file.flush()
+	file.close()
+	DirAccess.rename_absolute(_path + ".new", _path)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+## Something that went wrong: one sentence, the next step, and details for those who want them.
+class_name Failure
+extends RefCounted
+
+## Codes with sentences of their own; for any other the engine's own sentence is the next step.
+const KNOWN_CODES: Array[String] = [
+	"offline",
+	"server",
+	"refused",
+	"not-found",
+	"damaged",
+	"damaged-download",
+	"disk-full",
+	"locked",
+	"permission",
+	"disk",
+	"wrong-platform",
+	"bad-release",
+	"launcher-too-old",
+	"no-previous",
+	"launch",
+	"library-missing",
+]
+
+var code: String = ""
+## Trying the same again can help.
+var retry: bool = false
+
+var _message: String = ""
+var _hint: String = ""
+var _detail: String = ""
+
+
+## `fetching` tells damage on the way from the server, which trying again may cure, from damage of
+## the installed files.
+static func from(values: Dictionary, fetching: bool = false) -> Failure:
+	var failure: Failure = Failure.new()
+	failure.code = str(values.get("code", "internal"))
+	if failure.code == "damaged" and fetching:
+		failure.code = "damaged-download"
+	failure.retry = bool(values.get("retry", false))
+	failure._message = str(values.get("message", ""))
+	failure._hint = str(values.get("hint", ""))
+	failure._detail = str(values.get("detail", ""))
+	return failure
+
+
+## What happened, in one sentence.
+func sentence() -> Message:
+	if KNOWN_CODES.has(code):
+		return Message.of(_key("ERROR_"))
+	return Message.of("ERROR_INTERNAL")
+
+
+## What to do next.
+func next_step() -> Message:
+	if KNOWN_CODES.has(code):
+		return Message.of(_key("NEXT_"))
+	if _message.is_empty():
+		return Message.of("NEXT_INTERNAL")
+	return Message.plain(_message.left(1).to_upper() + _message.substr(1) + ".")
+
+
+## The engine's own words, not translated, for a report.
+func details() -> String:
+	var lines: PackedStringArray = [code]
+	for line: String in [_message, _hint, _detail]:
+		if line and not lines.has(line):
+			lines.append(line)
+	return "\n".join(lines)
+
+
+## The server could not be reached, so what is installed is all there is for now.
+func is_about_reaching_the_server() -> bool:
+	return code in ["offline", "server"]
+
+
+func wants_repair() -> bool:
+	return code in ["damaged", "launch"]
+
+
+## Another folder, address or channel may help.
+func wants_settings() -> bool:
+	return code in ["offline", "not-found", "disk-full", "permission", "disk", "invalid-input"]
+
+
+func _key(prefix: String) -> String:
+	return prefix + code.replace("-", "_").to_upper()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+## What an update would do, as the engine worked it out. Sizes are bytes.
+class_name UpdatePlan
+extends RefCounted
+
+var version: String = ""
+## Empty for a first install.
+var from_version: String = ""
+var notes: String = ""
+var download_bytes: int = 0
+var write_bytes: int = 0
+## Most extra space that is needed at any moment of the update.
+var disk_bytes: int = 0
+var reused_bytes: int = 0
+var installed_bytes: int = 0
+var files_added: int = 0
+var files_changed: int = 0
+var files_removed: int = 0
+
+
+static func from(values: Dictionary) -> UpdatePlan:
+	var plan: UpdatePlan = UpdatePlan.new()
+	for field: String in ["version", "from_version", "notes"]:
+		plan.set(field, str(values.get(field, "")))
+	for field: String in [
+		"download_bytes",
+		"write_bytes",
+		"disk_bytes",
+		"reused_bytes",
+		"installed_bytes",
+		"files_added",
+		"files_changed",
+		"files_removed",
+	]:
+		plan.set(field, int(values.get(field, 0)))
+	return plan

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+## How far the running step is. Sizes are bytes.
+class_name UpdateProgress
+extends RefCounted
+
+## `download`, `apply` or `verify`; empty before the first report.
+var step: String = ""
+var done_bytes: int = 0
+var total_bytes: int = 0
+var bytes_per_second: int = 0
+## -1 when it is not known.
+var seconds_left: int = -1
+
+
+static func from(values: Dictionary) -> UpdateProgress:
+	var progress: UpdateProgress = UpdateProgress.new()
+	progress.step = str(values.get("step", ""))
+	progress.done_bytes = maxi(int(values.get("done_bytes", 0)), 0)
+	progress.total_bytes = maxi(int(values.get("total_bytes", 0)), 0)
+	progress.bytes_per_second = maxi(int(values.get("bytes_per_second", 0)), 0)
+	progress.seconds_left = int(values.get("seconds_left", -1))
+	return progress

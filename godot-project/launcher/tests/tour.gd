@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+## Saves a picture of every state of the window, for a look at the design:
+##
+##     godot --path . --rendering-driver opengl3 --script res://tests/tour.gd -- FOLDER \
+##         [WIDTHxHEIGHT] [LANGUAGE] [THEME] [TEXT SIZE] [STATE or PAGE ...]
+extends SceneTree
+
+const FRAMES: int = 12
+
+
+func _initialize() -> void:
+	_run.call_deferred()
+
+
+func _run() -> void:
+	var wishes: PackedStringArray = OS.get_cmdline_user_args()
+	var folder: String = wishes[0]
+	var size: PackedStringArray = (wishes[1] if wishes.size() > 1 else "1280x800").split("x")
+	var stops: PackedStringArray = wishes.slice(5)
+	if stops.is_empty():
+		stops = PackedStringArray(Scenes.NAMES + ["activity", "settings", "about"] as Array[String])
+	for stop: String in stops:
+		var settings: LauncherSettings = LauncherSettings.read("user://preview.cfg")
+		settings.language = wishes[2] if wishes.size() > 2 else "en"
+		settings.theme = wishes[3] if wishes.size() > 3 else "light"
+		settings.text_scale = int(wishes[4]) if wishes.size() > 4 else 100
+		await _picture(stop, settings, folder, Vector2i(int(size[0]), int(size[1])))
+	quit(0)
+
+
+func _picture(stop: String, settings: LauncherSettings, folder: String, size: Vector2i) -> void:
+	var is_page: bool = stop in Shell.PAGES
+	var config: LauncherConfig = LauncherConfig.read()
+	config.install_dir = "/home/player/.local/share/V-Sekai/vsekai-sample"
+	var shell: Shell = (load("res://ui/shell.tscn") as PackedScene).instantiate()
+	var updater: FakeUpdater = FakeUpdater.new()
+	root.add_child(shell)
+	shell.start(updater, config, settings, ActivityLog.read("user://preview.jsonl"))
+	root.min_size = Vector2i.ZERO
+	root.content_scale_factor = 1.0
+	root.size = size
+	if stop == "verifying":
+		shell.session().model.on_requested("verify")
+	Scenes.play("ready" if is_page else stop, updater)
+	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
+	shell.show_page(stop if is_page else "home")
+	for _frame: int in FRAMES:
+		await process_frame
+	var picture: Image = root.get_texture().get_image()
+	picture.save_png(folder.path_join("%s-%s.png" % [stop, settings.language]))
+	shell.free()
+	await process_frame

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+## What happened, newest first, and a report to copy.
+class_name ActivityPage
+extends VBoxContainer
+
+const COPIED_SECONDS: float = 4.0
+
+var _session: LauncherSession
+
+@onready var _text: RichTextLabel = %ActivityText
+@onready var _copy: Button = %CopyButton
+@onready var _copied: Label = %CopiedLabel
+
+
+func start(session: LauncherSession) -> void:
+	_session = session
+	_session.activity_added.connect(_show_entries)
+	_copy.pressed.connect(_copy_report)
+	visibility_changed.connect(_show_entries)
+
+
+func first_focus() -> Control:
+	return _copy
+
+
+func _show_entries() -> void:
+	if not is_visible_in_tree():
+		return
+	_text.clear()
+	if _session.activity.entries.is_empty():
+		_text.add_text(tr("ACTIVITY_NONE"))
+	for place: int in range(_session.activity.entries.size() - 1, -1, -1):
+		var entry: ActivityLog.Entry = _session.activity.entries[place]
+		_text.push_color(get_theme_color("font_color", "Soft"))
+		_text.add_text(_local_time(entry.time))
+		_text.pop()
+		_text.add_text("  " + ActivityLog.without_private_paths(entry.text) + "\n")
+
+
+func _local_time(time: int) -> String:
+	var bias: int = int(Time.get_time_zone_from_system().get("bias", 0)) * 60
+	return Time.get_datetime_string_from_unix_time(time + bias, true).left(16)
+
+
+func _copy_report() -> void:
+	var model: LauncherModel = _session.model
+	var header: String = (
+		"%s %s, %s %s (%s, %s), %s, Godot %s"
+		% [
+			_session.config.launcher_name,
+			ProjectSettings.get_setting("application/config/version"),
+			_session.config.title,
+			model.version if model.installed else "-",
+			model.platform,
+			model.channel,
+			OS.get_distribution_name(),
+			Engine.get_version_info()["string"],
+		]
+	)
+	var report: String = _session.activity.report(header)
+	if model.failure != null:
+		report += "\n" + ActivityLog.without_private_paths(model.failure.details()) + "\n"
+	DisplayServer.clipboard_set(report)
+	_copied.show()
+	await get_tree().create_timer(COPIED_SECONDS).timeout
+	_copied.hide()

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+## Shows a `HomeView` and hands presses on.
+class_name HomePage
+extends VBoxContainer
+
+var _session: LauncherSession
+var _shown_notes: String = ""
+
+@onready var _headline: Label = %Headline
+@onready var _detail: Label = %Detail
+@onready var _notice_card: Control = %NoticeCard
+@onready var _notice_label: Label = %NoticeLabel
+@onready var _error_box: Control = %ErrorBox
+@onready var _details_button: Button = %DetailsButton
+@onready var _details_card: Control = %DetailsCard
+@onready var _details_text: Label = %DetailsText
+@onready var _notes_box: Control = %NotesBox
+@onready var _notes_title: Label = %NotesTitle
+@onready var _notes_text: RichTextLabel = %NotesText
+@onready var _gap: Control = %Gap
+@onready var _figures: Control = %Figures
+@onready var _figure_values: Array[Label] = [%FigureValue1, %FigureValue2, %FigureValue3]
+@onready var _figure_labels: Array[Label] = [%FigureLabel1, %FigureLabel2, %FigureLabel3]
+@onready var _progress_box: Control = %ProgressBox
+@onready var _step_label: Label = %StepLabel
+@onready var _rate_label: Label = %RateLabel
+@onready var _bar: ProgressBar = %ProgressBar
+@onready var _amount_label: Label = %AmountLabel
+@onready var _primary: Button = %PrimaryButton
+@onready var _secondary: Array[Button] = [%SecondaryButton1, %SecondaryButton2, %SecondaryButton3]
+@onready var _build_label: Label = %BuildLabel
+
+
+func start(session: LauncherSession) -> void:
+	_session = session
+	_details_button.toggled.connect(_on_details_toggled)
+	for button: Button in [_primary] + _secondary:
+		button.pressed.connect(_on_pressed.bind(button))
+
+
+func first_focus() -> Control:
+	if not _primary.disabled:
+		return _primary
+	for button: Button in _secondary:
+		if button.visible and not button.disabled:
+			return button
+	return null
+
+
+func show_view(view: HomeView) -> void:
+	_headline.text = view.headline.text()
+	_detail.text = view.detail.text()
+	_notice_card.visible = not view.notice.is_empty()
+	_notice_label.text = view.notice.text()
+	_show_error(view.error_details)
+	_show_notes(view)
+	_show_figures(view.figures)
+	_show_progress(view)
+	_show_action(_primary, view.primary)
+	for place: int in _secondary.size():
+		var used: bool = place < view.secondary.size()
+		_show_action(_secondary[place], view.secondary[place] if used else null)
+	_build_label.text = view.build_label.text()
+
+
+func _show_error(details: String) -> void:
+	_error_box.visible = not details.is_empty()
+	if details.is_empty():
+		_details_button.button_pressed = false
+	_details_text.text = ActivityLog.without_private_paths(details)
+
+
+func _show_notes(view: HomeView) -> void:
+	_notes_box.visible = not view.notes.is_empty() and not _details_card.visible
+	_gap.visible = not _notes_box.visible
+	_notes_title.text = view.notes_title.text()
+	if _shown_notes == view.notes:
+		return
+	_shown_notes = view.notes
+	_notes_text.text = NotesMarkup.to_bbcode(view.notes)
+	_notes_text.scroll_to_line(0)
+
+
+func _show_figures(figures: Array[HomeView.Figure]) -> void:
+	_figures.visible = not figures.is_empty()
+	for place: int in mini(figures.size(), _figure_values.size()):
+		_figure_values[place].text = figures[place].value
+		_figure_labels[place].text = figures[place].label.text()
+
+
+func _show_progress(view: HomeView) -> void:
+	_progress_box.visible = view.progress_shown
+	_step_label.text = view.progress_step.text()
+	_rate_label.text = view.progress_rate.text()
+	_amount_label.text = view.progress_amount.text()
+	_bar.value = maxf(view.progress_fraction, 0.0)
+
+
+func _show_action(button: Button, action: HomeView.Action) -> void:
+	button.visible = action != null
+	if action == null:
+		return
+	button.text = action.label.text()
+	button.icon = Pictures.named(action.icon)
+	button.disabled = not action.enabled
+	button.set_meta(&"action", action.name)
+
+
+func _on_pressed(button: Button) -> void:
+	_session.perform(str(button.get_meta(&"action", "")))
+
+
+func _on_details_toggled(shown: bool) -> void:
+	_details_card.visible = shown
+	_details_button.text = "DETAILS_HIDE" if shown else "DETAILS_SHOW"
+	_session.refresh()

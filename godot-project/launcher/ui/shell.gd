@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+## The window: rail, pages and the mark behind them. Holds no state of the update.
+class_name Shell
+extends Control
+
+const PAGES: Array[String] = ["home", "activity", "settings", "about"]
+## Below this size of the window, in scaled pixels, everything moves closer together.
+const ROOMY: Vector2 = Vector2(1120, 680)
+const RAIL_WIDTH: float = 232.0
+const COMPACT_RAIL_WIDTH: float = 196.0
+const MAX_PAGE_WIDTH: float = 780.0
+
+var _session: LauncherSession = LauncherSession.new()
+var _settings: LauncherSettings
+var _page: String = "home"
+var _compact: bool = false
+var _pointer_used: bool = true
+var _closing: bool = false
+
+@onready var _rail: Control = %Rail
+@onready var _badge: TextureRect = %Badge
+@onready var _name_label: Label = %NameLabel
+@onready var _channel_label: Label = %ChannelLabel
+@onready var _version_label: Label = %VersionLabel
+@onready var _mark: TurningMark = %TurningMark
+@onready var _stage: Control = %Stage
+@onready var _page_margin: MarginContainer = %PageMargin
+@onready var _question: Question = %Question
+@onready var _page_nodes: Dictionary[String, Control] = {
+	"home": %HomePage, "activity": %ActivityPage, "settings": %SettingsPage, "about": %AboutPage
+}
+@onready var _page_buttons: Dictionary[String, Button] = {
+	"home": %HomeButton,
+	"activity": %ActivityButton,
+	"settings": %SettingsButton,
+	"about": %AboutButton
+}
+
+
+func _ready() -> void:
+	for page: String in PAGES:
+		_page_buttons[page].pressed.connect(show_page.bind(page))
+	resized.connect(_fit_layout)
+	_stage.resized.connect(_fit_layout)
+	set_process_unhandled_input(true)
+
+
+## Shows the window's content and starts the first check. `updater` may be null.
+func start(
+	updater: Node, config: LauncherConfig, settings: LauncherSettings, log: ActivityLog
+) -> void:
+	_settings = settings
+	_session.setup(updater, config, settings, log)
+	_session.changed.connect(_show_state)
+	_session.page_wanted.connect(show_page)
+	add_child(_session)
+	get_window().title = config.launcher_name
+	_name_label.text = config.game_name
+	(_page_nodes["home"] as HomePage).start(_session)
+	(_page_nodes["activity"] as ActivityPage).start(_session)
+	(_page_nodes["settings"] as SettingsPage).start(_session, _question)
+	(_page_nodes["settings"] as SettingsPage).appearance_changed.connect(_apply_appearance)
+	(_page_nodes["about"] as AboutPage).start(_session)
+	if DisplayServer.get_name() != "headless":
+		WindowFit.fit(get_window(), true)
+	get_window().dpi_changed.connect(func() -> void: WindowFit.fit(get_window(), false))
+	_apply_appearance()
+	show_page("home")
+	_session.open()
+
+
+func session() -> LauncherSession:
+	return _session
+
+
+## Shows one of `PAGES` and moves the focus to what matters most there.
+func show_page(page: String) -> void:
+	_page = page
+	for name: String in PAGES:
+		_page_nodes[name].visible = name == page
+		_page_buttons[name].set_pressed_no_signal(name == page)
+	_mark.modulate.a = 1.0 if page == "home" else 0.55
+	_focus_first()
+
+
+func _input(event: InputEvent) -> void:
+	if event is InputEventMouse:
+		_pointer_used = true
+	elif event is InputEventKey or event is InputEventJoypadButton:
+		_pointer_used = false
+
+
+func _unhandled_input(event: InputEvent) -> void:
+	if _question.visible:
+		return
+	if event.is_action_pressed(&"ui_cancel") and _page != "home":
+		show_page("home")
+	elif event.is_action_pressed(&"launcher_next_page"):
+		_step_page(1)
+	elif event.is_action_pressed(&"launcher_previous_page"):
+		_step_page(-1)
+
+
+func _notification(what: int) -> void:
+	if what == NOTIFICATION_WM_CLOSE_REQUEST:
+		_close()
+	elif what == NOTIFICATION_TRANSLATION_CHANGED and is_node_ready():
+		_session.refresh()
+
+
+func _step_page(by: int) -> void:
+	show_page(PAGES[posmod(PAGES.find(_page) + by, PAGES.size())])
+
+
+func _show_state() -> void:
+	var view: HomeView = HomePresenter.present(_session.model)
+	_mark.busy = view.tone == HomeView.Tone.BUSY
+	_channel_label.text = _session.model.channel
+	_version_label.text = tr("RAIL_LAUNCHER").format(
+		[ProjectSettings.get_setting("application/config/version")]
+	)
+	(_page_nodes["home"] as HomePage).show_view(view)
+	(_page_nodes["settings"] as SettingsPage).show_model(_session.model)
+	_keep_focus()
+
+
+## Language, colours, text size and motion from the settings.
+func _apply_appearance() -> void:
+	var language: String = _settings.language
+	TranslationServer.set_locale(language if language else OS.get_locale())
+	var palette: Palette = Palette.dark() if _wants_dark() else Palette.light()
+	theme = ThemeFactory.build(palette, _settings.text_scale, _compact)
+	_mark.colour = palette.watermark
+	_mark.moving_allowed = not _wants_reduced_motion()
+	RenderingServer.set_default_clear_color(palette.ground)
+	_session.refresh()
+
+
+func _wants_dark() -> bool:
+	return _settings.theme == "dark" or _settings.theme == "system" and DisplayServer.is_dark_mode()
+
+
+func _wants_reduced_motion() -> bool:
+	if _settings.motion == "system":
+		return DisplayServer.accessibility_should_reduce_animation() == 1
+	return _settings.motion == "reduced"
+
+
+func _fit_layout() -> void:
+	var compact: bool = size.x < ROOMY.x or size.y < ROOMY.y
+	_rail.custom_minimum_size.x = COMPACT_RAIL_WIDTH if compact else RAIL_WIDTH
+	_badge.custom_minimum_size = Vector2.ONE * (64.0 if compact else 96.0)
+	if compact != _compact and _settings != null:
+		_compact = compact
+		_apply_appearance()
+	if _settings == null:
+		return
+	var margin: float = _page_margin.get_theme_constant("margin_left")
+	var room: float = _stage.size.x - 2.0 * margin
+	var width: float = minf(room, MAX_PAGE_WIDTH * _settings.text_scale / 100.0)
+	for page: String in PAGES:
+		_page_nodes[page].custom_minimum_size.x = width
+
+
+func _focus_first() -> void:
+	var target: Control = _page_nodes[_page].call("first_focus")
+	if target == null:
+		target = _page_buttons[_page]
+	target.grab_focus(_pointer_used)
+
+
+## Moves the focus on when its control has gone from the page.
+func _keep_focus() -> void:
+	var focus: Control = get_viewport().gui_get_focus_owner()
+	if focus == null or not focus.is_visible_in_tree():
+		_focus_first()
+
+
+func _close() -> void:
+	if _closing:
+		return
+	_closing = true
+	if _session.model.would_lose_by_closing():
+		var leave: bool = await _question.ask(
+			tr("CLOSE_TITLE"), tr("CLOSE_WORDS"), tr("CLOSE_YES"), tr("CLOSE_NO")
+		)
+		if not leave:
+			_closing = false
+			return
+	get_tree().quit(0)

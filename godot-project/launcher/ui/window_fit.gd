@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+## The scale of the interface for the screen that the window is on.
+class_name WindowFit
+extends RefCounted
+
+const MIN_SIZE: Vector2i = Vector2i(960, 540)
+const DESIGN_SIZE: Vector2i = Vector2i(1280, 800)
+
+
+## Sets the scale, the least size and, at the start, a size that fits the screen.
+static func fit(window: Window, at_start: bool) -> void:
+	var screen: int = window.current_screen
+	var area: Rect2i = DisplayServer.screen_get_usable_rect(screen)
+	var factor: float = scale_for(
+		DisplayServer.screen_get_size(screen),
+		DisplayServer.screen_get_dpi(screen),
+		DisplayServer.screen_get_scale(screen)
+	)
+	window.content_scale_factor = factor
+	window.min_size = Vector2i(Vector2(MIN_SIZE) * factor).min(area.size)
+	if at_start and window.mode == Window.MODE_WINDOWED:
+		window.size = Vector2i(Vector2(DESIGN_SIZE) * factor).min(area.size)
+		window.position = area.position + (area.size - window.size) / 2
+
+
+## The system's own scale where it tells one, else one from the screen's size and density.
+static func scale_for(pixels: Vector2i, dpi: int, system_scale: float) -> float:
+	if system_scale > 1.0:
+		return clampf(system_scale, 1.0, 4.0)
+	var short_side: int = mini(pixels.x, pixels.y)
+	if dpi >= 144 and short_side >= 1000:
+		return clampf(snappedf(dpi / 96.0, 0.25), 1.0, 4.0)
+	if short_side >= 2000:
+		return 2.0
+	return 1.5 if short_side >= 1400 else 1.0
