@@ -38,7 +38,7 @@ pub trait IndexStore: Send + Sync + fmt::Debug {
     async fn put_index(&self, name: &IndexName, bytes: Bytes) -> Result<(), StoreError>;
 
     /// Returns a short name for messages: a path or an address without credentials and query.
-    fn name(&self) -> String;
+    fn place(&self) -> String;
 }
 
 /// The name of an index in its store: one path component, on every system.
@@ -93,14 +93,14 @@ impl LocalIndexStore {
 
     fn read(&self, name: &IndexName, max_bytes: usize) -> Result<Bytes, StoreError> {
         let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::missing(self.name(), object(name)),
+            io::ErrorKind::NotFound => StoreError::missing(self.place(), object(name)),
             _ => StoreError::io("read index", error),
         };
         let path = self.path(name);
         let found = fs::metadata(&path).map_err(failed)?;
         if !found.is_file() {
             return Err(StoreError::invalid(
-                self.name(),
+                self.place(),
                 object(name),
                 "not a regular file",
             ));
@@ -112,7 +112,7 @@ impl LocalIndexStore {
             .map_err(failed)?;
         if bytes.len() > max_bytes {
             let reason = format!("longer than the allowed {max_bytes} bytes");
-            return Err(StoreError::invalid(self.name(), object(name), reason));
+            return Err(StoreError::invalid(self.place(), object(name), reason));
         }
         Ok(bytes.into())
     }
@@ -144,7 +144,7 @@ impl IndexStore for LocalIndexStore {
         .await
     }
 
-    fn name(&self) -> String {
+    fn place(&self) -> String {
         self.root.display().to_string()
     }
 }
@@ -176,7 +176,7 @@ impl IndexStore for HttpIndexStore {
         self.origin.put(name.as_str(), None, bytes).await
     }
 
-    fn name(&self) -> String {
+    fn place(&self) -> String {
         self.origin.name().to_owned()
     }
 }

@@ -15,8 +15,11 @@ pub mod format;
 pub mod http;
 pub mod index;
 pub mod local;
+pub mod location;
 pub mod retry;
 pub mod router;
+#[cfg(feature = "s3")]
+pub mod s3;
 pub mod throttle;
 
 mod combine;
@@ -32,6 +35,7 @@ pub use format::{MAX_CHUNK_LIMIT, StoreFormat};
 pub use http::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret};
 pub use index::{HttpIndexStore, IndexName, IndexStore, LocalIndexStore};
 pub use local::LocalStore;
+pub use location::{IndexLocation, Location, OpenError, StoreLocation, StoreOpener};
 pub use retry::RetryPolicy;
 pub use router::Router;
 pub use throttle::Throttle;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-//! When to try again: a pure function of the attempt, the failure and a seed.
+//! When to try again: a pure function of the attempt, the failure and a seed, and a loop's use of it.
 
 use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::error::{StoreError, StoreErrorClass};
 
@@ -87,6 +89,35 @@ impl Failure {
             other if other.class() == StoreErrorClass::Retry => Self::Passing { retry_after: None },
             _ => Self::Lasting,
         }
+    }
+}
+
+/// The attempts at one request.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    policy: RetryPolicy,
+    seed: u64,
+    failed: u32,
+}
+
+impl Attempts {
+    pub(crate) fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            seed: rand::random(),
+            failed: 0,
+        }
+    }
+
+    /// Waits until the next attempt, or gives `error` back if there should be none.
+    pub(crate) async fn wait(&mut self, error: StoreError) -> Result<(), StoreError> {
+        self.failed += 1;
+        let Some(delay) = self.policy.delay(self.failed, Failure::of(&error), self.seed) else {
+            return Err(error);
+        };
+        tracing::debug!(%error, failed = self.failed, ?delay, "request failed, trying again");
+        sleep(delay).await;
+        Ok(())
     }
 }
 

@@ -12,7 +12,6 @@ use reqwest::header::{
 };
 use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::sleep;
 use url::{Host, Url};
 
 use super::answer::{self, Asked};
@@ -20,7 +19,7 @@ use super::body::{self, BodyError, Deadline};
 use super::client;
 use super::options::{Auth, HttpOptions, Secret};
 use crate::error::{Object, StoreError};
-use crate::retry::{Failure, RetryPolicy};
+use crate::retry::{Attempts, RetryPolicy};
 use crate::throttle::Throttle;
 
 /// A base address and everything needed to make requests below it. Clones share connections and limits.
@@ -303,16 +302,11 @@ impl HttpOrigin {
     }
 
     fn attempts(&self, repeatable: bool) -> Attempts {
-        let policy = if repeatable {
+        Attempts::new(if repeatable {
             self.0.options.retry
         } else {
             RetryPolicy::NEVER
-        };
-        Attempts {
-            policy,
-            seed: rand::random(),
-            failed: 0,
-        }
+        })
     }
 
     /// Sends one request and follows redirects until there is an answer.
@@ -437,26 +431,6 @@ impl Exchange<'_> {
 
     async fn body(mut self, max: usize, throttle: &Throttle) -> Result<Bytes, BodyError> {
         body::read(self.response, max, throttle, &mut self.deadline).await
-    }
-}
-
-/// The attempts at one request.
-struct Attempts {
-    policy: RetryPolicy,
-    seed: u64,
-    failed: u32,
-}
-
-impl Attempts {
-    /// Waits until the next attempt, or gives `error` back if there should be none.
-    async fn wait(&mut self, error: StoreError) -> Result<(), StoreError> {
-        self.failed += 1;
-        let Some(delay) = self.policy.delay(self.failed, Failure::of(&error), self.seed) else {
-            return Err(error);
-        };
-        tracing::debug!(%error, failed = self.failed, ?delay, "request failed, trying again");
-        sleep(delay).await;
-        Ok(())
     }
 }
 
