@@ -31,7 +31,13 @@ pub fn launcher() -> Project {
         name: "launcher".to_owned(),
         layers: vec![launcher_folder()],
         removed: Vec::new(),
-        files: vec![(built_extension(false), extension_in_project())],
+        files: vec![
+            (built_extension(false), extension_in_project()),
+            (
+                workspace::root().join("export_presets.cfg"),
+                "export_presets.cfg".into(),
+            ),
+        ],
         extras: None,
         program: LAUNCHER_PROGRAM.to_owned(),
     }
