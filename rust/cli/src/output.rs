@@ -56,6 +56,8 @@ pub(crate) struct Output {
 struct State {
     streams: Streams,
     bar: Option<ProgressBar>,
+    /// Whether the failure was printed as an event.
+    failure_told: bool,
     /// The first failed write, a reader that went away excepted.
     failed: Option<io::Error>,
 }
@@ -75,6 +77,7 @@ impl Output {
             state: Mutex::new(State {
                 streams,
                 bar: None,
+                failure_told: false,
                 failed: None,
             }),
         }
@@ -96,6 +99,12 @@ impl Output {
         if !self.style.json && !self.style.quiet {
             self.raw_err(&format!("{}\n", escape(text)));
         }
+    }
+
+    /// Prints the event of a failure; the one in [`Output::fail_json`] is then left out.
+    pub(crate) fn failure(&self, event: &impl Serialize) {
+        self.lock().failure_told = true;
+        self.event(event);
     }
 
     /// Prints an event, for programs.
@@ -135,7 +144,8 @@ impl Output {
         if self.style.json {
             let mut fields = result(command, finish.exit);
             if let Value::Object(more) = &finish.result {
-                fields.extend(more.clone());
+                let more = more.iter().filter(|(name, _)| *name != "event");
+                fields.extend(more.map(|(name, value)| (name.clone(), value.clone())));
             }
             fields.insert("ok".to_owned(), Value::Bool(true));
             self.event(&Value::Object(fields));
@@ -153,7 +163,14 @@ impl Output {
         error.exit
     }
 
+    /// Prints the failure as an event, once, and the result.
     pub(crate) fn fail_json(&self, command: &str, error: &CliError) {
+        if !self.lock().failure_told {
+            self.failure(&Failed {
+                event: "failed",
+                error,
+            });
+        }
         let mut fields = result(command, error.exit);
         fields.insert("ok".to_owned(), Value::Bool(false));
         fields.insert(
@@ -214,6 +231,13 @@ impl Output {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    error: &'a CliError,
 }
 
 impl State {

@@ -64,7 +64,10 @@ impl EngineReport {
 
 impl Observer for EngineReport {
     fn on_event(&self, event: Event) {
-        self.output.event(&event);
+        match &event {
+            Event::Failed(_) => self.output.failure(&event),
+            _ => self.output.event(&event),
+        }
         match &event {
             Event::State { state, phase } => self.state(*state, *phase),
             Event::Progress(progress) => self.progress(progress),

@@ -77,7 +77,8 @@ pub(super) async fn run(
             units::bytes(report.reused_bytes)
         ),
     ]);
-    Finish::ok(&json!({
+    let published = json!({
+        "event": "published",
         "created": report.created,
         "title": release.info().title,
         "version": version,
@@ -88,11 +89,13 @@ pub(super) async fn run(
         "bytes": report.bytes,
         "chunks": report.chunks,
         "download_bytes": report.download_bytes,
-        "new_chunks": report.new_chunks,
-        "new_bytes": report.new_bytes,
-        "new_plain_bytes": report.new_plain_bytes,
+        "sent_chunks": report.new_chunks,
+        "sent_bytes": report.new_bytes,
+        "sent_plain_bytes": report.new_plain_bytes,
         "reused_bytes": report.reused_bytes,
-    }))
+    });
+    context.output.event(&published);
+    Finish::ok(&published)
 }
 
 struct Destination {
