@@ -39,13 +39,11 @@ impl Control {
     ///
     /// Takes effect while downloading, or as soon as the download starts.
     pub fn pause(&self) {
-        self.inner.throttle.pause();
         self.inner.paused.send_replace(true);
     }
 
     /// Goes on after [`Control::pause`].
     pub fn resume(&self) {
-        self.inner.throttle.resume();
         self.inner.paused.send_replace(false);
     }
 

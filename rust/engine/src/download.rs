@@ -46,8 +46,9 @@ pub(crate) async fn fetch_now(
         meter.add(u64::from(chunk.stored_size));
         Ok(())
     };
-    let chunks = stream::iter(chunks.iter().map(|chunk| (*chunk).clone()));
-    chunks
+    // Owned values: futures over borrowed ones could not be sent to another thread.
+    let owned: Vec<NeededChunk> = chunks.iter().copied().cloned().collect();
+    stream::iter(owned)
         .map(fetch)
         .buffer_unordered(connections.max(1))
         .try_collect()
@@ -88,6 +89,7 @@ async fn wait_while_paused(session: &Session) -> Result<(), EngineError> {
 async fn tell_pauses(session: &Session) -> EngineError {
     let mut paused = session.control.paused();
     let mut told = false;
+    let bytes = Valve(session);
     loop {
         let now = *paused.borrow_and_update();
         if now != told && !session.token.is_cancelled() {
@@ -95,10 +97,31 @@ async fn tell_pauses(session: &Session) -> EngineError {
             if let Err(error) = session.machine.apply(input) {
                 return error;
             }
+            // Bodies that are on their way stop too; they go on where they were.
+            bytes.stop(now);
             told = now;
         }
         if paused.changed().await.is_err() {
             return std::future::pending().await;
         }
+    }
+}
+
+/// Stops and starts the network while downloading, and leaves it open behind.
+struct Valve<'a>(&'a Session);
+
+impl Valve<'_> {
+    fn stop(&self, stop: bool) {
+        let throttle = self.0.control.throttle();
+        match stop {
+            true => throttle.pause(),
+            false => throttle.resume(),
+        }
+    }
+}
+
+impl Drop for Valve<'_> {
+    fn drop(&mut self) {
+        self.stop(false);
     }
 }

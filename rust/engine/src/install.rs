@@ -120,7 +120,11 @@ pub(crate) fn tidy(paths: &InstallPaths, current: &Current, keep_staging: Option
             || holds_players_files(paths, &name, &current.current.name);
         if !keep {
             let removed = disk::remove_tree(&paths.version(&name));
-            failed.extend(removed.and_then(|()| disk::remove_tree(&paths.release(&name))).err());
+            failed.extend(
+                removed
+                    .and_then(|()| disk::remove_tree(&paths.release(&name)))
+                    .err(),
+            );
         }
     }
     for name in names(&paths.staging()) {

@@ -87,11 +87,7 @@ pub(crate) fn extra_files(dir: &Dir, release: &Release) -> Vec<String> {
 
 /// The same from the list of files alone.
 pub(crate) fn extra_files_of(dir: &Dir, contents: &Contents) -> Vec<String> {
-    let known: HashSet<&str> = contents
-        .entries
-        .iter()
-        .map(|entry| entry.path.as_str())
-        .collect();
+    let known: HashSet<&str> = contents.entries.iter().map(|entry| entry.path.as_str()).collect();
     let mut found = Vec::new();
     let mut open = vec![String::new()];
     while let Some(folder) = open.pop() {

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+//! A small publisher, a static web server with faults, and a player, for tests of the engine.
+//!
+//! The publisher cuts at fixed sizes and knows nothing of the real one: the engine must install from any
+//! valid index.
+
+#![allow(dead_code, reason = "each test file uses its own part of this module")]
+
+pub mod site;
+pub mod web;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use fs_err as fs;
+use vsekai_engine::{Event, InstallConfig, Updater};
+use vsekai_formats::release::Platform;
+
+/// The files of a tree by path; `true` for executable ones.
+pub type Files = BTreeMap<String, (Vec<u8>, bool)>;
+
+/// Returns `len` bytes that depend on `seed` and do not compress.
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(step).take(len).collect()
+}
+
+/// A tree with what games have: a program, a big file, many small ones, empty ones, nesting, a link.
+pub fn game(seed: u64) -> Files {
+    let mut files = Files::new();
+    let mut elf = vec![0x7f, b'E', b'L', b'F'];
+    elf.resize(18, 0);
+    elf.extend([0x3e, 0]);
+    elf.extend(noise(1, 90_000));
+    files.insert("Game.x86_64".into(), (elf, true));
+    let mut pack = noise(2, 700_000);
+    pack[300_000..320_000].copy_from_slice(&noise(seed + 100, 20_000));
+    files.insert("Game.pck".into(), (pack, false));
+    for i in 0..40 {
+        files.insert(
+            format!("data/level{}/part{i:02}.txt", i % 4),
+            (noise(i, 1500), false),
+        );
+    }
+    files.insert("data/changed.txt".into(), (noise(seed + 7, 3000), false));
+    files.insert("data/empty".into(), (vec![], false));
+    files.insert(format!("data/only-in-{seed}"), (noise(seed, 2000), false));
+    files.insert(format!("moved/to-{seed}/big.bin"), (noise(55, 150_000), false));
+    files
+}
+
+/// A player's folder and what the engine told about it.
+pub struct Player {
+    pub updater: Arc<Updater>,
+    pub events: Arc<Mutex<Vec<Event>>>,
+    heard: Arc<tokio::sync::Notify>,
+}
+
+impl Player {
+    /// Opens `root` against `server`.
+    pub fn open(root: &Path, server: &str) -> Self {
+        Self::open_with(root, server, |_| {})
+    }
+
+    /// The same with other settings.
+    pub fn open_with(root: &Path, server: &str, change: impl FnOnce(&mut InstallConfig)) -> Self {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let mut config = InstallConfig::new(root, Platform::LinuxX86_64);
+        config.server = Some(server.to_owned());
+        config.title = Some("game".parse().unwrap());
+        config.channel = Some("stable".parse().unwrap());
+        config.connections = 4;
+        change(&mut config);
+        let (kept, heard) = (events.clone(), Arc::new(tokio::sync::Notify::new()));
+        let told = heard.clone();
+        let observer = move |event: Event| {
+            kept.lock().unwrap().push(event);
+            told.notify_one();
+        };
+        let updater = Arc::new(Updater::open(config, Arc::new(observer)).unwrap());
+        Self {
+            updater,
+            events,
+            heard,
+        }
+    }
+
+    /// Returns the states heard of, in order.
+    pub fn states(&self) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        let states = events.iter().filter_map(|event| match event {
+            Event::State {
+                state,
+                phase: Some(phase),
+            } => Some(format!("{state:?}.{phase:?}")),
+            Event::State { state, phase: None } => Some(format!("{state:?}")),
+            _ => None,
+        });
+        states.collect()
+    }
+
+    /// Waits until the engine has told of `state`.
+    pub async fn reaches(&self, state: &str) {
+        while !self.states().iter().any(|told| told == state) {
+            self.heard.notified().await;
+        }
+    }
+
+    /// Returns the folder of the current version.
+    pub fn current(&self) -> std::path::PathBuf {
+        let status = self.updater.status().unwrap();
+        status.root.join("versions").join(status.installed.unwrap().name)
+    }
+
+    /// Asserts that the current version is exactly `files`.
+    pub fn assert_has(&self, files: &Files) {
+        assert_eq!(read_tree(&self.current()), *files);
+    }
+}
+
+/// Reads a tree back.
+pub fn read_tree(root: &Path) -> Files {
+    fn walk(root: &Path, folder: &Path, files: &mut Files) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                walk(root, &entry.path(), files);
+            } else if kind.is_file() {
+                use std::os::unix::fs::PermissionsExt as _;
+                let name = entry
+                    .path()
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                let executable = entry.metadata().unwrap().permissions().mode() & 0o111 != 0;
+                files.insert(name, (fs::read(entry.path()).unwrap(), executable));
+            }
+        }
+    }
+    let mut files = Files::new();
+    walk(root, root, &mut files);
+    files
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+//! A static web server on this machine that can be told to misbehave.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use fs_err as fs;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+/// What the server does with one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Serves the file.
+    Serve,
+    /// Serves other bytes.
+    Bytes(Vec<u8>),
+    /// Answers with a status and nothing else.
+    Status(u16),
+    /// Serves the file with one bit of it changed.
+    FlipBit,
+    /// Closes the connection without an answer, as a server that is gone would.
+    HangUp,
+    /// Never answers.
+    Stall,
+}
+
+type Rule = Box<dyn FnMut(&str) -> Answer + Send>;
+
+/// A running server.
+pub struct Web {
+    pub address: String,
+    rule: Arc<Mutex<Rule>>,
+    served: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Web {
+    /// Serves the files below `folder`.
+    pub async fn start(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| Answer::Serve)));
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let (shared_rule, shared_served) = (rule.clone(), served.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (folder, rule, served) = (folder.clone(), shared_rule.clone(), shared_served.clone());
+                let service =
+                    service_fn(move |request| answer(folder.clone(), rule.clone(), served.clone(), request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Self {
+            address,
+            rule,
+            served,
+            task,
+        }
+    }
+
+    /// Decides from now on what is done with each path.
+    pub fn on(&self, rule: impl FnMut(&str) -> Answer + Send + 'static) {
+        *self.rule.lock().unwrap() = Box::new(rule);
+    }
+
+    /// Serves everything as it is again, and forgets what was served.
+    pub fn reset(&self) {
+        self.on(|_| Answer::Serve);
+        self.served.lock().unwrap().clear();
+    }
+
+    /// Returns the paths of files that were served whole and unchanged.
+    pub fn served(&self) -> Vec<String> {
+        self.served.lock().unwrap().clone()
+    }
+
+    /// Returns how many chunks were served whole and unchanged.
+    pub fn chunks_served(&self) -> usize {
+        self.served()
+            .iter()
+            .filter(|path| path.starts_with("/store/"))
+            .count()
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(
+    folder: PathBuf,
+    rule: Arc<Mutex<Rule>>,
+    served: Arc<Mutex<Vec<String>>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let path = request.uri().path().to_owned();
+    let decided = (rule.lock().unwrap())(&path);
+    let file = fs::read(folder.join(path.trim_start_matches('/')));
+    let bytes = match (decided, file) {
+        (Answer::Stall, _) => {
+            return std::future::pending::<Result<_, Infallible>>()
+                .await
+                .map_err(|e| match e {});
+        }
+        (Answer::HangUp, _) => return Err(std::io::ErrorKind::ConnectionReset.into()),
+        (Answer::Status(status), _) => return Ok(empty(status)),
+        (Answer::Bytes(bytes), _) => bytes,
+        (_, Err(_)) => return Ok(empty(404)),
+        (Answer::FlipBit, Ok(mut bytes)) => {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            bytes
+        }
+        (Answer::Serve, Ok(bytes)) => {
+            served.lock().unwrap().push(path);
+            bytes
+        }
+    };
+    Ok(Response::new(Full::new(bytes.into())))
+}
+
+fn empty(status: u16) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
