@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+//! Uploads of chunks and indexes.
+
+use fs_err as fs;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+use vsekai_server::Limits;
+
+use crate::build::Build;
+use crate::client::{TestServer, chunk_path, problem};
+
+fn chunk(plain: &[u8]) -> (ChunkId, Vec<u8>) {
+    (
+        ChunkId::of(DigestAlgorithm::Sha512_256, plain),
+        codec::compress(plain, 3).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_chunk_is_created_once_and_keeps_its_bytes() {
+    let server = TestServer::start().await;
+    let (id, stored) = chunk(b"some bytes of a game");
+    assert_eq!(
+        server.client.put_chunk(id, &stored).await.status(),
+        StatusCode::CREATED
+    );
+    let otherwise = codec::compress(b"some bytes of a game", 19).unwrap();
+    assert_eq!(
+        server.client.put_chunk(id, &otherwise).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        server.client.get(&chunk_path(id)).await.bytes().await.unwrap(),
+        stored
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_poisoned_chunk_never_exists_for_anyone() {
+    let server = TestServer::start().await;
+    let (id, _) = chunk(b"the right bytes");
+    let (_, wrong) = chunk(b"the wrong bytes");
+    let (_, right) = chunk(b"the right bytes");
+    let twice = [right.clone(), right.clone()].concat();
+    for poison in [
+        wrong,
+        twice,
+        b"the right bytes".to_vec(),
+        right[..right.len() - 1].to_vec(),
+        Vec::new(),
+    ] {
+        let refused = server.client.put_chunk(id, &poison).await;
+        problem(refused, StatusCode::UNPROCESSABLE_ENTITY, "invalid-chunk").await;
+        assert_eq!(
+            server.client.get(&chunk_path(id)).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            server.client.missing(&[id]).await,
+            json!({ "missing": [id], "sizes": [null] })
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_bomb_is_refused_before_it_goes_off() {
+    let limits = Limits {
+        chunk_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let (id, bomb) = chunk(&vec![0; 64 << 20]);
+    assert!(bomb.len() < 16 << 10);
+    problem(
+        server.client.put_chunk(id, &bomb).await,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+    )
+    .await;
+    let (id, largest) = chunk(&vec![0; 1 << 20]);
+    assert_eq!(
+        server.client.put_chunk(id, &largest).await.status(),
+        StatusCode::CREATED
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_chunk_has_one_address() {
+    let server = TestServer::start().await;
+    let (id, stored) = chunk(b"bytes");
+    let hex = id.to_string();
+    for path in [
+        format!("store/0000/{hex}.cacnk"),
+        format!("store/{}/{hex}", &hex[..4]),
+        format!("store/{}/{}.cacnk", &hex[..4], hex.to_uppercase()),
+        format!("store/{}/{}.cacnk", &hex[..4], &hex[..63]),
+    ] {
+        let refused = server.client.send(Method::PUT, &path, stored.clone()).await;
+        problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn missing_chunks_are_told_in_the_order_asked_with_the_sizes_of_others() {
+    let server = TestServer::start().await;
+    let (here, stored) = chunk(b"uploaded");
+    let (first, _) = chunk(b"not uploaded");
+    let (second, _) = chunk(b"not uploaded either");
+    server.client.put_chunk(here, &stored).await;
+    let answer = json!({ "missing": [second, first], "sizes": [null, stored.len(), null] });
+    assert_eq!(server.client.missing(&[second, here, first]).await, answer);
+    let server = server.restart().await;
+    assert_eq!(server.client.missing(&[second, here, first]).await, answer);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_chunks_at_once_cannot_be_asked_for() {
+    let server = TestServer::start().await;
+    let ids: Vec<ChunkId> = (0u32..4097).map(|n| chunk(&n.to_le_bytes()).0).collect();
+    server.client.missing(&ids[..4096]).await;
+    let question = json!({ "chunks": ids }).to_string();
+    let refused = server
+        .client
+        .send(Method::POST, "api/v1/chunks/missing", question)
+        .await;
+    problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_index_is_stored_if_it_parses_and_its_name_is_free() {
+    let server = TestServer::start().await;
+    let (first, second) = (Build::new("1", 1, 1), Build::new("2", 2, 2));
+    let put = |name: &'static str, bytes: &[u8]| {
+        let bytes = bytes.to_vec();
+        server.client.send(Method::PUT, name, bytes)
+    };
+    assert_eq!(
+        put("index/a.caidx", &first.index).await.status(),
+        StatusCode::CREATED
+    );
+    assert_eq!(put("index/a.caidx", &first.index).await.status(), StatusCode::OK);
+    problem(
+        put("index/a.caidx", &second.index).await,
+        StatusCode::CONFLICT,
+        "exists",
+    )
+    .await;
+    let refused = put("index/b.caidx", &second.index[..second.index.len() - 1]).await;
+    problem(refused, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported").await;
+    assert_eq!(
+        server.client.get("index/b.caidx").await.status(),
+        StatusCode::NOT_FOUND
+    );
+    problem(
+        put("index/b.txt", &second.index).await,
+        StatusCode::BAD_REQUEST,
+        "bad-request",
+    )
+    .await;
+    assert_eq!(
+        server.client.get("index/a.caidx").await.bytes().await.unwrap(),
+        first.index
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn chunks_that_a_power_cut_tore_are_missing_again() {
+    let server = TestServer::start().await;
+    let (torn, torn_stored) = chunk(b"cut off by a power cut");
+    let (whole, whole_stored) = chunk(b"written just before");
+    let folder = server.stop().await;
+    // What a crash leaves: chunks that the ledger does not know, one of them torn, and the mark.
+    for (id, bytes) in [(torn, &torn_stored[..5]), (whole, &whole_stored[..])] {
+        let path = folder.path().join(chunk_path(id));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+    }
+    fs::write(folder.path().join("unclean"), b"").unwrap();
+    let server = TestServer::open(folder, Limits::default()).await;
+    let answer = json!({ "missing": [torn], "sizes": [null, whole_stored.len()] });
+    assert_eq!(server.client.missing(&[torn, whole]).await, answer);
+    assert_eq!(
+        server.client.get(&chunk_path(torn)).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        server.client.put_chunk(torn, &torn_stored).await.status(),
+        StatusCode::CREATED
+    );
+    assert!(server.fsck().await.dangling.is_empty());
+    server.stop().await;
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: MIT
+//! Clients that are slow, large, many or gone.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{interval, timeout};
+use vsekai_formats::index::Index;
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec, flags};
+use vsekai_server::Limits;
+
+use crate::client::{TestServer, chunk_path, problem};
+
+/// Longest any of these tests waits for the server to act.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn quick() -> Limits {
+    Limits {
+        head_timeout: Duration::from_millis(400),
+        idle_timeout: Duration::from_millis(800),
+        stall_timeout: Duration::from_millis(400),
+        stop_grace: Duration::from_millis(800),
+        connections_per_address: 512,
+        ..Limits::default()
+    }
+}
+
+async fn connect(server: &TestServer) -> TcpStream {
+    TcpStream::connect(server.running.address()).await.unwrap()
+}
+
+/// Reads until the server closes the connection; returns what it sent.
+async fn read_to_close(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset is a close too.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
+        .await
+        .expect("the server closes");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn closed_in_time(started: Instant, expected: Duration) {
+    let took = started.elapsed();
+    assert!(
+        took >= expected / 2 && took < expected + Duration::from_secs(2),
+        "{took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_closed() {
+    let server = TestServer::with_limits(quick()).await;
+    let started = Instant::now();
+    let mut stream = connect(&server).await;
+    assert_eq!(read_to_close(&mut stream).await, "");
+    closed_in_time(started, quick().head_timeout);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_closed() {
+    let server = TestServer::with_limits(quick()).await;
+    for beginning in ["GET /api/v1/health HTTP/1.1\r\nx: ", "PRI * HTTP/2.0\r\n", "P"] {
+        let started = Instant::now();
+        let mut stream = connect(&server).await;
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let (mut read, mut write) = stream.split();
+        let drip = async {
+            let mut ticks = interval(Duration::from_millis(50));
+            while write.write_all(b"x").await.is_ok() {
+                ticks.tick().await;
+            }
+        };
+        let mut bytes = Vec::new();
+        tokio::select! {
+            _ = read.read_to_end(&mut bytes) => {}
+            () = drip => {}
+        }
+        let took = started.elapsed();
+        assert!(
+            took < quick().head_timeout + Duration::from_secs(2),
+            "{beginning}: {took:?}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_request_for_a_while() {
+    let server = TestServer::with_limits(quick()).await;
+    let mut stream = connect(&server).await;
+    let ask = b"HEAD /api/v1/titles HTTP/1.1\r\nhost: x\r\n\r\n";
+    for _ in 0..2 {
+        stream.write_all(ask).await.unwrap();
+        let mut answer = [0u8; 12];
+        timeout(PATIENCE, stream.read_exact(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        read_head(&mut stream).await;
+    }
+    let started = Instant::now();
+    read_to_close(&mut stream).await;
+    closed_in_time(started, quick().idle_timeout);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_head_that_drips_is_closed_too() {
+    let limits = Limits {
+        idle_timeout: Duration::from_secs(60),
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let mut stream = connect(&server).await;
+    stream
+        .write_all(b"HEAD /x HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    read_head(&mut stream).await;
+    let started = Instant::now();
+    stream.write_all(b"GET ").await.unwrap();
+    read_to_close(&mut stream).await;
+    closed_in_time(started, quick().head_timeout);
+    server.stop().await;
+}
+
+async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = timeout(PATIENCE, stream.read_u8())
+            .await
+            .expect("an answer in time")
+            .unwrap();
+        head.push(byte);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn a_head_beyond_the_limit_is_refused() {
+    let server = TestServer::with_limits(quick()).await;
+    let mut stream = connect(&server).await;
+    let head = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(quick().head_bytes));
+    let _ = stream.write_all(head.as_bytes()).await;
+    let answer = read_to_close(&mut stream).await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_cap_gets_413_whatever_its_length_claims() {
+    let limits = Limits {
+        chunk_bytes: 100_000,
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits.clone()).await;
+    let path = chunk_path(ChunkId::from_bytes([7; 32]));
+    let one_more = vec![0u8; limits.chunk_stored_bytes() + 1];
+    let stated = server.client.send(Method::PUT, &path, one_more.clone()).await;
+    problem(stated, StatusCode::PAYLOAD_TOO_LARGE, "too-large").await;
+    let pieces = one_more
+        .chunks(1000)
+        .map(|piece| Ok::<_, std::io::Error>(piece.to_vec()))
+        .collect::<Vec<_>>();
+    let unstated = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
+    let unstated = server.client.send(Method::PUT, &path, unstated).await;
+    problem(unstated, StatusCode::PAYLOAD_TOO_LARGE, "too-large").await;
+    let question = "x".repeat(4096 * 80 + 1025);
+    let question = server
+        .client
+        .send(Method::POST, "api/v1/chunks/missing", question)
+        .await;
+    problem(question, StatusCode::PAYLOAD_TOO_LARGE, "too-large").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut_off_just_above_the_cap() {
+    let limits = Limits {
+        chunk_bytes: 100_000,
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits.clone()).await;
+    let mut stream = connect(&server).await;
+    let head = format!(
+        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        chunk_path(ChunkId::from_bytes([7; 32])),
+        server.client.token
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let piece = format!("1000\r\n{}\r\n", "z".repeat(4096));
+    let (mut read, mut write) = stream.split();
+    let endless = async {
+        let mut sent = 0u64;
+        while write.write_all(piece.as_bytes()).await.is_ok() {
+            sent += 4096;
+        }
+        sent
+    };
+    let mut answer = Vec::new();
+    let (sent, _) = timeout(PATIENCE, async {
+        tokio::join!(endless, read.read_to_end(&mut answer))
+    })
+    .await
+    .unwrap();
+    // What the server did not read waits in the buffers of both sockets.
+    assert!(sent < 16 << 20, "{sent}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_given_up() {
+    let server = TestServer::with_limits(quick()).await;
+    let mut stream = connect(&server).await;
+    let head = format!(
+        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 1000\r\n\r\nhalf",
+        chunk_path(ChunkId::from_bytes([7; 32])),
+        server.client.token
+    );
+    let started = Instant::now();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_to_close(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    closed_in_time(started, quick().stall_timeout);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_given_up() {
+    let limits = Limits {
+        connections_per_address: 1,
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let index = large_index();
+    let response = server
+        .client
+        .send(Method::PUT, "index/large.caidx", index.clone())
+        .await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let url = server.running.address();
+    let token = server.client.token.clone();
+    let folder = server.stop().await;
+    let server = TestServer::open(
+        folder,
+        Limits {
+            connections_per_address: 1,
+            ..quick()
+        },
+    )
+    .await;
+    assert_ne!((url, &token), (server.running.address(), &server.client.token));
+
+    let mut stream = connect(&server).await;
+    stream
+        .write_all(b"GET /index/large.caidx HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    read_head(&mut stream).await;
+    // The only place is free again once the server has given up on the first client.
+    let second = async {
+        loop {
+            let mut stream = connect(&server).await;
+            stream
+                .write_all(b"HEAD /x HTTP/1.1\r\nhost: x\r\n\r\n")
+                .await
+                .ok();
+            let mut answer = [0u8; 8];
+            if stream.read_exact(&mut answer).await.is_ok() {
+                return answer;
+            }
+        }
+    };
+    assert_eq!(
+        &timeout(PATIENCE, second).await.expect("a free place"),
+        b"HTTP/1.1"
+    );
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < index.len());
+    server.stop().await;
+}
+
+/// An index larger than all buffers between two sockets.
+fn large_index() -> Vec<u8> {
+    let digest = DigestAlgorithm::Sha512_256;
+    let mut index = Index::new(flags::for_catar(digest), digest, (16 << 10, 64 << 10, 256 << 10));
+    for number in 0..500_000u64 {
+        let mut id = [0u8; 32];
+        id[..8].copy_from_slice(&number.to_le_bytes());
+        index.push(ChunkId::from_bytes(id), 20_000);
+    }
+    index.to_bytes()
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_connections() {
+    let limits = Limits {
+        connections_per_address: 2,
+        head_timeout: Duration::from_secs(60),
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let _first = connect(&server).await;
+    let mut second = connect(&server).await;
+    second
+        .write_all(b"HEAD /x HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    read_head(&mut second).await;
+    let mut third = connect(&server).await;
+    assert_eq!(read_to_close(&mut third).await, "");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn many_slow_clients_do_not_keep_a_good_one_waiting() {
+    let limits = Limits {
+        head_timeout: Duration::from_secs(60),
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let plain = b"a chunk for everyone";
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
+    server
+        .client
+        .put_chunk(id, &codec::compress(plain, 3).unwrap())
+        .await;
+    let mut slow = Vec::new();
+    for _ in 0..300 {
+        let mut stream = connect(&server).await;
+        stream.write_all(b"GET /slow HTTP/1.1\r\n").await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..50 {
+        let started = Instant::now();
+        assert_eq!(server.client.get(&chunk_path(id)).await.status(), StatusCode::OK);
+        assert!(
+            started.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            started.elapsed()
+        );
+    }
+    drop(slow);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stopping_server_answers_what_is_under_way() {
+    let server = TestServer::with_limits(Limits {
+        stop_grace: PATIENCE,
+        stall_timeout: PATIENCE,
+        ..quick()
+    });
+    let server = server.await;
+    let plain = b"uploaded while the server is asked to stop";
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
+    let stored = codec::compress(plain, 3).unwrap();
+    let mut stream = connect(&server).await;
+    let head = format!(
+        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        chunk_path(id),
+        server.client.token,
+        stored.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body only once it is in the middle of the request.
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 100"));
+    let address = server.running.address();
+    let idle = connect(&server).await;
+    let TestServer { folder, running, .. } = server;
+    let finish = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(&stored).await.unwrap();
+        let answer = read_to_close(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        drop(idle);
+    };
+    let (stopped, ()) = timeout(PATIENCE, async { tokio::join!(running.stop(), finish) })
+        .await
+        .unwrap();
+    stopped.unwrap();
+    let server = TestServer::open(folder, Limits::default()).await;
+    assert_eq!(server.client.get(&chunk_path(id)).await.status(), StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_cannot_keep_a_server_from_stopping() {
+    let limits = Limits {
+        head_timeout: Duration::from_secs(600),
+        ..quick()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let mut stream = connect(&server).await;
+    stream.write_all(b"GET /never HTTP/1.1\r\n").await.unwrap();
+    let mut other = connect(&server).await;
+    other
+        .write_all(b"HEAD /x HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    read_head(&mut other).await;
+    let started = Instant::now();
+    server.stop().await;
+    assert!(
+        started.elapsed() < quick().stop_grace + Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn http_2_is_served_on_the_same_port() {
+    let server = TestServer::start().await;
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .no_proxy()
+        .build()
+        .unwrap();
+    let url = format!("{}/api/v1/health", server.running.url());
+    let requests = (0..100).map(|_| client.get(&url).send());
+    for response in futures::future::join_all(requests).await {
+        let response = response.unwrap();
+        assert_eq!(response.version(), reqwest::Version::HTTP_2);
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    drop(client);
+    server.stop().await;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+//! The server's promises, each tested through real HTTP on this machine.
+
+mod access;
+mod build;
+mod chunks;
+mod client;
+mod crash;
+mod interop;
+mod limits;
+mod program;
+mod publish;
+mod static_files;
