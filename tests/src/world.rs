@@ -128,9 +128,9 @@ impl World {
     /// Returns the command that installs or updates the player's game from `server`.
     #[must_use]
     pub fn update_command(&self, server: &str) -> Command {
-        let mut command = self.player_command("update");
+        let is_installed = self.install_folder().join(".vsekai/current.json").is_file();
+        let mut command = self.player_command(if is_installed { "update" } else { "install" });
         command.args(["--server", server, "--title", TITLE, "--channel", "stable"]);
-        // An install is an update of nothing; the verb differs in its wording.
         command
     }
 
@@ -175,9 +175,14 @@ impl World {
     /// # Panics
     /// If it does not start or fails.
     pub fn play(&self) -> String {
-        let mut command = self.player_command("launch");
-        command.args(["--wait", "--", "--quit-after-start"]);
-        let run = events::run(&mut command).unwrap().successful().unwrap();
+        let mut command = vsekai();
+        command
+            .args(["launch", "--wait", "--install-dir"])
+            .arg(self.install_folder());
+        let run = events::run(command.args(["--", "--quit-after-start"]))
+            .unwrap()
+            .successful()
+            .unwrap();
         run.lines.join("\n")
     }
 }

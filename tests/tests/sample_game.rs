@@ -18,27 +18,23 @@ fn the_exported_launcher_installs_updates_and_starts_the_exported_game() {
         command.args(["--headless", "--"]);
         command
     };
-    for (version, build) in projects::GAME_VERSIONS.iter().zip([&first, &second]) {
+    for ((version, build), verb) in projects::GAME_VERSIONS
+        .iter()
+        .zip([&first, &second])
+        .zip(["install", "update"])
+    {
         world.publish(build, version);
         let mut command = launcher();
-        on_install(command.arg("update"), &world).args([
-            "--server",
-            world.server().address(),
-            "--title",
-            TITLE,
-        ]);
+        on_install(command.arg(verb), &world).args(["--server", world.server().address(), "--title", TITLE]);
         let run = events::run(&mut command).unwrap().successful().unwrap();
         assert_eq!(run.last("plan").unwrap()["version"], *version);
         tree::assert_same(build, &world.installed());
     }
     let mut command = launcher();
-    on_install(command.arg("launch"), &world).args([
-        "--wait",
-        "--",
-        "--headless",
-        "--",
-        "--quit-after-start",
-    ]);
+    command
+        .args(["launch", "--wait", "--install-dir"])
+        .arg(world.install_folder());
+    command.args(["--", "--headless", "--", "--quit-after-start"]);
     let run = events::run(&mut command).unwrap().successful().unwrap();
     let said = format!("{} started", tree::newest_game_version());
     assert!(
@@ -55,7 +51,7 @@ fn the_exported_launcher_ends_with_the_exit_code_of_the_command_line() {
     };
     let world = World::new();
     let mut command = godot::command(&launcher);
-    on_install(command.args(["--headless", "--", "update"]), &world)
+    on_install(command.args(["--headless", "--", "install"]), &world)
         .args(["--server", world.server().address()]);
     let run = events::run(command.args(["--title", "no-such-title"])).unwrap();
     assert_eq!(run.status.code(), Some(3), "{:?}", run.events);

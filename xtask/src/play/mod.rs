@@ -153,29 +153,41 @@ fn update(server: &Server, builds: &Builds, folder: &Folder) -> Result<String> {
     let run = events::run(&mut command)?
         .successful()
         .with_context(|| format!("{verb} the game"))?;
-    Ok(describe_update(&run))
+    describe_update(&run)
 }
 
-fn describe_update(run: &Run) -> String {
-    let Some(plan) = run.last("plan") else {
-        return "updated    the installed version is the newest, nothing fetched".to_owned();
+fn describe_update(run: &Run) -> Result<String> {
+    let result = run
+        .last("result")
+        .context("the updater did not report its result")?;
+    let text = |name: &str| result[name].as_str().unwrap_or_default();
+    let number = |name: &str| ui::bytes(result[name].as_u64().unwrap_or(0));
+    let what = match (text("outcome"), text("from_version")) {
+        ("installed", _) => format!("installed  {}", text("version")),
+        ("updated", from) => format!("updated    {from} -> {}", text("version")),
+        _ => {
+            return Ok(format!(
+                "updated    {} is the newest, nothing to fetch",
+                text("version")
+            ));
+        }
     };
-    let text = |name: &str| plan[name].as_str().unwrap_or_default();
-    let number = |name: &str| plan[name].as_u64().unwrap_or(0);
-    let fetched = run.largest("progress", "network_bytes");
-    let what = match text("from_version") {
-        "" => format!("installed  {}", text("version")),
-        from => format!("updated    {from} -> {}", text("version")),
-    };
-    format!(
-        "{what}: fetched {} of {}; {} kept, {} files changed, {} added, {} removed",
-        ui::bytes(fetched),
-        ui::bytes(number("installed_bytes")),
-        ui::bytes(number("reused_bytes")),
-        number("files_changed"),
-        number("files_added"),
-        number("files_removed"),
-    )
+    let mut line = format!(
+        "{what}: fetched {} for {} of files",
+        number("network_bytes"),
+        number("installed_bytes"),
+    );
+    if let Some(plan) = run.last("plan").filter(|_| text("outcome") == "updated") {
+        let files = |name: &str| plan[name].as_u64().unwrap_or(0);
+        line += &format!(
+            "; files: {} changed, {} added, {} removed; {} taken from the installed version",
+            files("files_changed"),
+            files("files_added"),
+            files("files_removed"),
+            number("reused_bytes"),
+        );
+    }
+    Ok(line)
 }
 
 fn start_game(builds: &Builds, folder: &Folder) -> Result<String> {
