@@ -14,14 +14,20 @@ var values: Array[Array] = []
 var frames: PackedInt64Array = []
 ## Signals that did not come on the main thread.
 var strays: int = 0
-## Durations of frames while an operation ran, in milliseconds.
+## Durations of frames while an operation ran, in milliseconds; other programs' work counts too.
 var frame_times: PackedFloat64Array = []
+## What the updater and the handlers of its signals took of them, in milliseconds.
+var spent: PackedFloat64Array = []
 var _last_tick: int = 0
 
 
 func _init(p_updater: VSekaiUpdater) -> void:
 	updater = p_updater
 	add_child(updater)
+	# Children are processed in their order, after this node: the mark comes right after the updater.
+	var mark: Mark = Mark.new()
+	mark.reached.connect(_on_updater_processed)
+	add_child(mark)
 	updater.state_changed.connect(_on_two.bind("state_changed"))
 	updater.plan_ready.connect(_on_one.bind("plan_ready"))
 	updater.progress_changed.connect(_on_one.bind("progress_changed"))
@@ -39,6 +45,11 @@ func _process(_delta: float) -> void:
 	if _last_tick > 0 and updater.is_busy():
 		frame_times.append((now - _last_tick) / 1000.0)
 	_last_tick = now
+
+
+func _on_updater_processed() -> void:
+	if updater.is_busy():
+		spent.append((Time.get_ticks_usec() - _last_tick) / 1000.0)
 
 
 func clear() -> void:
@@ -130,3 +141,13 @@ func _note(signal_name: String, arguments: Array) -> void:
 	frames.append(get_tree().get_frame() if is_inside_tree() else 0)
 	if OS.get_thread_caller_id() != OS.get_main_thread_id():
 		strays += 1
+
+
+class Mark:
+	extends Node
+	## Tells when it is processed.
+
+	signal reached
+
+	func _process(_delta: float) -> void:
+		reached.emit()
