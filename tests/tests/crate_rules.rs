@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+//! Holds the invariants of ARCHITECTURE.md that the compiler does not know.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+/// What a crate's library code must not mention, and why.
+struct Rule {
+    sources: &'static str,
+    banned: &'static [&'static str],
+    because: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        sources: "rust/formats/src",
+        banned: &[
+            "std::fs",
+            "fs_err",
+            "std::net",
+            "std::env",
+            "std::process",
+            "std::time",
+            "SystemTime",
+            "Instant::now",
+            "tokio",
+            "println!",
+            "eprintln!",
+        ],
+        because: "formats have no I/O, no clock and no environment",
+    },
+    Rule {
+        sources: "rust/engine/src",
+        banned: &[
+            "println!",
+            "eprintln!",
+            "print!(",
+            "process::exit",
+            "env::var",
+            "env::args",
+            "env::home_dir",
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+            "unreachable!(",
+        ],
+        because: "the engine never prints, exits, reads the environment or panics",
+    },
+    Rule {
+        sources: "rust/store/src",
+        banned: &[
+            "println!",
+            "eprintln!",
+            "process::exit",
+            "env::var",
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+        ],
+        because: "a library never prints, exits, reads the environment or panics",
+    },
+    Rule {
+        sources: "rust/publish/src",
+        banned: &[
+            "println!",
+            "eprintln!",
+            "process::exit",
+            "env::var",
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+        ],
+        because: "a library never prints, exits, reads the environment or panics",
+    },
+    Rule {
+        sources: "rust/engine/src/state.rs",
+        banned: &["std::fs", "fs_err", "tokio", "Instant", "SystemTime", "reqwest"],
+        because: "the state machine is pure",
+    },
+    Rule {
+        sources: "rust/engine/src/plan.rs",
+        banned: &[
+            "std::fs",
+            "fs_err",
+            "tokio",
+            "Instant",
+            "SystemTime",
+            "reqwest",
+            "cap_std",
+        ],
+        because: "planning is pure",
+    },
+];
+
+#[test]
+fn library_code_keeps_to_the_rules_of_the_architecture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut broken = Vec::new();
+    for rule in RULES {
+        let files = rust_files(&root.join(rule.sources));
+        assert!(!files.is_empty(), "{} has no sources", rule.sources);
+        for file in files {
+            for (number, line) in library_lines(&fs::read_to_string(&file).unwrap()) {
+                for banned in rule.banned.iter().filter(|banned| line.contains(**banned)) {
+                    let because = rule.because;
+                    broken.push(format!("{}:{number}: {banned}: {because}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn unsafe_code_lives_in_the_godot_crate_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["rust", "server", "xtask", "tests"] {
+        for file in rust_files(&root.join(folder)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.lines().map(str::trim_start);
+            let blocks = lines
+                .filter(|line| line.starts_with("unsafe ") || line.contains(" unsafe {"))
+                .count();
+            let allowed = usize::from(file.ends_with("godot/src/extension.rs"));
+            assert!(blocks <= allowed, "{} has {blocks} unsafe blocks", file.display());
+        }
+    }
+}
+
+/// Returns the lines before a file's tests that are no comments, with their numbers.
+fn library_lines(text: &str) -> Vec<(usize, &str)> {
+    let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
+    let library = lines.take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+    library
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .collect()
+}
+
+fn rust_files(path: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
