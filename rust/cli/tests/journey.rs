@@ -46,20 +46,43 @@ fn set_executable(path: &Path) {
 #[test]
 fn a_build_is_published_installed_updated_started_and_rolled_back() {
     let bench = Bench::new();
-    let published = bench.publish(&first_build(&bench), "0.1.0", &["--notes", "The first one"]).ok();
-    assert!(published.out.starts_with("Published 0.1.0 for "), "{}", published.out);
+    let published = bench
+        .publish(&first_build(&bench), "0.1.0", &["--notes", "The first one"])
+        .ok();
+    assert!(
+        published.out.starts_with("Published 0.1.0 for "),
+        "{}",
+        published.out
+    );
 
     let plan = bench.vsekai(&["install", "--dry-run"]).ok();
     assert!(plan.out.starts_with("0.1.0\n  to download"), "{}", plan.out);
     assert!(!bench.path("player/V-Sekai/vsekai/versions").exists());
 
     let installed = bench.vsekai(&["install"]).ok();
-    assert!(installed.out.starts_with("Installed 0.1.0\n"), "{}", installed.out);
-    assert!(installed.out.contains("What is new:\n  The first one\n"), "{}", installed.out);
-    assert_eq!(fs_err::read(bench.installed("0.1.0").join("data/changes.txt")).unwrap(), b"before");
-    assert_eq!(bench.vsekai(&["check", "--exit-code"]).ok().out, "0.1.0 is up to date\n");
+    assert!(
+        installed.out.starts_with("Installed 0.1.0\n"),
+        "{}",
+        installed.out
+    );
+    assert!(
+        installed.out.contains("What is new:\n  The first one\n"),
+        "{}",
+        installed.out
+    );
+    assert_eq!(
+        fs_err::read(bench.installed("0.1.0").join("data/changes.txt")).unwrap(),
+        b"before"
+    );
+    assert_eq!(
+        bench.vsekai(&["check", "--exit-code"]).ok().out,
+        "0.1.0 is up to date\n"
+    );
 
-    let sent = bench.publish(&second_build(&bench), "0.2.0", &["--json"]).ok().result();
+    let sent = bench
+        .publish(&second_build(&bench), "0.2.0", &["--json"])
+        .ok()
+        .result();
     assert!(sent["sent_plain_bytes"].as_u64().unwrap() < 300_000, "{sent}");
     let check = bench.vsekai(&["check", "--exit-code"]);
     assert_eq!(check.code, 10);
@@ -67,12 +90,23 @@ fn a_build_is_published_installed_updated_started_and_rolled_back() {
     assert!(check.out.contains("1 new, 1 changed, 1 removed"), "{}", check.out);
 
     let updated = bench.vsekai(&["update"]).ok();
-    assert!(updated.out.starts_with("Updated 0.1.0 -> 0.2.0\n"), "{}", updated.out);
+    assert!(
+        updated.out.starts_with("Updated 0.1.0 -> 0.2.0\n"),
+        "{}",
+        updated.out
+    );
     let tree = bench.installed("0.2.0");
-    assert_eq!(fs_err::read(tree.join("data/new.bin")).unwrap(), noise(2, 100_000));
+    assert_eq!(
+        fs_err::read(tree.join("data/new.bin")).unwrap(),
+        noise(2, 100_000)
+    );
     assert!(!tree.join("data/old.txt").exists());
     let status = bench.vsekai(&["status"]).ok();
-    assert!(status.out.contains("Installed:  0.2.0\n") && status.out.contains("Previous:   0.1.0\n"), "{}", status.out);
+    assert!(
+        status.out.contains("Installed:  0.2.0\n") && status.out.contains("Previous:   0.1.0\n"),
+        "{}",
+        status.out
+    );
 
     let said = bench.path("said");
     let said_text = said.to_str().unwrap();
@@ -82,9 +116,35 @@ fn a_build_is_published_installed_updated_started_and_rolled_back() {
     assert_eq!(failed.code, 11);
     assert_eq!(failed.result()["game"]["code"], 3);
 
-    assert_eq!(bench.vsekai(&["rollback"]).ok().out, "Went back from 0.2.0 to 0.1.0\n");
+    assert_eq!(
+        bench.vsekai(&["rollback"]).ok().out,
+        "Went back from 0.2.0 to 0.1.0\n"
+    );
     let status = bench.vsekai(&["status", "--json"]).ok().result();
     assert_eq!(status["installed"]["version"], "0.1.0");
+}
+
+#[test]
+fn a_build_of_many_files_is_installed_and_updated() {
+    let bench = Bench::new();
+    let build = first_build(&bench);
+    for number in 0..300 {
+        let folder = build.join(format!("data/many/{}", number % 7));
+        fs_err::create_dir_all(&folder).unwrap();
+        fs_err::write(
+            folder.join(format!("{number}.txt")),
+            noise(number, number as usize),
+        )
+        .unwrap();
+    }
+    bench.publish(&build, "0.1.0", &[]).ok();
+    bench.vsekai(&["install"]).ok();
+    fs_err::write(build.join("data/many/0/0.txt"), "no longer empty").unwrap();
+    bench.publish(&build, "0.2.0", &[]).ok();
+    bench.vsekai(&["update"]).ok();
+    let updated = fs_err::read(bench.installed("0.2.0").join("data/many/0/0.txt")).unwrap();
+    assert_eq!(updated, b"no longer empty");
+    bench.vsekai(&["verify"]).ok();
 }
 
 #[test]
@@ -93,18 +153,41 @@ fn publishing_again_sends_nothing_and_changes_nothing() {
     let build = first_build(&bench);
     let first = bench.publish(&build, "0.1.0", &["--json"]).ok().result();
     assert_eq!(first["created"], true);
-    let dry = bench.publish(&build, "0.1.0", &["--json", "--dry-run"]).ok().result();
-    assert_eq!((dry["new_chunks"].as_u64(), dry["program"].as_str()), (Some(0), Some("game.sh")));
+    let dry = bench
+        .publish(&build, "0.1.0", &["--json", "--dry-run"])
+        .ok()
+        .result();
+    assert_eq!(
+        (dry["new_chunks"].as_u64(), dry["program"].as_str()),
+        (Some(0), Some("game.sh"))
+    );
     let again = bench.publish(&build, "0.1.0", &["--json"]).ok().result();
-    assert_eq!((again["created"].as_bool(), again["sent_chunks"].as_u64()), (Some(false), Some(0)));
+    assert_eq!(
+        (again["created"].as_bool(), again["sent_chunks"].as_u64()),
+        (Some(false), Some(0))
+    );
     assert_eq!(again["sequence"], first["sequence"]);
     assert_eq!(again["download_bytes"], first["download_bytes"]);
     let other = bench.publish(&second_build(&bench), "0.1.0", &[]);
     assert_eq!(other.code, 3);
-    assert!(other.err.contains("is published already with other files"), "{}", other.err);
-    assert!(other.err.contains("hint: Published versions never change; choose a new --version\n"));
+    assert!(
+        other.err.contains("is published already with other files"),
+        "{}",
+        other.err
+    );
+    assert!(
+        other
+            .err
+            .contains("hint: Published versions never change; choose a new --version\n")
+    );
     let notes = bench.publish(&build, "0.1.0", &["--notes", "other"]);
-    assert!(notes.err.contains("is published already with other release notes"), "{}", notes.err);
+    assert!(
+        notes
+            .err
+            .contains("is published already with other release notes"),
+        "{}",
+        notes.err
+    );
 }
 
 #[test]
@@ -114,7 +197,10 @@ fn an_older_version_can_be_published_again_after_a_newer_one() {
     bench.publish(&build, "0.1.0", &[]).ok();
     bench.publish(&second_build(&bench), "0.2.0", &[]).ok();
     let again = bench.publish(&build, "0.1.0", &["--json"]).ok().result();
-    assert_eq!((again["created"].as_bool(), again["sequence"].as_u64()), (Some(false), Some(1)));
+    assert_eq!(
+        (again["created"].as_bool(), again["sequence"].as_u64()),
+        (Some(false), Some(1))
+    );
 }
 
 #[test]
@@ -124,7 +210,11 @@ fn publishing_without_the_right_token_is_refused() {
     for token in ["wrong", "vsk_0000_0000"] {
         let refused = bench.publish(&build, "0.1.0", &["--token", token]);
         assert_eq!(refused.code, 3, "{}", refused.err);
-        assert!(refused.err.contains("the server does not accept the token"), "{}", refused.err);
+        assert!(
+            refused.err.contains("the server does not accept the token"),
+            "{}",
+            refused.err
+        );
         assert!(!refused.err.contains(token), "{}", refused.err);
     }
 }
@@ -145,10 +235,21 @@ fn a_damaged_file_is_found_and_repaired() {
     fs_err::write(&path, bytes).unwrap();
     let damaged = bench.vsekai(&["verify"]);
     assert_eq!(damaged.code, 4);
-    assert!(damaged.out.contains("1 file damaged\n  data/same.bin\n"), "{}", damaged.out);
+    assert!(
+        damaged.out.contains("1 file damaged\n  data/same.bin\n"),
+        "{}",
+        damaged.out
+    );
     let repaired = bench.vsekai(&["repair"]).ok();
-    assert!(repaired.out.starts_with("Repaired 1 file\n  data/same.bin\n"), "{}", repaired.out);
-    assert_eq!(fs_err::read(bench.installed("0.1.0").join("data/same.bin")).unwrap(), noise(1, 2_000_000));
+    assert!(
+        repaired.out.starts_with("Repaired 1 file\n  data/same.bin\n"),
+        "{}",
+        repaired.out
+    );
+    assert_eq!(
+        fs_err::read(bench.installed("0.1.0").join("data/same.bin")).unwrap(),
+        noise(1, 2_000_000)
+    );
     bench.vsekai(&["verify"]).ok();
 }
 
@@ -169,13 +270,23 @@ fn json_tells_the_states_of_an_update_by_name_and_in_order() {
         "Idle",
     ];
     assert_eq!(install.states(), expected);
-    let plan = install.events().into_iter().find(|event| event["event"] == "plan").unwrap();
+    let plan = install
+        .events()
+        .into_iter()
+        .find(|event| event["event"] == "plan")
+        .unwrap();
     assert_eq!(plan["version"], "0.1.0");
     let result = install.result();
-    assert_eq!((result["command"].as_str(), result["outcome"].as_str()), (Some("install"), Some("installed")));
+    assert_eq!(
+        (result["command"].as_str(), result["outcome"].as_str()),
+        (Some("install"), Some("installed"))
+    );
     assert_eq!(install.err, "");
     let update = bench.vsekai(&["update", "--json"]).ok();
-    assert_eq!(update.states(), ["CheckForUpdates.Checking", "CheckForUpdates.NoUpdateFound"]);
+    assert_eq!(
+        update.states(),
+        ["CheckForUpdates.Checking", "CheckForUpdates.NoUpdateFound"]
+    );
     assert_eq!(update.result()["outcome"], "up-to-date");
 }
 
@@ -183,21 +294,41 @@ fn json_tells_the_states_of_an_update_by_name_and_in_order() {
 fn channels_are_listed_and_switched_by_both_names() {
     let bench = Bench::new();
     bench.publish(&first_build(&bench), "0.1.0", &[]).ok();
-    bench.publish(&second_build(&bench), "0.2.0", &["--channel", "nightly"]).ok();
+    bench
+        .publish(&second_build(&bench), "0.2.0", &["--channel", "nightly"])
+        .ok();
     bench.vsekai(&["install"]).ok();
     let list = bench.vsekai(&["channel", "list"]).ok().out;
-    assert!(list.contains("  nightly ") && list.contains("* stable "), "{list}");
+    assert!(
+        list.contains("  nightly ") && list.contains("* stable "),
+        "{list}"
+    );
     assert_eq!(bench.vsekai(&["mode", "current"]).ok().out, "stable\n");
     let refused = bench.vsekai(&["update", "--channel", "nightly"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("hint: Change it with: vsekai channel switch nightly"), "{}", refused.err);
+    assert!(
+        refused
+            .err
+            .contains("hint: Change it with: vsekai channel switch nightly"),
+        "{}",
+        refused.err
+    );
     bench.vsekai(&["mode", "switch", "--mode_name", "nightly"]).ok();
     assert_eq!(bench.vsekai(&["channel", "current"]).ok().out, "nightly\n");
     bench.vsekai(&["update"]).ok();
-    assert_eq!(bench.vsekai(&["status", "--json"]).result()["installed"]["version"], "0.2.0");
+    assert_eq!(
+        bench.vsekai(&["status", "--json"]).result()["installed"]["version"],
+        "0.2.0"
+    );
     let missing = bench.vsekai(&["channel", "switch", "nowhere"]);
     assert_eq!(missing.code, 3);
-    assert!(missing.err.starts_with("error: the server has no channel \"nowhere\""), "{}", missing.err);
+    assert!(
+        missing
+            .err
+            .starts_with("error: the server has no channel \"nowhere\""),
+        "{}",
+        missing.err
+    );
 }
 
 #[test]
@@ -208,10 +339,16 @@ fn a_server_that_is_gone_is_told_in_words_and_leaves_the_game_playable() {
     bench.stop_server();
     let gone = bench.vsekai(&["update", "--json"]);
     assert_eq!(gone.code, 3);
-    let failures = gone.events().into_iter().filter(|event| event["event"] == "failed").count();
+    let failures = gone
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "failed")
+        .count();
     assert_eq!((failures, gone.result()["ok"].as_bool()), (1, Some(false)));
     assert_eq!(gone.result()["error"]["code"], "offline");
     let said = bench.path("said");
-    bench.vsekai(&["launch", "--wait", "--", said.to_str().unwrap()]).ok();
+    bench
+        .vsekai(&["launch", "--wait", "--", said.to_str().unwrap()])
+        .ok();
     assert!(said.exists());
 }

@@ -111,7 +111,12 @@ const FEW_ENTRIES: usize = 64;
 
 #[cfg(target_os = "linux")]
 fn sync_file_system(dir: &Dir) -> io::Result<bool> {
-    rustix::fs::syncfs(dir).map(|()| true).map_err(Into::into)
+    use rustix::fs::{Mode, OFlags};
+    // A `Dir` may be a mere place in the tree (`O_PATH`), which the system does not sync.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
+    rustix::fs::syncfs(folder)?;
+    Ok(true)
 }
 
 #[cfg(not(target_os = "linux"))]

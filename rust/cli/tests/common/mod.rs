@@ -32,7 +32,10 @@ impl Outcome {
     /// The lines of JSON on stdout, nothing else being there.
     #[track_caller]
     pub fn events(&self) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
     }
 
     /// The last line of JSON.
@@ -46,7 +49,10 @@ impl Outcome {
 
     /// The names of states in order, a state with a phase as `state.phase`.
     pub fn states(&self) -> Vec<String> {
-        let states = self.events().into_iter().filter(|event| event["event"] == "state");
+        let states = self
+            .events()
+            .into_iter()
+            .filter(|event| event["event"] == "state");
         states
             .map(|event| match event["phase"].as_str() {
                 Some(phase) => format!("{}.{phase}", event["state"].as_str().unwrap()),
@@ -79,10 +85,15 @@ impl Write for Page {
 /// A shell without terminal and environment, whose data folder is `data`.
 pub fn shell(data: &Path, variables: &[(&str, &str)]) -> (Shell, Page, Page) {
     let (out, err) = (Page::default(), Page::default());
-    let variables: Vec<(String, String)> =
-        variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let variables: Vec<(String, String)> = variables
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
     let lookup = move |name: &str| {
-        variables.iter().find(|(known, _)| known == name).map(|(_, value)| OsString::from(value))
+        variables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| OsString::from(value))
     };
     let shell = Shell {
         variables: Box::new(lookup),
@@ -101,7 +112,11 @@ pub fn shell(data: &Path, variables: &[(&str, &str)]) -> (Shell, Page, Page) {
 pub fn vsekai_in(data: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Outcome {
     let (shell, out, err) = shell(data, variables);
     let code = vsekai_cli::main_with(["vsekai"].iter().chain(arguments), shell);
-    Outcome { code, out: out.text(), err: err.text() }
+    Outcome {
+        code,
+        out: out.text(),
+        err: err.text(),
+    }
 }
 
 /// A server with a token, and a player's folder.
@@ -117,10 +132,19 @@ impl Bench {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
-        let config = ServerConfig { dev: true, ..ServerConfig::local(dir.path().join("server")) };
+        let config = ServerConfig {
+            dev: true,
+            ..ServerConfig::local(dir.path().join("server"))
+        };
         let server = runtime.block_on(Server::start(config)).unwrap();
         let token = fs_err::read_to_string(dir.path().join("server/dev-token")).unwrap();
-        Self { url: server.url(), server: Some(server), token: token.trim().to_owned(), runtime, dir }
+        Self {
+            url: server.url(),
+            server: Some(server),
+            token: token.trim().to_owned(),
+            runtime,
+            dir,
+        }
     }
 
     /// Ends the server; its address stays unused.
@@ -136,7 +160,10 @@ impl Bench {
 
     /// Runs a command line as this bench's player and publisher.
     pub fn vsekai(&self, arguments: &[&str]) -> Outcome {
-        let variables = [("VSEKAI_SERVER", self.url.as_str()), ("VSEKAI_TOKEN", self.token.as_str())];
+        let variables = [
+            ("VSEKAI_SERVER", self.url.as_str()),
+            ("VSEKAI_TOKEN", self.token.as_str()),
+        ];
         vsekai_in(&self.path("player"), &variables, arguments)
     }
 
@@ -162,7 +189,9 @@ impl Bench {
     /// The folder of the installed version.
     pub fn installed(&self, version: &str) -> PathBuf {
         let versions = self.path("player/V-Sekai/vsekai/versions");
-        let found = fs_err::read_dir(versions).unwrap().map(|entry| entry.unwrap().path());
+        let found = fs_err::read_dir(versions)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         let mut found = found.filter(|path| path.file_name().unwrap().to_str().unwrap().contains(version));
         found.next().expect(version)
     }
