@@ -377,8 +377,8 @@ fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), PublishE
 }
 
 /// Bytes of the catar in memory at a time, twice.
-const BATCH: usize = 16 << 20;
+const BATCH: usize = 8 << 20;
 /// What names the chunks of releases.
 const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512_256;
 /// zstd level of the list of files: it is small, read by every player and written once.
-const CONTENTS_LEVEL: i32 = 12;
+const CONTENTS_LEVEL: i32 = 9;

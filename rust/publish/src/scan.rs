@@ -125,11 +125,14 @@ impl ScannedTree {
 /// # Errors
 /// The first thing found that cannot be published; [`PublishError::hint`] says what to do about it.
 pub fn scan(root: &Path, options: &ScanOptions, cancel: &Cancel) -> Result<ScannedTree, PublishError> {
-    let metadata = fs_err::metadata(root).during("scan the folder")?;
-    if !metadata.is_dir() {
-        return Err(PublishError::NotAFolder {
-            path: root.to_owned(),
-        });
+    let not_a_folder = || PublishError::NotAFolder {
+        path: root.to_owned(),
+    };
+    match fs_err::metadata(root) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(not_a_folder()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(not_a_folder()),
+        Err(error) => return Err(error).during("scan the folder"),
     }
     let mut entries = walk(root, options.platform, cancel)?;
     name::check_collisions(entries.iter().map(|entry| &entry.path))?;

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::Semaphore;
 use vsekai_formats::ChunkId;
 use vsekai_formats::codec;
 use vsekai_formats::index::IndexChunk;
@@ -164,6 +165,7 @@ pub async fn upload(
         api,
         level: server.level,
         connections: server.connections.max(1),
+        processors: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         observer,
         cancel,
         chunks,
@@ -181,6 +183,8 @@ struct Upload<'a> {
     api: Api,
     level: i32,
     connections: usize,
+    /// One permit for each processor: more compressors at once would only take memory.
+    processors: Semaphore,
     observer: Arc<dyn Observer>,
     cancel: &'a Cancel,
     /// The distinct chunks in order of first appearance.
@@ -263,9 +267,7 @@ impl Upload<'_> {
     }
 
     async fn send_one(&self, chunk: IndexChunk) -> Result<(), PublishError> {
-        let (release, level) = (Arc::clone(&self.release), self.level);
-        let compressed = tokio::task::spawn_blocking(move || compress(&release, &chunk, level)).await;
-        let frame = compressed.map_err(|error| PublishError::Internal(error.to_string()))??;
+        let frame = self.compressed(chunk).await?;
         let stored = frame.len() as u64;
         self.api.put_chunk(chunk.id, frame).await?;
         self.sent.chunks.fetch_add(1, Ordering::Relaxed);
@@ -274,6 +276,18 @@ impl Upload<'_> {
             .plain_bytes
             .fetch_add(u64::from(chunk.size), Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn compressed(&self, chunk: IndexChunk) -> Result<Bytes, PublishError> {
+        let internal = |error: &dyn std::fmt::Display| PublishError::Internal(error.to_string());
+        let _permit = self
+            .processors
+            .acquire()
+            .await
+            .map_err(|error| internal(&error))?;
+        let (release, level) = (Arc::clone(&self.release), self.level);
+        let compressed = tokio::task::spawn_blocking(move || compress(&release, &chunk, level)).await;
+        compressed.map_err(|error| internal(&error))?
     }
 
     /// Posts the documents until the server takes them; returns whether they are new, and the sequence.
