@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+//! The S3 store against a real S3 server, `s3s-fs` (`cargo install s3s-fs --features binary`).
+
+#![cfg(feature = "s3")]
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fs_err as fs;
+use support::tools::{self, Server};
+use support::{chunk, conformance, small_format};
+use vsekai_store::config::{Config, S3Credentials};
+use vsekai_store::s3::S3Store;
+use vsekai_store::{
+    Chunk, ChunkStore as _, HttpOptions, IndexName, IndexStore as _, Location, PruneStore as _, RetryPolicy,
+    Secret, StoreError, StoreFormat, StoreOpener, Throttle, WriteStore as _,
+};
+
+struct World {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Starts a server with the bucket `bucket`, if s3s-fs is here.
+    fn start() -> Option<Self> {
+        let s3s_fs = tools::find("s3s-fs", "VSEKAI_S3S_FS", false)?;
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bucket")).unwrap();
+        let server = tools::serve_s3(&s3s_fs, folder.path(), ACCESS, SECRET);
+        Some(Self { server, folder })
+    }
+
+    fn url(&self, place: &str) -> String {
+        format!("s3+{}/{place}", self.server.url)
+    }
+
+    fn store(&self, place: &str, secret: &str, format: StoreFormat) -> S3Store {
+        let Location::S3(location) = Location::parse(&self.url(place)).unwrap() else {
+            panic!("{place} is not S3");
+        };
+        let credentials = S3Credentials {
+            access_key: Some(ACCESS.to_owned()),
+            secret_key: Some(Secret::from(secret)),
+            ..S3Credentials::default()
+        };
+        S3Store::new(&location, &credentials, &options(), format).unwrap()
+    }
+}
+
+fn options() -> HttpOptions {
+    HttpOptions {
+        retry: RetryPolicy {
+            attempts: 2,
+            base: Duration::from_millis(5),
+            ..RetryPolicy::default()
+        },
+        ..HttpOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn keeps_the_promises_of_a_store() {
+    let Some(world) = World::start() else { return };
+    for (prefix, compressed) in [("bucket", true), ("bucket/some/prefix", false)] {
+        let format = StoreFormat {
+            compressed,
+            ..small_format()
+        };
+        conformance::check_writing(&world.store(prefix, SECRET, format)).await;
+    }
+}
+
+#[tokio::test]
+async fn finds_damage_and_mends_it() {
+    let Some(world) = World::start() else { return };
+    let store = world.store("bucket/p", SECRET, small_format());
+    let root = world.folder.path().join("bucket/p");
+    let plant = |id: vsekai_formats::ChunkId, bytes: &[u8]| {
+        let path = root.join(id.store_path(".cacnk"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    conformance::check_damage(&store, &plant, true).await;
+}
+
+#[tokio::test]
+async fn lists_and_removes_its_chunks_and_nothing_else() {
+    let Some(world) = World::start() else { return };
+    let store = world.store("bucket/p", SECRET, small_format());
+    let chunks: Vec<Chunk> = (0..5).map(|seed| chunk(seed, 100)).collect();
+    for chunk in &chunks {
+        store.put(chunk).await.unwrap();
+    }
+    let foreign = world.folder.path().join("bucket/p/0000/README");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, b"x").unwrap();
+    world
+        .store("bucket/pp", SECRET, small_format())
+        .put(&chunk(99, 100))
+        .await
+        .unwrap();
+    conformance::check_pruning(&store, &chunks).await;
+    assert!(foreign.exists());
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_and_a_missing_bucket_is_not_a_missing_chunk() {
+    let Some(world) = World::start() else { return };
+    let id = chunk(1, 10).id();
+    let wrong = world.store("bucket", "wrong", small_format());
+    let outcome = wrong.get(id).await;
+    assert!(
+        matches!(
+            outcome,
+            Err(StoreError::Refused {
+                credentials: true,
+                ..
+            })
+        ),
+        "{outcome:?}"
+    );
+    assert!(wrong.has(id).await.is_err());
+    let nowhere = world.store("nowhere", SECRET, small_format());
+    let outcome = nowhere.get(id).await;
+    assert!(
+        matches!(
+            outcome,
+            Err(StoreError::Refused {
+                credentials: false,
+                ..
+            })
+        ),
+        "{outcome:?}"
+    );
+    assert!(nowhere.put(&chunk(1, 10)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_unreachable() {
+    let Some(world) = World::start() else { return };
+    let store = world.store("bucket", SECRET, small_format());
+    drop(world);
+    let outcome = store.get(chunk(1, 10).id()).await;
+    assert!(
+        matches!(outcome, Err(StoreError::Unreachable { .. })),
+        "{outcome:?}"
+    );
+    assert!(!outcome.unwrap_err().to_string().contains(SECRET));
+}
+
+#[tokio::test]
+async fn indexes_lie_beside_the_chunks() {
+    let Some(world) = World::start() else { return };
+    let store = world.store("bucket/p", SECRET, small_format());
+    let name = IndexName::parse("a.caibx").unwrap();
+    assert!(store.get_index(&name, 100).await.unwrap_err().is_missing());
+    store
+        .put_index(&name, Bytes::from_static(b"index"))
+        .await
+        .unwrap();
+    assert!(store.has_index(&name).await.unwrap());
+    assert_eq!(store.get_index(&name, 5).await.unwrap(), "index");
+    assert!(matches!(
+        store.get_index(&name, 4).await,
+        Err(StoreError::Invalid { .. })
+    ));
+    assert_eq!(
+        fs::read(world.folder.path().join("bucket/p/a.caibx")).unwrap(),
+        b"index"
+    );
+}
+
+#[tokio::test]
+async fn bytes_are_counted_and_locations_open_with_the_configurations_credentials() {
+    let Some(world) = World::start() else { return };
+    let json = format!(
+        r#"{{"s3-credentials": {{"{}": {{"access-key": "{ACCESS}", "secret-key": "{SECRET}"}}}}}}"#,
+        world.server.url
+    );
+    let throttle = Throttle::unlimited();
+    let opener = StoreOpener {
+        config: Config::parse(json.as_bytes()).unwrap(),
+        http: HttpOptions {
+            throttle: throttle.clone(),
+            ..options()
+        },
+        ..StoreOpener::default()
+    };
+    let body = chunk(3, 5000);
+    let url = world.url("bucket/q");
+    opener.open_writable(&url).unwrap().put(&body).await.unwrap();
+    assert_eq!(throttle.received(), 0);
+    let store = opener.open(&url).unwrap();
+    assert_eq!(store.get(body.id()).await.unwrap().plain(), body.plain());
+    assert!(throttle.received() > 1000);
+    assert_eq!(
+        opener.open_prunable(&url).unwrap().ids().await.unwrap(),
+        [body.id()]
+    );
+}
+
+#[tokio::test]
+async fn desync_and_we_share_a_bucket() {
+    let Some(world) = World::start() else { return };
+    let Some(desync) = tools::find("desync", "VSEKAI_DESYNC", true) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("blob"), chunk(7, 1_000_000).plain()).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(&desync)
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .env("S3_ACCESS_KEY", ACCESS)
+            .env("S3_SECRET_KEY", SECRET)
+            .env("S3_REGION", "us-east-1")
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    run(&["make", "-s", &world.url("bucket/theirs"), "blob.caibx", "blob"]);
+    let theirs = world.store("bucket/theirs", SECRET, StoreFormat::default());
+    let ours = world.store("bucket/ours", SECRET, StoreFormat::default());
+    for id in theirs.ids().await.unwrap() {
+        ours.put(&theirs.get(id).await.unwrap()).await.unwrap();
+    }
+    run(&["extract", "-s", &world.url("bucket/ours"), "blob.caibx", "out"]);
+    assert_eq!(
+        fs::read(folder.path().join("out")).unwrap(),
+        chunk(7, 1_000_000).plain().as_ref()
+    );
+}
+
+const ACCESS: &str = "access";
+const SECRET: &str = "secret-key";
