@@ -5,6 +5,7 @@ pub mod accept;
 mod bearer;
 mod body;
 mod connection;
+pub mod desync;
 mod get_channels;
 mod get_chunk;
 mod get_health;

@@ -33,7 +33,7 @@ fn tool(name: &str, variable: &str, hint: &str) -> Option<PathBuf> {
     found
 }
 
-fn desync() -> Option<PathBuf> {
+pub fn desync() -> Option<PathBuf> {
     tool(
         "desync",
         "VSEKAI_TEST_DESYNC",
@@ -112,7 +112,7 @@ async fn run(mut command: Command) -> Output {
         .unwrap()
 }
 
-fn noise(len: usize) -> Vec<u8> {
+pub fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let step = std::iter::from_fn(move || {
         state ^= state << 13;

@@ -6,6 +6,7 @@ mod build;
 mod chunks;
 mod client;
 mod crash;
+mod desync_routes;
 mod interop;
 mod limits;
 mod program;

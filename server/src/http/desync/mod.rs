@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+//! Servers that behave as `desync chunk-server` and `desync index-server` do, over any store.
+//!
+//! They are apart from the update server's own routes: other addresses, answers in plain text, one literal
+//! `Authorization` value instead of tokens. Two differences are on purpose: a chunk is always verified, when
+//! it comes in and when it goes out, and what was stored survives a power cut.
+
+mod chunk_server;
+mod index_server;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderMap, StatusCode, header};
+use poem::{Body, Response};
+use subtle::ConstantTimeEq as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vsekai_store::StoreError;
+
+use super::accept;
+use crate::limits::Limits;
+use crate::server::StartError;
+use crate::service::ServiceError;
+
+pub use chunk_server::{ChunkServer, chunk_routes};
+pub use index_server::{IndexServer, index_routes};
+
+/// Routes served at an address of their own until they are stopped.
+#[derive(Debug)]
+pub struct RunningRoutes {
+    address: SocketAddr,
+    stop: CancellationToken,
+    accepting: JoinHandle<()>,
+}
+
+impl RunningRoutes {
+    /// Serves `routes` at `listen`; when this returns, clients can connect. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(
+        listen: SocketAddr,
+        routes: BoxEndpoint<'static, Response>,
+        limits: Limits,
+    ) -> Result<Self, StartError> {
+        let failed = |source| StartError::Listen {
+            address: listen,
+            source,
+        };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let stop = CancellationToken::new();
+        let accepting = tokio::spawn(accept::serve(listener, routes, Arc::new(limits), stop.clone()));
+        Ok(Self {
+            address,
+            stop,
+            accepting,
+        })
+    }
+
+    /// Returns the base address, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops accepting and answers what is under way within the grace time.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // The loop itself does not fail; a panic in it has been reported by the runtime.
+        let _ = self.accepting.await;
+    }
+}
+
+/// An answer to a request: the status and what to say, or the bytes asked for.
+struct Answer {
+    status: StatusCode,
+    body: Body,
+    media_type: &'static str,
+}
+
+impl Answer {
+    fn bytes(bytes: impl Into<Body>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: bytes.into(),
+            media_type: "application/octet-stream",
+        }
+    }
+
+    fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            body: Body::empty(),
+            media_type: "text/plain; charset=utf-8",
+        }
+    }
+
+    fn text(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            body: text.into().into(),
+            ..Self::empty(status)
+        }
+    }
+
+    /// Turns a store's error into an answer; details of other than missing things go to the log.
+    fn store_error(error: &StoreError) -> Self {
+        if error.is_missing() {
+            return Self::text(StatusCode::NOT_FOUND, "not found");
+        }
+        tracing::error!(%error, "a store failed");
+        Self::text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the store failed; the server's log says why",
+        )
+    }
+
+    fn upload_error(error: &ServiceError) -> Self {
+        let status = match error {
+            ServiceError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ServiceError::Stalled => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::text(status, error.outside())
+    }
+
+    fn into_response(self) -> Response {
+        Response::builder()
+            .status(self.status)
+            .header(header::CONTENT_TYPE, self.media_type)
+            .body(self.body)
+    }
+}
+
+/// Tells whether the request carries the whole `Authorization` value that is asked for.
+fn is_authorized(wanted: Option<&str>, headers: &HeaderMap) -> bool {
+    let Some(wanted) = wanted else { return true };
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .map_or(&b""[..], |value| value.as_bytes());
+    given.ct_eq(wanted.as_bytes()).into()
+}

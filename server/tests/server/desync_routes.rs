@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+//! The routes that stand in for `desync chunk-server` and `desync index-server`, under desync's own client.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use fs_err as fs;
+use reqwest::{Method, StatusCode};
+use tempfile::TempDir;
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+use vsekai_server::Limits;
+use vsekai_server::http::desync::{ChunkServer, IndexServer, RunningRoutes, chunk_routes, index_routes};
+use vsekai_store::{ChunkStore, LocalIndexStore, LocalStore, StoreFormat, WriteStore};
+
+use crate::build::Build;
+use crate::client::Client;
+use crate::interop::{desync, noise};
+
+const SECRET: &str = "Basic dXNlcjpwYXNzd29yZA==";
+
+/// A chunk server and an index server over folders.
+struct Servers {
+    folder: TempDir,
+    chunks: RunningRoutes,
+    indexes: RunningRoutes,
+}
+
+impl Servers {
+    async fn start(
+        in_store: StoreFormat,
+        on_wire: StoreFormat,
+        writable: bool,
+        secret: Option<&str>,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalStore::create(folder.path().join("store"), in_store).unwrap());
+        fs::create_dir(folder.path().join("index")).unwrap();
+        let chunks = chunk_routes(ChunkServer {
+            store: store.clone() as Arc<dyn ChunkStore>,
+            target: writable.then_some(store as Arc<dyn WriteStore>),
+            format: on_wire,
+            authorization: secret.map(str::to_owned),
+            limits: Limits::default(),
+        });
+        let indexes = index_routes(IndexServer {
+            store: Arc::new(LocalIndexStore::new(folder.path().join("index"))),
+            writable,
+            digest: Some(on_wire.digest),
+            authorization: secret.map(str::to_owned),
+            limits: Limits::default(),
+        });
+        let listen = "127.0.0.1:0".parse().unwrap();
+        Self {
+            folder,
+            chunks: RunningRoutes::start(listen, chunks, Limits::default())
+                .await
+                .unwrap(),
+            indexes: RunningRoutes::start(listen, indexes, Limits::default())
+                .await
+                .unwrap(),
+        }
+    }
+
+    fn clients(&self) -> (Client, Client) {
+        let client = |routes: &RunningRoutes| Client::new(routes.url(), String::new());
+        (client(&self.chunks), client(&self.indexes))
+    }
+
+    async fn desync(
+        &self,
+        tool: &Path,
+        uncompressed: bool,
+        secret: Option<&str>,
+        arguments: &[&str],
+    ) -> Output {
+        let options = serde_json::json!({
+            "uncompressed": uncompressed, "http-auth": secret.unwrap_or_default(), "error-retry": 1
+        });
+        let config = serde_json::json!({
+            "store-options": { self.chunks.url(): options, self.indexes.url(): options }
+        });
+        let path = self.folder.path().join("desync.json");
+        fs::write(&path, config.to_string()).unwrap();
+        let mut command = Command::new(tool);
+        command.arg("--config").arg(path).args(arguments);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+}
+
+fn plain() -> StoreFormat {
+    StoreFormat {
+        compressed: false,
+        ..StoreFormat::default()
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn whole_round(tool: PathBuf, in_store: StoreFormat, on_wire: StoreFormat, secret: Option<&str>) {
+    let servers = Servers::start(in_store, on_wire, true, secret).await;
+    let work = tempfile::tempdir().unwrap();
+    let (blob, out) = (work.path().join("blob"), work.path().join("out"));
+    fs::write(&blob, [noise(2_000_000), vec![0; 600_000]].concat()).unwrap();
+    let tree = work.path().join("tree");
+    let target = work.path().join("target");
+    fs::create_dir_all(tree.join("folder")).unwrap();
+    fs::create_dir(&target).unwrap();
+    fs::write(tree.join("folder/file"), noise(300_000)).unwrap();
+    let cache = work.path().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let store = servers.chunks.url();
+    let (index, archive) = (
+        format!("{}/blob.caibx", servers.indexes.url()),
+        format!("{}/tree.caidx", servers.indexes.url()),
+    );
+    let rounds: [&[&str]; 7] = [
+        &["make", "-s", &store, &index, text(&blob)],
+        &["make", "-s", &store, &index, text(&blob)],
+        &["verify-index", &index, text(&blob)],
+        &["extract", "-s", &store, &index, text(&out)],
+        &["cache", "-s", &store, "-c", text(&cache), &index],
+        &["tar", "-i", "-s", &store, &archive, text(&tree)],
+        &[
+            "untar",
+            "--no-same-owner",
+            "-i",
+            "-s",
+            &store,
+            &archive,
+            text(&target),
+        ],
+    ];
+    for arguments in rounds {
+        let output = servers
+            .desync(&tool, !on_wire.compressed, secret, arguments)
+            .await;
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    assert!(fs::read(&blob).unwrap() == fs::read(&out).unwrap());
+    assert!(fs::read(target.join("folder/file")).unwrap() == noise(300_000));
+    servers.chunks.stop().await;
+    servers.indexes.stop().await;
+}
+
+#[tokio::test]
+async fn desync_uses_them_as_its_own() {
+    let Some(tool) = desync() else { return };
+    whole_round(tool, StoreFormat::default(), StoreFormat::default(), None).await;
+}
+
+#[tokio::test]
+async fn desync_uses_them_with_a_password() {
+    let Some(tool) = desync() else { return };
+    whole_round(tool, StoreFormat::default(), StoreFormat::default(), Some(SECRET)).await;
+}
+
+#[tokio::test]
+async fn chunks_are_converted_between_store_and_wire() {
+    let Some(tool) = desync() else { return };
+    whole_round(tool.clone(), StoreFormat::default(), plain(), None).await;
+    whole_round(tool, plain(), StoreFormat::default(), None).await;
+}
+
+#[tokio::test]
+async fn answers_have_the_statuses_that_desync_gives() {
+    let servers = Servers::start(StoreFormat::default(), StoreFormat::default(), true, None).await;
+    let (chunks, indexes) = servers.clients();
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, b"bytes");
+    let (here, hex) = (id.store_path(".cacnk"), id.to_string());
+    let stored = codec::compress(b"bytes", 3).unwrap();
+    let wrong = codec::compress(b"other", 3).unwrap();
+    let index = Build::new("1", 1, 1).index;
+    let cases: Vec<(&Client, Method, String, Vec<u8>, u16)> = vec![
+        (&chunks, Method::HEAD, here.clone(), vec![], 404),
+        (&chunks, Method::GET, here.clone(), vec![], 404),
+        (&chunks, Method::PUT, here.clone(), wrong, 400),
+        (&chunks, Method::GET, here.clone(), vec![], 404),
+        (&chunks, Method::PUT, here.clone(), stored.clone(), 200),
+        (&chunks, Method::PUT, here.clone(), stored.clone(), 200),
+        (&chunks, Method::HEAD, here.clone(), vec![], 200),
+        (&chunks, Method::GET, format!("{here}?ignored=1"), vec![], 200),
+        (&chunks, Method::DELETE, here.clone(), vec![], 405),
+        (&chunks, Method::GET, format!("0000/{hex}.cacnk"), vec![], 400),
+        (&chunks, Method::GET, format!("{}/{hex}", &hex[..4]), vec![], 400),
+        (&chunks, Method::GET, "nothing".to_owned(), vec![], 400),
+        (&indexes, Method::GET, "a.caidx".to_owned(), vec![], 404),
+        (&indexes, Method::HEAD, "a.caidx".to_owned(), vec![], 404),
+        (
+            &indexes,
+            Method::PUT,
+            "a.caidx".to_owned(),
+            b"no index".to_vec(),
+            415,
+        ),
+        (&indexes, Method::PUT, "a.caidx".to_owned(), index.clone(), 200),
+        (
+            &indexes,
+            Method::GET,
+            "some/where/a.caidx".to_owned(),
+            vec![],
+            200,
+        ),
+        (&indexes, Method::HEAD, "a.caidx".to_owned(), vec![], 200),
+        (&indexes, Method::GET, "..%2fstore".to_owned(), vec![], 400),
+        (&indexes, Method::GET, String::new(), vec![], 400),
+        (&indexes, Method::DELETE, "a.caidx".to_owned(), vec![], 405),
+    ];
+    for (client, method, path, body, status) in cases {
+        let response = client
+            .request(method.clone(), &path)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status().as_u16(), status, "{method} {path}");
+    }
+    assert_eq!(chunks.get(&here).await.bytes().await.unwrap(), stored);
+    assert_eq!(indexes.get("a.caidx").await.bytes().await.unwrap(), index);
+}
+
+#[tokio::test]
+async fn servers_for_reading_refuse_uploads() {
+    let servers = Servers::start(StoreFormat::default(), StoreFormat::default(), false, None).await;
+    let (chunks, indexes) = servers.clients();
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, b"bytes");
+    let stored = codec::compress(b"bytes", 3).unwrap();
+    let put = chunks.request(Method::PUT, &id.store_path(".cacnk")).body(stored);
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    let put = indexes
+        .request(Method::PUT, "a.caidx")
+        .body(Build::new("1", 1, 1).index);
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn nothing_is_told_without_the_password() {
+    let servers = Servers::start(StoreFormat::default(), StoreFormat::default(), true, Some(SECRET)).await;
+    let (chunks, indexes) = servers.clients();
+    for (client, path) in [(chunks, "abab/x"), (indexes, "a.caidx")] {
+        for wrong in ["", "Basic", &SECRET[1..], "Basic dXNlcjpwYXNzd29yZA==x"] {
+            let request = client.request(Method::GET, path).header("authorization", wrong);
+            assert_eq!(
+                request.send().await.unwrap().status(),
+                StatusCode::UNAUTHORIZED,
+                "{wrong}"
+            );
+        }
+        let request = client.request(Method::GET, path).header("authorization", SECRET);
+        assert_ne!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_chunk_is_not_passed_on() {
+    let servers = Servers::start(StoreFormat::default(), StoreFormat::default(), true, None).await;
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, b"bytes");
+    let path = servers.folder.path().join("store").join(id.store_path(".cacnk"));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, codec::compress(b"other", 3).unwrap()).unwrap();
+    let (chunks, _) = servers.clients();
+    assert_eq!(
+        chunks.get(&id.store_path(".cacnk")).await.status(),
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+}
