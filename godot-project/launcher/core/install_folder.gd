@@ -5,7 +5,11 @@ extends RefCounted
 
 
 static func standard(title: String) -> String:
-	return OS.get_data_dir().path_join("V-Sekai").path_join(title)
+	var data: String = OS.get_data_dir()
+	if OS.get_name() == "Windows":
+		# Games do not belong in the part of a profile that roams from computer to computer.
+		data = OS.get_environment("LOCALAPPDATA").replace("\\", "/")
+	return data.path_join("V-Sekai").path_join(title)
 
 
 ## The folder to install into when the player picked `chosen`: a new or empty folder, or one that is

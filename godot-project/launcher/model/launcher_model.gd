@@ -179,7 +179,7 @@ func on_status_changed(values: Dictionary) -> void:
 	installed_bytes = int(values.get("installed_bytes", 0))
 	notes = str(values.get("notes", ""))
 	game_running = bool(values.get("game_running", false))
-	vr_offered = bool(values.get("vr_offered", false))
+	vr_offered = bool(values.get("has_vr", false))
 
 
 func on_failed(values: Dictionary) -> void:

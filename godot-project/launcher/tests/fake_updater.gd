@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 ## Stands in for `VSekaiUpdater` in tests of the window: same properties, methods and signals. It
 ## records what it is asked for and says what a test tells it to.
-class_name FakeUpdater
 extends Node
 
 signal state_changed(state: String, phase: String)

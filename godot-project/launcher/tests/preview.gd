@@ -4,6 +4,9 @@
 ##     godot --path . --script res://tests/preview.gd -- STATE [PAGE] [LANGUAGE] [THEME] [TEXT SIZE]
 extends SceneTree
 
+const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
+const Scenes: GDScript = preload("res://tests/scenes.gd")
+
 
 func _initialize() -> void:
 	var wishes: PackedStringArray = OS.get_cmdline_user_args()
@@ -15,13 +18,13 @@ func _initialize() -> void:
 	var config: LauncherConfig = LauncherConfig.read()
 	config.install_dir = "/home/player/.local/share/V-Sekai/vsekai-sample"
 	var shell: Shell = (load("res://ui/shell.tscn") as PackedScene).instantiate()
-	var updater: FakeUpdater = FakeUpdater.new()
+	var updater: Node = FakeUpdater.new()
 	root.add_child(shell)
 	shell.start.call_deferred(updater, config, settings, ActivityLog.read("user://preview.jsonl"))
 	_play.call_deferred(wishes[0] if wishes[0] else "offer_update", wishes[1], shell, updater)
 
 
-func _play(scene: String, page: String, shell: Shell, updater: FakeUpdater) -> void:
+func _play(scene: String, page: String, shell: Shell, updater: Node) -> void:
 	if scene == "verifying":
 		shell.session().model.on_requested("verify")
 	Scenes.play(scene, updater)

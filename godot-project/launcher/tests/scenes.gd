@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 ## Every state of the home page, as the signals that lead to it.
-class_name Scenes
 extends RefCounted
 
 const NAMES: Array[String] = [
@@ -39,7 +38,7 @@ const MIB: int = 1048576
 
 
 ## Plays the signals of `scene` on `updater`, which has just been opened.
-static func play(scene: String, updater: FakeUpdater) -> void:
+static func play(scene: String, updater: Node) -> void:
 	var fresh: bool = (
 		scene in ["starting", "nothing_offered", "offer_install", "offline_first", "preparing"]
 	)
@@ -80,7 +79,7 @@ static func status(installed: bool) -> Dictionary:
 		"**The first sample.** The three-node mark sways over its rings." if installed else "",
 		"offered_version": "",
 		"game_running": false,
-		"vr_offered": true,
+		"has_vr": true,
 	}
 
 
@@ -100,18 +99,18 @@ static func plan(fresh: bool) -> Dictionary:
 	}
 
 
-static func _checked(updater: FakeUpdater) -> void:
+static func _checked(updater: Node) -> void:
 	updater.state_changed.emit("CheckForUpdates", "NoUpdateFound")
 	updater.finish("check")
 
 
-static func _offer(updater: FakeUpdater, fresh: bool) -> void:
+static func _offer(updater: Node, fresh: bool) -> void:
 	updater.state_changed.emit("CheckForUpdates", "UpdateAvailable")
 	updater.plan_ready.emit(plan(fresh))
 	updater.finish("check")
 
 
-static func _update(scene: String, updater: FakeUpdater, fresh: bool) -> void:
+static func _update(scene: String, updater: Node, fresh: bool) -> void:
 	_offer(updater, fresh)
 	updater.state_changed.emit("CheckForUpdates", "PreparingUpdate")
 	if scene == "preparing":
@@ -138,7 +137,7 @@ static func _update(scene: String, updater: FakeUpdater, fresh: bool) -> void:
 			updater.finish("update")
 
 
-static func _progress(updater: FakeUpdater, step: String) -> void:
+static func _progress(updater: Node, step: String) -> void:
 	(
 		updater
 		. progress_changed
@@ -155,7 +154,7 @@ static func _progress(updater: FakeUpdater, step: String) -> void:
 	)
 
 
-static func _verify(scene: String, updater: FakeUpdater) -> void:
+static func _verify(scene: String, updater: Node) -> void:
 	_checked(updater)
 	updater.busy = true
 	if scene == "verifying":
@@ -171,7 +170,7 @@ static func _verify(scene: String, updater: FakeUpdater) -> void:
 	updater.finish("verify")
 
 
-static func _fail(scene: String, updater: FakeUpdater) -> void:
+static func _fail(scene: String, updater: Node) -> void:
 	var code: String = {"offline_first": "offline", "disk_full": "disk-full"}.get(scene, scene)
 	(
 		updater

@@ -5,6 +5,9 @@
 ##         [WIDTHxHEIGHT] [LANGUAGE] [THEME] [TEXT SIZE] [STATE or PAGE ...]
 extends SceneTree
 
+const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
+const Scenes: GDScript = preload("res://tests/scenes.gd")
+
 const FRAMES: int = 12
 
 
@@ -33,7 +36,7 @@ func _picture(stop: String, settings: LauncherSettings, folder: String, size: Ve
 	var config: LauncherConfig = LauncherConfig.read()
 	config.install_dir = "/home/player/.local/share/V-Sekai/vsekai-sample"
 	var shell: Shell = (load("res://ui/shell.tscn") as PackedScene).instantiate()
-	var updater: FakeUpdater = FakeUpdater.new()
+	var updater: Node = FakeUpdater.new()
 	root.add_child(shell)
 	shell.start(updater, config, settings, ActivityLog.read("user://preview.jsonl"))
 	root.min_size = Vector2i.ZERO

@@ -42,7 +42,7 @@ func _ready() -> void:
 		_page_buttons[page].pressed.connect(show_page.bind(page))
 	resized.connect(_fit_layout)
 	_stage.resized.connect(_fit_layout)
-	set_process_unhandled_input(true)
+	PageKeys.register()
 
 
 ## Shows the window's content and starts the first check. `updater` may be null.
@@ -86,8 +86,9 @@ func show_page(page: String) -> void:
 func _input(event: InputEvent) -> void:
 	if event is InputEventMouse:
 		_pointer_used = true
-	elif event is InputEventKey or event is InputEventJoypadButton:
+	elif _pointer_used and (event is InputEventKey or event is InputEventJoypadButton):
 		_pointer_used = false
+		_show_focus()
 
 
 func _unhandled_input(event: InputEvent) -> void:
@@ -95,9 +96,9 @@ func _unhandled_input(event: InputEvent) -> void:
 		return
 	if event.is_action_pressed(&"ui_cancel") and _page != "home":
 		show_page("home")
-	elif event.is_action_pressed(&"launcher_next_page"):
+	elif event.is_action_pressed(PageKeys.NEXT):
 		_step_page(1)
-	elif event.is_action_pressed(&"launcher_previous_page"):
+	elif event.is_action_pressed(PageKeys.PREVIOUS):
 		_step_page(-1)
 
 
@@ -167,6 +168,13 @@ func _focus_first() -> void:
 	if target == null:
 		target = _page_buttons[_page]
 	target.grab_focus(_pointer_used)
+
+
+## Draws the frame around what has the focus, which a pointer does not need.
+func _show_focus() -> void:
+	var focus: Control = get_viewport().gui_get_focus_owner()
+	if focus != null:
+		focus.grab_focus()
 
 
 ## Moves the focus on when its control has gone from the page.

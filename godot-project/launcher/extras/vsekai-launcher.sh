@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The launcher as a command line, without a window: vsekai-launcher.sh --help
+# Without arguments it opens the window.
+#
+# Options before `--` belong to Godot, even --help; those after it are the launcher's. Godot also leaves the
+# current folder, so the launcher finds it in PWD.
+set -eu
+here=$(dirname "$(readlink -f "$0")")
+if [ "$#" -eq 0 ]; then
+	exec "$here/vsekai-launcher"
+fi
+PWD=$(pwd)
+export PWD
+exec "$here/vsekai-launcher" --headless --no-header -- "$@"
