@@ -38,7 +38,7 @@ pub fn launcher() -> Project {
                 "export_presets.cfg".into(),
             ),
         ],
-        extras: None,
+        extras: Some("extras".into()),
         program: LAUNCHER_PROGRAM.to_owned(),
     }
 }
@@ -107,6 +107,10 @@ fn extension_name() -> String {
     )
 }
 
+/// Returns the folder of this machine's platform, as `vsekai.gdextension` names it.
 fn extension_folder() -> &'static str {
-    std::env::consts::OS
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "aarch64") => "linux-arm64",
+        (system, _) => system,
+    }
 }

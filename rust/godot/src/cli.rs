@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! The class `VSekaiCli`.
 
+use std::path::PathBuf;
+
+use godot::classes::Os;
 use godot::prelude::*;
 
 use crate::command_line::CommandLine;
@@ -35,6 +38,9 @@ impl VSekaiCli {
             godot_error!("VSekaiCli.run: an earlier command line is still running");
             return;
         }
+        if Os::singleton().has_feature("template") {
+            return_to_the_users_folder();
+        }
         match CommandLine::start(texts(&arguments)) {
             Ok(running) => (self.running, self.failed) = (Some(running), false),
             Err(error) => {
@@ -53,5 +59,15 @@ impl VSekaiCli {
             None if self.failed => 1,
             None => -1,
         }
+    }
+}
+
+/// An exported program leaves the current folder for its own before any of our code runs, and relative paths
+/// would mean something else than where they were typed. Shells keep the folder in `PWD`.
+fn return_to_the_users_folder() {
+    let folder = std::env::var_os("PWD").map(PathBuf::from);
+    if let Some(folder) = folder.filter(|folder| folder.is_absolute() && folder.is_dir()) {
+        // What cannot be entered cannot be meant.
+        let _ = std::env::set_current_dir(folder);
     }
 }
