@@ -1,9 +1,62 @@
 // SPDX-License-Identifier: MIT
 //! Chunk stores and transports of the desync protocol.
 //!
-//! A store hands out chunks by id. Whatever it is made of (a folder, a server, a cache in front of either),
-//! it hands out only bytes that it has just verified against the id asked for. Wrappers (retry, cache,
-//! fail-over) wrap a store and are one.
+//! A store hands out chunks by id. Whatever it is made of, it hands out only bytes that it has just verified
+//! against the id asked for: there is no way to read unverified, apart from [`LocalStore::get_stored`] for
+//! servers that pass files on.
+//!
+//! | store | what it is |
+//! | --- | --- |
+//! | [`LocalStore`] | a folder (castr), with atomic writes and a batched, checked sync |
+//! | [`HttpStore`] | below an http(s) address: desync's chunk-server or any host of static files |
+//! | `S3Store` (feature `s3`) | in an S3 bucket |
+//! | [`Cache`] | a quick store in front of a slow one; mends what is damaged in it |
+//! | [`Failover`] | several stores with the same chunks, of which one that works is enough |
+//! | [`Router`] | several stores with different chunks, asked in order |
+//! | [`Dedup`] | one request for all who want the same chunk at the same time |
+//!
+//! The last four wrap stores and are stores, so they can be put together as needed; [`StoreOpener`] does so
+//! from text, as desync's commands take it. [`HttpOrigin`] reads bounded documents with the same care as
+//! chunks, and an [`IndexStore`] keeps indexes by name.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use vsekai_formats::DigestAlgorithm;
+//! use vsekai_store::{Cache, Chunk, ChunkStore, Failover, HttpOptions, HttpOrigin, HttpStore, LocalStore};
+//! use vsekai_store::{StoreError, StoreFormat, WriteStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! // Chunks of this index are at most 256 KiB; nothing longer is read or unpacked.
+//! let format = StoreFormat::default().with_max_chunk(256 << 10);
+//! let mirror = |url| HttpOrigin::new(url, HttpOptions::default()).map(|origin| HttpStore::new(origin, format));
+//! let mirrors = Failover::new(vec![
+//!     Arc::new(mirror("https://one.example/store")?),
+//!     Arc::new(mirror("https://two.example/store")?),
+//! ]);
+//! let local = LocalStore::create(folder.path().join("cache.castr"), format)?;
+//! let store = Cache::new(Arc::new(local.clone()), Arc::new(mirrors));
+//!
+//! let chunk = Chunk::new(DigestAlgorithm::Sha512_256, "plain bytes");
+//! local.put(&chunk).await?;
+//! local.sync().await?;
+//! assert_eq!(store.get(chunk.id()).await?.plain(), chunk.plain());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Bounds
+//!
+//! Every read has a limit that is counted while reading: chunks by [`StoreFormat::max_chunk`], documents and
+//! indexes by the caller. A decoded chunk takes as much memory as it is long, and its stored form stays with
+//! it, so a reader of `n` chunks at a time needs about `2 * n * max_chunk` bytes at most.
+//!
+//! # Failures
+//!
+//! [`StoreError::class`] says what a caller can do: try later, ask another store, or tell the user. HTTP
+//! requests are tried again by [`RetryPolicy`] first. Messages name the store without credentials and query.
 
 pub mod cache;
 pub mod chunk;

@@ -58,7 +58,10 @@ impl S3Store {
     ) -> Result<Self, OriginError> {
         let builder = address(AmazonS3Builder::new(), location)
             .with_region(credentials.aws_region.as_deref().unwrap_or(DEFAULT_REGION))
-            .with_client_options(client_options(options)?)
+            // The location names its scheme, so plain http is the caller's own choice.
+            .with_client_options(
+                client_options(options)?.with_allow_http(location.endpoint.starts_with("http://")),
+            )
             .with_retry(retry_config(options));
         let bucket = sign(builder, credentials).build();
         Ok(Self(Arc::new(Shared {
@@ -335,8 +338,6 @@ fn address(builder: AmazonS3Builder, location: &S3Location) -> AmazonS3Builder {
         .with_bucket_name(&location.bucket)
         .with_endpoint(endpoint)
         .with_virtual_hosted_style_request(by_host)
-        // The location names its scheme, so plain http is the caller's own choice.
-        .with_allow_http(location.endpoint.starts_with("http://"))
 }
 
 fn sign(builder: AmazonS3Builder, credentials: &S3Credentials) -> AmazonS3Builder {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fs_err as fs;
+use support::bad_server::{BadServer, Reply};
 use support::tools::{self, Server};
 use support::{chunk, conformance, small_format};
 use vsekai_store::config::{Config, S3Credentials};
@@ -38,16 +39,20 @@ impl World {
     }
 
     fn store(&self, place: &str, secret: &str, format: StoreFormat) -> S3Store {
-        let Location::S3(location) = Location::parse(&self.url(place)).unwrap() else {
-            panic!("{place} is not S3");
-        };
-        let credentials = S3Credentials {
-            access_key: Some(ACCESS.to_owned()),
-            secret_key: Some(Secret::from(secret)),
-            ..S3Credentials::default()
-        };
-        S3Store::new(&location, &credentials, &options(), format).unwrap()
+        store(&self.url(place), secret, format)
     }
+}
+
+fn store(url: &str, secret: &str, format: StoreFormat) -> S3Store {
+    let Location::S3(location) = Location::parse(url).unwrap() else {
+        panic!("{url} is not S3");
+    };
+    let credentials = S3Credentials {
+        access_key: Some(ACCESS.to_owned()),
+        secret_key: Some(Secret::from(secret)),
+        ..S3Credentials::default()
+    };
+    S3Store::new(&location, &credentials, &options(), format).unwrap()
 }
 
 fn options() -> HttpOptions {
@@ -107,11 +112,10 @@ async fn lists_and_removes_its_chunks_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_and_a_missing_bucket_is_not_a_missing_chunk() {
+async fn a_wrong_key_is_refused() {
     let Some(world) = World::start() else { return };
-    let id = chunk(1, 10).id();
     let wrong = world.store("bucket", "wrong", small_format());
-    let outcome = wrong.get(id).await;
+    let outcome = wrong.get(chunk(1, 10).id()).await;
     assert!(
         matches!(
             outcome,
@@ -122,20 +126,58 @@ async fn a_wrong_key_is_refused_and_a_missing_bucket_is_not_a_missing_chunk() {
         ),
         "{outcome:?}"
     );
-    assert!(wrong.has(id).await.is_err());
-    let nowhere = world.store("nowhere", SECRET, small_format());
-    let outcome = nowhere.get(id).await;
-    assert!(
-        matches!(
-            outcome,
-            Err(StoreError::Refused {
-                credentials: false,
-                ..
-            })
-        ),
-        "{outcome:?}"
+    assert!(wrong.has(chunk(1, 10).id()).await.is_err());
+    assert!(wrong.put(&chunk(1, 10)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_not_a_missing_chunk() {
+    let answer = "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code></Error>";
+    let server = BadServer::start(move |_, _| Reply {
+        body: answer.into(),
+        ..Reply::status(404)
+    })
+    .await;
+    let store = store(
+        &server.url("nowhere").replace("http", "s3+http"),
+        SECRET,
+        small_format(),
     );
-    assert!(nowhere.put(&chunk(1, 10)).await.is_err());
+    for outcome in [
+        store.get(chunk(1, 10).id()).await.map(drop),
+        store.put(&chunk(1, 10)).await,
+    ] {
+        match outcome {
+            Err(StoreError::Refused { reason, .. }) => assert!(reason.contains("bucket"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_fetched_again_and_an_endless_one_is_cut() {
+    let body = chunk(1, 50_000);
+    let stored = vsekai_formats::codec::compress(body.plain(), 3).unwrap();
+    let served = stored.clone();
+    let server = BadServer::start(move |number, _| match number {
+        0 => Reply::ok(served.clone()).cut(served.len() / 2),
+        _ => Reply::ok(served.clone()),
+    })
+    .await;
+    let near = store(
+        &server.url("b").replace("http", "s3+http"),
+        SECRET,
+        small_format(),
+    );
+    assert_eq!(near.get(body.id()).await.unwrap().plain(), body.plain());
+    let server = BadServer::start(|_, _| Reply::ok(vec![1; 4 << 20])).await;
+    let far = store(
+        &server.url("b").replace("http", "s3+http"),
+        SECRET,
+        small_format(),
+    );
+    let outcome = far.get(body.id()).await;
+    assert!(matches!(outcome, Err(StoreError::Invalid { .. })), "{outcome:?}");
 }
 
 #[tokio::test]
