@@ -47,6 +47,11 @@ pub struct Export {
 /// there.
 pub fn export(godot: &Godot, project: &Project) -> Result<Export> {
     let place = workspace::target_dir().join("godot").join(&project.name);
+    fs_err::create_dir_all(&place)?;
+    let lock = fs_err::File::create(place.join("lock"))?;
+    lock.file()
+        .lock()
+        .with_context(|| format!("lock the export of {}", project.name))?;
     let folder = place.join("export");
     let stamp = stamp(godot, project)?;
     let export = Export {

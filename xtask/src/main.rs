@@ -54,6 +54,9 @@ enum Task {
         /// Open no window, even where there is a display.
         #[arg(long)]
         headless: bool,
+        /// At the end, leave the server running until Ctrl-C, to try commands against it.
+        #[arg(long)]
+        serve: bool,
         /// Use a small program in place of the Godot game, even where there is a Godot.
         #[arg(long)]
         without_godot: bool,
@@ -88,7 +91,9 @@ enum Exported {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let result = run(Arguments::parse().command);
+    process::leave_it_to_the_signal();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -113,6 +118,7 @@ fn run(task: Task) -> Result<()> {
             data,
             fresh,
             headless,
+            serve,
             without_godot,
         } => {
             play::play(
@@ -121,6 +127,7 @@ fn run(task: Task) -> Result<()> {
                     data,
                     fresh,
                     headless,
+                    serve,
                     without_godot,
                 },
             )?;

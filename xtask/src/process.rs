@@ -237,6 +237,14 @@ pub fn end_children_on_signal() -> Result<()> {
     Ok(())
 }
 
+/// Returns at once, or never if a signal is ending this program: then the handler has the last word, and
+/// the exit code of a child that it ended means nothing.
+pub fn leave_it_to_the_signal() {
+    while ENDING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
 /// Returns the program and arguments of `command` as one would type them, shortened.
 #[must_use]
 pub fn describe(command: &Command) -> String {

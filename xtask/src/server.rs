@@ -74,6 +74,15 @@ impl Server {
         Ok(token.trim().to_owned())
     }
 
+    /// Waits until the server ends by itself, which it does not do in good order.
+    pub fn wait(&mut self) -> Result<()> {
+        let status = self.running.wait()?;
+        bail!(
+            "the server ended with {status}; its log is in {}",
+            self.data.join("server.log").display()
+        )
+    }
+
     /// Ends the server in good order.
     pub fn stop(&mut self) {
         self.running.stop();

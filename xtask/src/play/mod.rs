@@ -25,6 +25,8 @@ pub struct Options {
     pub fresh: bool,
     /// Open no window, even where there is a display.
     pub headless: bool,
+    /// At the end, leave the server running until Ctrl-C.
+    pub serve: bool,
     /// Use the stand-in game even where there is a Godot.
     pub without_godot: bool,
 }
@@ -38,7 +40,7 @@ pub fn play(cache: &Cache, options: &Options) -> Result<()> {
     };
     let mut folder = Folder::open(&root, &builds, options.fresh)?;
     ui::step("Starting the server");
-    let server = Server::start(&workspace::built_program("vsekai-server"), &folder.server())?;
+    let mut server = Server::start(&workspace::built_program("vsekai-server"), &folder.server())?;
     ui::note(format!(
         "{} with its data in {}",
         server.address(),
@@ -55,7 +57,12 @@ pub fn play(cache: &Cache, options: &Options) -> Result<()> {
         println!("    {line}");
     }
     println!("    install    {}", folder.install().display());
-    show(&builds, &server, &folder, options)
+    show(&builds, &server, &folder, options)?;
+    if options.serve {
+        ui::step(format!("Serving {} until Ctrl-C", server.address()));
+        server.wait()?;
+    }
+    Ok(())
 }
 
 fn prepare(cache: &Cache, options: &Options) -> Result<Builds> {
