@@ -49,7 +49,7 @@ pub struct GlobalArgs {
     /// Channel to follow or publish to, kept with the install [default: stable]
     #[arg(long, global = true, value_name = "NAME", help_heading = INSTALL)]
     pub channel: Option<Slug>,
-    /// Allow a server address without encryption (http) on another machine
+    /// Allow a server on another machine without encryption (http) [env: VSEKAI_ALLOW_HTTP=1]
     #[arg(long, global = true, help_heading = NETWORK)]
     pub allow_http: bool,
     /// Highest download speed, such as 2MB/s, 500KiB/s or 16Mbit/s

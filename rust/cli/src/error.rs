@@ -94,9 +94,10 @@ fn hint(code: ErrorCode) -> Option<&'static str> {
 
 impl From<PublishError> for CliError {
     fn from(error: PublishError) -> Self {
-        use vsekai_publish::PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server};
+        use vsekai_publish::PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server, Usage};
         let kind = error.kind();
         let code = match kind {
+            Usage => ErrorCode::InvalidInput,
             Input => ErrorCode::BadRelease,
             Server => ErrorCode::Server,
             Refused => ErrorCode::Refused,

@@ -52,6 +52,7 @@ pub fn of_engine(code: ErrorCode) -> u8 {
 /// Returns the exit code for an error of publishing.
 pub fn of_publish(kind: PublishErrorKind) -> u8 {
     match kind {
+        PublishErrorKind::Usage => USAGE,
         PublishErrorKind::Input => DAMAGED,
         PublishErrorKind::Server | PublishErrorKind::Refused => SERVER,
         PublishErrorKind::Disk => DISK,

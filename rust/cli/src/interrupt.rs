@@ -85,3 +85,54 @@ async fn signal() {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_interrupt_cancels_and_the_second_leaves() {
+        let (send, receive) = unbounded_channel();
+        let cancelled = Arc::new(AtomicUsize::new(0));
+        let interrupter = Interrupter::default();
+        let count = Arc::clone(&cancelled);
+        interrupter.on_interrupt(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        send.send(()).unwrap();
+        let mut watch = std::pin::pin!(interrupter.watch(Interrupts::Channel(receive)));
+        assert!(futures_poll(&mut watch).await.is_none());
+        assert_eq!(cancelled.load(Ordering::Relaxed), 1);
+        send.send(()).unwrap();
+        watch.await;
+        assert_eq!(cancelled.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn what_starts_after_an_interrupt_is_cancelled_at_once() {
+        let (send, receive) = unbounded_channel();
+        let interrupter = Interrupter::default();
+        send.send(()).unwrap();
+        let mut watch = std::pin::pin!(interrupter.watch(Interrupts::Channel(receive)));
+        assert!(futures_poll(&mut watch).await.is_none());
+        let cancelled = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&cancelled);
+        interrupter.on_interrupt(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(cancelled.load(Ordering::Relaxed), 1);
+    }
+
+    /// Lets a future run as far as it comes.
+    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = tokio::task::yield_now() => None,
+        }
+    }
+}

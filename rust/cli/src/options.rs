@@ -9,7 +9,8 @@ use vsekai_engine::config::DEFAULT_CONNECTIONS;
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::record::Settings;
 use vsekai_formats::release::{Platform, Slug};
-use vsekai_store::Secret;
+use vsekai_store::http::OriginError;
+use vsekai_store::{HttpOptions, HttpOrigin, Secret};
 
 use crate::args::GlobalArgs;
 use crate::error::CliError;
@@ -41,18 +42,42 @@ pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Resul
         connections: connections(global),
         user_agent: USER_AGENT.to_owned(),
         rate_limit: global.rate_limit.map(|rate| rate.0),
-        allow_http: global.allow_http,
+        allow_http: allow_http(global, surroundings),
         launcher_version: env!("CARGO_PKG_VERSION").to_owned(),
         ..InstallConfig::new(root, platform)
     })
 }
 
-/// Returns the server's address from the command line or the environment.
+/// Returns the server's address from the command line or the environment, if it can be used.
 pub(crate) fn server(global: &GlobalArgs, surroundings: &Surroundings) -> Result<Option<String>, CliError> {
-    match &global.server {
-        Some(server) => Ok(Some(server.clone())),
-        None => text(surroundings.variable("VSEKAI_SERVER"), "VSEKAI_SERVER"),
+    let server = match &global.server {
+        Some(server) => Some(server.clone()),
+        None => text(surroundings.variable("VSEKAI_SERVER"), "VSEKAI_SERVER")?,
+    };
+    if let Some(server) = &server {
+        let options = HttpOptions {
+            allow_http: allow_http(global, surroundings),
+            ..HttpOptions::default()
+        };
+        HttpOrigin::new(server, options).map_err(|error| {
+            let hint = match error {
+                OriginError::NotEncrypted(_) => {
+                    "Use https, or add --allow-http if everyone on the way is to be trusted"
+                }
+                _ => "An address looks like https://updates.example.org",
+            };
+            CliError::usage(error.to_string()).with_hint(hint)
+        })?;
     }
+    Ok(server)
+}
+
+/// Tells whether addresses without encryption are allowed for other machines.
+pub(crate) fn allow_http(global: &GlobalArgs, surroundings: &Surroundings) -> bool {
+    global.allow_http
+        || surroundings
+            .variable("VSEKAI_ALLOW_HTTP")
+            .is_some_and(|value| value == "1")
 }
 
 /// Returns the title named, or V-Sekai.

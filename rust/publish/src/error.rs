@@ -187,6 +187,8 @@ pub enum PublishError {
 /// What kind of thing went wrong, for exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishErrorKind {
+    /// The caller named something that is not there or cannot be.
+    Usage,
     /// The folder cannot be published as it is.
     Input,
     /// The server cannot be reached or failed.
@@ -204,8 +206,9 @@ pub enum PublishErrorKind {
 impl PublishError {
     /// Returns what kind of thing went wrong.
     pub fn kind(&self) -> PublishErrorKind {
-        use PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server};
+        use PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server, Usage};
         match self {
+            Self::NotAFolder { .. } | Self::MissingProgram { .. } | Self::BadServer { .. } => Usage,
             Self::Io { .. } => Disk,
             Self::Unreachable { .. } | Self::BadAnswer { .. } | Self::ChunksLost { .. } => Server,
             Self::Unauthorized { .. }

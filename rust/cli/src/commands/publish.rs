@@ -114,7 +114,7 @@ fn server(context: &Context, global: &GlobalArgs, args: &PublishArgs) -> Result<
     )?;
     let server = Server {
         token,
-        allow_http: global.allow_http,
+        allow_http: options::allow_http(global, &context.surroundings),
         connections: options::connections(global),
         level: args.level,
         user_agent: options::USER_AGENT.to_owned(),
