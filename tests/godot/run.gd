@@ -8,6 +8,8 @@ const CASES: Dictionary[String, String] = {
 	"update": "res://cases/update.gd",
 	"care": "res://cases/care.gd",
 	"game": "res://cases/game.gd",
+	"handlers": "res://cases/handlers.gd",
+	"broken": "res://cases/broken.gd",
 	"hostile": "res://cases/hostile.gd",
 	"quit": "res://cases/quit.gd",
 	"cli": "res://cases/cli.gd",

@@ -27,6 +27,28 @@ fn an_update_works_from_the_first_check_to_the_rollback() {
 }
 
 #[test]
+fn handlers_and_the_scene_tree_may_do_what_they_like() {
+    let Some(project) = Project::new() else { return };
+    let published = Published::new();
+    println!("{}", project.run(&published.config(), &["handlers"]));
+}
+
+#[test]
+fn a_download_that_breaks_off_is_told_and_goes_on_later() {
+    let Some(project) = Project::new() else { return };
+    let published = Published::new();
+    let (cut, false_bytes) = (published.proxy(), published.proxy());
+    cut.cut_after_chunks(20);
+    false_bytes.falsify_chunks_from(20);
+    let mut config = published.config();
+    config["broken_networks"] = json!({
+        "cut": { "server": cut.address(), "code": "offline" },
+        "false bytes": { "server": false_bytes.address(), "code": "damaged" },
+    });
+    println!("{}", project.run(&config, &["broken"]));
+}
+
+#[test]
 fn the_command_line_works_inside_godot() {
     let Some(project) = Project::new() else { return };
     let published = Published::new();

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use vsekai_tests::proxy::Proxy;
 use vsekai_tests::world::{TITLE, World, platform, vsekai};
 use vsekai_tests::{skip, tree};
 use xtask::process::{self, Running};
@@ -64,6 +65,11 @@ impl Published {
         ]);
         command.env("VSEKAI_TOKEN", self.world.server().token().unwrap());
         process::read(&mut command).unwrap();
+    }
+
+    /// Returns a network of its own to the server.
+    pub fn proxy(&self) -> Proxy {
+        Proxy::start(self.world.server().address())
     }
 
     /// Returns the folder of a published build.
