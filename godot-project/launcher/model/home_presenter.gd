@@ -133,7 +133,7 @@ static func _show_failure(view: HomeView, model: LauncherModel) -> void:
 		view.primary = again
 		if model.installed:
 			view.secondary = [_play()]
-	if failure.wants_settings() or not model.installed:
+	if failure.wants_settings() and view.primary == again or not model.installed:
 		view.secondary.append(HomeView.Action.new("settings", Message.of("ACTION_SETTINGS")))
 
 

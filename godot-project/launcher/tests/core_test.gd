@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+## Arguments, settings, figures, notes and the log.
+extends "res://tests/test_case.gd"
+
+const SETTINGS: String = "user://test_settings.cfg"
+
+
+func test_options_open_the_window_and_verbs_the_command_line() -> void:
+	var window: LaunchOptions = LaunchOptions.parse(
+		["--server", "http://h", "--title=t", "--channel", "c", "--install-dir", "/d e"]
+	)
+	check(not window.wants_command_line, "options alone")
+	equal(window.server_url, "http://h")
+	equal(window.title, "t")
+	equal(window.channel, "c")
+	equal(window.install_dir, "/d e")
+	for arguments: PackedStringArray in [["update"], ["--help"], ["--server", "x", "status"]]:
+		check(LaunchOptions.parse(arguments).wants_command_line, str(arguments))
+
+
+func test_the_title_of_the_build_is_used_unless_another_is_given() -> void:
+	equal(CommandLine.with_title(["update"], "t"), PackedStringArray(["--title=t", "update"]))
+	equal(
+		CommandLine.with_title(["update", "--title", "x"], "t"),
+		PackedStringArray(["update", "--title", "x"])
+	)
+	equal(
+		CommandLine.with_title(["launch", "--", "--title"], "t"),
+		PackedStringArray(["--title=t", "launch", "--", "--title"]),
+		"what follows -- is the game's"
+	)
+
+
+func test_settings_are_read_as_they_were_saved() -> void:
+	var settings: LauncherSettings = LauncherSettings.read(SETTINGS)
+	settings.server_url = "https://updates.example.org"
+	settings.update_mode = "automatic"
+	settings.rate_limit_kib = 1024
+	settings.language = "ja"
+	settings.text_scale = 130
+	equal(settings.save(), OK)
+	var again: LauncherSettings = LauncherSettings.read(SETTINGS)
+	equal(again.server_url, "https://updates.example.org")
+	equal(again.update_mode, "automatic")
+	equal(again.rate_limit_bytes(), 1048576)
+	equal(again.language, "ja")
+	equal(again.text_scale, 130)
+	DirAccess.remove_absolute(SETTINGS)
+
+
+func test_settings_that_make_no_sense_keep_their_defaults() -> void:
+	var file: ConfigFile = ConfigFile.new()
+	file.set_value("update", "mode", "sometimes")
+	file.set_value("update", "rate_limit_kib", "much")
+	file.set_value("window", "text_scale", 9000)
+	file.set_value("window", "theme", 7)
+	file.save(SETTINGS)
+	var settings: LauncherSettings = LauncherSettings.read(SETTINGS)
+	equal(settings.update_mode, "ask")
+	equal(settings.rate_limit_kib, 0)
+	equal(settings.text_scale, 100)
+	equal(settings.theme, "system")
+	DirAccess.remove_absolute(SETTINGS)
+
+
+func test_sizes_are_readable_in_each_language() -> void:
+	TranslationServer.set_locale("en")
+	equal(Formats.bytes(0), "0 B")
+	equal(Formats.bytes(1023), "1023 B")
+	equal(Formats.bytes(1024), "1.0 KiB")
+	equal(Formats.bytes(1048575), "1.0 MiB", "no 1024.0 KiB")
+	equal(Formats.bytes(64487424), "61.5 MiB")
+	equal(Formats.bytes(-1), "0 B")
+	TranslationServer.set_locale("es")
+	equal(Formats.bytes(64487424), "61,5 MiB")
+	TranslationServer.set_locale("en")
+
+
+func test_time_left_is_coarse() -> void:
+	TranslationServer.set_locale("en")
+	equal(Formats.time_left(-1).text(), "time unknown")
+	equal(Formats.time_left(4).text(), "a few seconds left")
+	equal(Formats.time_left(42).text(), "50 seconds left")
+	equal(Formats.time_left(60).text(), "1 minute left")
+	equal(Formats.time_left(61).text(), "2 minutes left")
+	equal(Formats.time_left(3700).text(), "1 h 2 min left")
+
+
+func test_notes_show_lists_and_emphasis() -> void:
+	equal(
+		NotesMarkup.to_bbcode("# New\n\n- **bold** and `code`\n- [a link](https://x)"),
+		(
+			"[b]New[/b]\n[indent]•  [b]bold[/b] and [code]code[/code][/indent]\n"
+			+ "[indent]•  a link[/indent]"
+		)
+	)
+
+
+func test_notes_cannot_smuggle_markup_or_turn_text_around() -> void:
+	var hostile: String = "[url=file:///etc]x[/url] \u202Egnp.exe\u0007 [img]res://a[/img]"
+	var shown: String = NotesMarkup.to_bbcode(hostile)
+	check(not shown.contains("[url"), shown)
+	check(not shown.contains("[img"), shown)
+	check(not shown.contains("\u202E") and not shown.contains("\u0007"), "control characters")
+
+
+func test_huge_notes_are_cut() -> void:
+	check(NotesMarkup.to_bbcode("x".repeat(1000000)).length() <= 8000, "length")
+
+
+func test_the_report_hides_the_players_folder() -> void:
+	var home: String = OS.get_environment("HOME")
+	if home.length() < 2:
+		return
+	var shown: String = ActivityLog.without_private_paths("in %s/games" % home)
+	equal(shown, "in ~/games")
+
+
+func test_the_log_survives_a_broken_line() -> void:
+	var path: String = "user://test_activity.jsonl"
+	var file: FileAccess = FileAccess.open(path, FileAccess.WRITE)
+	file.store_string('{"time": 1, "text": "one"}\n{broken\n\n[1]\n{"time": 2, "text": "two"}\n')
+	file.close()
+	var log: ActivityLog = ActivityLog.read(path)
+	equal(log.entries.size(), 2)
+	log.add(3, "three")
+	equal(ActivityLog.read(path).entries.size(), 3)
+	DirAccess.remove_absolute(path)
+
+
+func test_a_chosen_folder_with_other_things_in_it_is_not_filled() -> void:
+	var folder: String = OS.get_user_data_dir().path_join("test_folder")
+	DirAccess.make_dir_recursive_absolute(folder)
+	equal(InstallFolder.inside(folder, "t"), folder, "an empty folder is used itself")
+	var file: FileAccess = FileAccess.open(folder.path_join("thesis.txt"), FileAccess.WRITE)
+	file.store_string("x")
+	file.close()
+	equal(InstallFolder.inside(folder, "t"), folder.path_join("t"))
+	DirAccess.remove_absolute(folder.path_join("thesis.txt"))
+	DirAccess.remove_absolute(folder)
+
+
+func test_the_interface_grows_with_dense_screens() -> void:
+	equal(WindowFit.scale_for(Vector2i(1280, 800), 96, 1.0), 1.0, "Steam Deck")
+	equal(WindowFit.scale_for(Vector2i(1920, 1080), 96, 1.0), 1.0)
+	equal(WindowFit.scale_for(Vector2i(3840, 2160), 96, 1.0), 2.0, "4K without a density")
+	equal(WindowFit.scale_for(Vector2i(2560, 1600), 192, 1.0), 2.0)
+	equal(WindowFit.scale_for(Vector2i(3024, 1964), 220, 2.0), 2.0, "the system's own")
+
+
+func test_text_has_contrast_in_both_palettes() -> void:
+	for palette: Palette in [Palette.light(), Palette.dark()]:
+		var pairs: Array[Array] = [
+			[palette.text, palette.ground],
+			[palette.text, palette.surface],
+			[palette.text, palette.watermark],
+			[palette.text_soft, palette.ground],
+			[palette.text_soft, palette.surface],
+			[palette.text_soft, palette.watermark],
+			[palette.text_soft, palette.track],
+			[palette.headline, palette.ground],
+			[palette.headline, palette.surface],
+			[palette.headline, palette.watermark],
+			[palette.on_accent, palette.accent],
+			[palette.on_accent, palette.accent_hover],
+			[palette.on_accent, palette.accent_pressed],
+			[palette.rail_text, palette.rail_chosen],
+			[palette.rail_text_soft, palette.rail],
+		]
+		for place: int in pairs.size():
+			var measured: float = Palette.contrast(pairs[place][0], pairs[place][1])
+			check(measured >= 4.5, "pair %d is %.2f" % [place, measured])
+		check(Palette.contrast(palette.focus, palette.ground) >= 3.0, "focus frame")
+		check(Palette.contrast(palette.on_disabled, palette.disabled) >= 3.0, "disabled")

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+## What the home page shows for what the model knows.
+extends "res://tests/test_case.gd"
+
+const Scenes: GDScript = preload("res://tests/scenes.gd")
+
+
+func test_an_offer_shows_three_figures_before_consent() -> void:
+	var view: HomeView = HomePresenter.present(_offer(true))
+	equal(view.figures.size(), 3)
+	equal(view.figures[0].value, Formats.bytes(4404019))
+	equal(view.primary.name, "update")
+	equal(view.primary.label.text(), "Update 4.2 MiB")
+	equal(view.secondary[0].name, "play", "the installed version stays playable")
+
+
+func test_a_first_install_says_where_and_how_much() -> void:
+	var view: HomeView = HomePresenter.present(_offer(false))
+	equal(view.primary.label.text(), "Install 61.5 MiB")
+	check(view.detail.text().contains("/games/sample"), view.detail.text())
+
+
+func test_without_connection_the_installed_game_can_be_played() -> void:
+	var model: LauncherModel = _installed()
+	model.on_failed({"code": "offline", "message": "no route", "retry": true})
+	var view: HomeView = HomePresenter.present(model)
+	equal(view.primary.name, "play")
+	equal(view.secondary[-1].name, "check")
+	check(view.notice.text().contains("cannot be reached"), view.notice.text())
+
+
+func test_without_connection_and_install_there_is_only_another_try() -> void:
+	var model: LauncherModel = LauncherModel.new()
+	model.on_requested("check")
+	model.on_failed({"code": "offline"})
+	equal(HomePresenter.present(model).primary.name, "check")
+
+
+func test_damaged_files_can_be_repaired() -> void:
+	var model: LauncherModel = _installed()
+	model.on_verified({"files": 3, "damaged": PackedStringArray(["a.pck"])})
+	var view: HomeView = HomePresenter.present(model)
+	equal(view.primary.name, "repair")
+	check(view.error_details.contains("a.pck"), "the details name the file")
+
+
+func test_pause_is_offered_only_while_downloading() -> void:
+	var model: LauncherModel = _offer(true)
+	model.on_state_changed("CheckForUpdates", "PreparingUpdate")
+	check(not HomePresenter.present(model).primary.enabled, "preparing")
+	model.on_state_changed("CheckForUpdates", "DownloadingUpdate")
+	check(HomePresenter.present(model).primary.enabled, "downloading")
+	model.on_state_changed("Paused", "DownloadingUpdate")
+	equal(HomePresenter.present(model).primary.name, "resume")
+
+
+func test_progress_of_an_earlier_step_is_not_shown() -> void:
+	var model: LauncherModel = _offer(true)
+	model.on_state_changed("CheckForUpdates", "DownloadingUpdate")
+	model.on_progress_changed({"step": "download", "done_bytes": 5, "total_bytes": 10})
+	equal(HomePresenter.present(model).progress_fraction, 0.5)
+	model.on_state_changed("CheckForUpdates", "ApplyingUpdate")
+	equal(HomePresenter.present(model).progress_fraction, -1.0)
+
+
+func test_vr_is_offered_where_the_game_has_it() -> void:
+	var model: LauncherModel = _installed()
+	model.on_finished("check", true)
+	equal(HomePresenter.present(model).secondary[0].name, "play_vr")
+	model.vr_offered = false
+	equal(HomePresenter.present(model).secondary[0].name, "check")
+
+
+func test_every_error_code_has_a_sentence_and_a_next_step() -> void:
+	for code: String in Failure.KNOWN_CODES + ["internal", "invented"] as Array[String]:
+		var failure: Failure = Failure.from({"code": code})
+		check(not failure.sentence().text().begins_with("ERROR_"), code)
+		check(not failure.next_step().text().begins_with("NEXT_"), code)
+
+
+func test_an_unknown_error_shows_the_engines_own_sentence() -> void:
+	var failure: Failure = Failure.from({"code": "invented", "message": "the moon is full"})
+	equal(failure.next_step().text(), "The moon is full.")
+
+
+func test_no_scene_leaves_the_page_without_a_headline_or_a_button() -> void:
+	for screen: Dictionary in [{}, Scenes.status(true), Scenes.status(false)]:
+		var model: LauncherModel = LauncherModel.new()
+		model.on_status_changed(screen)
+		var view: HomeView = HomePresenter.present(model)
+		check(not view.headline.is_empty(), "headline")
+		check(view.primary != null, "primary button")
+
+
+func _installed() -> LauncherModel:
+	var model: LauncherModel = LauncherModel.new()
+	model.game_name = "V-Sekai"
+	model.on_status_changed(Scenes.status(true))
+	model.on_requested("check")
+	return model
+
+
+func _offer(installed: bool) -> LauncherModel:
+	TranslationServer.set_locale("en")
+	var model: LauncherModel = LauncherModel.new()
+	model.game_name = "V-Sekai"
+	model.on_status_changed(Scenes.status(installed))
+	model.install_path = "/games/sample"
+	model.on_plan_ready(Scenes.plan(not installed))
+	return model
