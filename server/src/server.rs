@@ -65,7 +65,7 @@ impl Server {
         if config.dev {
             keep_dev_token(&config.data, &database).await?;
         }
-        let service = Arc::new(Service::open(database, folder, limits.clone()).await?);
+        let service = Service::open(database, folder, limits.clone()).await?;
         let listening = |source| StartError::Listen {
             address: config.listen,
             source,
@@ -119,11 +119,7 @@ impl RunningServer {
         let lost = |error: tokio::task::JoinError| ServiceError::Internal(error.to_string());
         self.accepting.await.map_err(lost)?;
         self.flushing.await.map_err(lost)?;
-        match Arc::into_inner(self.service) {
-            Some(service) => service.close().await,
-            // An answer that was cut off still holds on to it.
-            None => Err(ServiceError::Internal("a request is still under way".to_owned())),
-        }
+        self.service.close().await
     }
 }
 

@@ -6,10 +6,12 @@ mod serve;
 mod settings;
 mod token;
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -90,14 +92,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
         serve,
         command,
     } = arguments;
-    let settings = match Settings::resolve(&options, &serve) {
+    let prepared = Settings::resolve(&options, &serve).and_then(|settings| {
+        start_log(&settings, options.log.as_deref())?;
+        Ok(settings)
+    });
+    let settings = match prepared {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("error: {error:#}");
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    start_log(&settings, options.log.as_deref());
     match execute(settings, command.unwrap_or(Command::Serve)) {
         Ok(code) => code,
         Err(error) => {
@@ -126,15 +131,16 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if in_use { EXIT_IN_USE } else { EXIT_FAILED })
 }
 
-fn start_log(settings: &Settings, filter: Option<&str>) {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_log(settings: &Settings, filter: Option<&str>) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info")).context("read the log filter")?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     match settings.log_format {
-        LogFormat::Text => log.init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
     }
+    Ok(())
 }
 
 const EXIT_FAILED: u8 = 1;

@@ -7,7 +7,7 @@
 //! that was cut off looks at start through the chunks that the ledger does not have.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use fs_err as fs;
@@ -71,7 +71,16 @@ impl Service {
     ///
     /// # Errors
     /// It is something else or too large, or the store failed.
-    pub async fn put_chunk(&self, id: ChunkId, stored: Bytes) -> Result<ChunkUpload, ServiceError> {
+    pub async fn put_chunk(
+        self: &Arc<Self>,
+        id: ChunkId,
+        stored: Bytes,
+    ) -> Result<ChunkUpload, ServiceError> {
+        self.undisturbed(|service| async move { service.store_chunk(id, stored).await })
+            .await
+    }
+
+    async fn store_chunk(&self, id: ChunkId, stored: Bytes) -> Result<ChunkUpload, ServiceError> {
         let _alone = self.ledger.shard(id).lock().await;
         if self.chunk_sizes(vec![id]).await?.iter().all(Option::is_some) {
             return Ok(ChunkUpload::Known);
@@ -91,7 +100,13 @@ impl Service {
     ///
     /// # Errors
     /// Some could not be made durable: they are forgotten, and so missing again.
-    pub async fn flush_chunks(&self) -> Result<(), ServiceError> {
+    pub async fn flush_chunks(self: &Arc<Self>) -> Result<(), ServiceError> {
+        self.undisturbed(|service| async move { service.flush().await })
+            .await
+    }
+
+    /// As [`Service::flush_chunks`], for work that runs to its end anyway.
+    pub(super) async fn flush(&self) -> Result<(), ServiceError> {
         let _alone = self.ledger.flushing.lock().await;
         let batch: Vec<(ChunkId, ChunkSizes)> = self
             .ledger

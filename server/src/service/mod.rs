@@ -11,7 +11,7 @@ pub(crate) mod verify;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 use vsekai_formats::codec::CodecError;
 use vsekai_store::LocalStore;
 
@@ -32,6 +32,8 @@ pub struct Service {
     limits: Arc<Limits>,
     chunk_checks: Semaphore,
     release_checks: Semaphore,
+    // Held for reading by whatever must run to its end; see `undisturbed`.
+    under_way: Arc<RwLock<()>>,
 }
 
 impl Service {
@@ -43,9 +45,10 @@ impl Service {
         database: Database,
         folder: DataFolder,
         limits: Arc<Limits>,
-    ) -> Result<Self, ServiceError> {
+    ) -> Result<Arc<Self>, ServiceError> {
         let service = Self {
             ledger: Ledger::default(),
+            under_way: Arc::default(),
             chunk_checks: Semaphore::new(limits.chunk_checks),
             release_checks: Semaphore::new(limits.release_checks),
             database,
@@ -55,17 +58,41 @@ impl Service {
         if service.folder.was_unclean() {
             service.adopt_chunks().await?;
         }
-        Ok(service)
+        Ok(Arc::new(service))
     }
 
-    /// Makes everything that was accepted durable and closes the database.
+    /// Makes everything that was accepted durable and closes the database. Nobody else may be using it.
     ///
     /// # Errors
     /// Something may not be durable; the next start finds out what is.
-    pub async fn close(self) -> Result<(), ServiceError> {
-        self.flush_chunks().await?;
-        self.database.close().await?;
-        Ok(self.folder.mark_clean()?)
+    pub async fn close(self: Arc<Self>) -> Result<(), ServiceError> {
+        // Work whose client has left meanwhile is finished first.
+        let under_way = self.under_way.clone();
+        let _all = under_way.write().await;
+        let service = Arc::into_inner(self)
+            .ok_or_else(|| ServiceError::Internal("a request is still under way".to_owned()))?;
+        service.flush().await?;
+        service.database.close().await?;
+        Ok(service.folder.mark_clean()?)
+    }
+
+    /// Runs `work` to its end even if the client that asked for it leaves in the middle, which drops the
+    /// future of its request. What changes files and rows together relies on that.
+    async fn undisturbed<T, W, F>(self: &Arc<Self>, work: W) -> Result<T, ServiceError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Self>) -> F,
+        F: Future<Output = Result<T, ServiceError>> + Send + 'static,
+    {
+        let counted = self.under_way.clone().read_owned().await;
+        let work = work(self.clone());
+        let task = tokio::spawn(async move {
+            let outcome = work.await;
+            drop(counted);
+            outcome
+        });
+        task.await
+            .map_err(|error| ServiceError::Internal(format!("a task of the server was lost: {error}")))?
     }
 
     /// Returns the bounds put on clients.

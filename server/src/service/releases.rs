@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! Releases: verification, the one transaction that makes them visible, and what clients read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fs_err as fs;
 use vsekai_formats::ChunkId;
@@ -32,6 +34,16 @@ impl Service {
     /// # Errors
     /// The documents do not agree, chunks are missing, or the version or sequence is taken.
     pub async fn publish(
+        self: &Arc<Self>,
+        access: Access,
+        channel: Slug,
+        upload: ReleaseUpload,
+    ) -> Result<bool, ServiceError> {
+        self.undisturbed(|service| async move { service.publish_now(&access, channel, upload).await })
+            .await
+    }
+
+    async fn publish_now(
         &self,
         access: &Access,
         channel: Slug,
@@ -45,7 +57,7 @@ impl Service {
             let (contents, index) = (upload.contents.clone(), upload.index.clone());
             blocking(move || verify::release(&manifest, &contents, &index, &limits)).await?
         };
-        self.flush_chunks().await?;
+        self.flush().await?;
         // Whatever the publisher was told is there was pending at the latest then, so the flush covered it.
         let found = self
             .entered_sizes(needed.iter().map(|chunk| chunk.id).collect())

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 //! Uploads of chunks and indexes.
 
+use std::time::Duration;
+
 use fs_err as fs;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::time::timeout;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_server::Limits;
 
@@ -196,5 +199,27 @@ async fn chunks_that_a_power_cut_tore_are_missing_again() {
         StatusCode::CREATED
     );
     assert!(server.fsck().await.dangling.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn clients_that_leave_in_the_middle_leave_nothing_half_done() {
+    let server = TestServer::start().await;
+    let plain: Vec<u8> = (0..200_000u32).flat_map(|n| (n / 3).to_le_bytes()).collect();
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, &plain);
+    let build = Build::new("1.0.0", 1, 1);
+    server.client.put_chunks(&build).await;
+    // The same chunk in several compressions, each by a client that leaves at another point of its way.
+    for round in 0..40 {
+        let stored = codec::compress(&plain, 1 + round % 12).unwrap();
+        let upload = server.client.put_chunk(id, &stored);
+        let publish = server.client.post_release(&build, "stable");
+        let patience = Duration::from_micros(200 * u64::from(round.unsigned_abs()));
+        let _ = timeout(patience, async { tokio::join!(upload, publish) }).await;
+    }
+    let folder = server.stop().await;
+    let server = TestServer::open(folder, Limits::default()).await;
+    let report = server.fsck().await;
+    assert!(report.dangling.is_empty(), "{:?}", report.dangling);
     server.stop().await;
 }

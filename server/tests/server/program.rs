@@ -201,8 +201,9 @@ fn wrong_arguments_and_settings_exit_with_2() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("server.toml");
     fs::write(&file, "colour = \"red\"").unwrap();
-    let cases: [&[&str]; 3] = [
+    let cases: [&[&str]; 4] = [
         &["--colour"],
+        &["--log", "=,="],
         &["--config", file.to_str().unwrap()],
         &["token", "create", "x", "--title", "Not A Title"],
     ];
