@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+//! Publishing to the real server.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{build, game, noise, write};
+use tempfile::TempDir;
+use vsekai_formats::index::{Index, IndexLimits};
+use vsekai_formats::release::{ChannelPointer, Contents, ReleaseManifest, Slug, address};
+use vsekai_publish::{
+    Cancel, Observer, Phase, Progress, PublishError, PublishReport, Release, Server, Unobserved, upload,
+};
+use vsekai_server::{RunningServer, ServerConfig};
+use vsekai_store::{HttpOptions, HttpOrigin, Secret};
+
+struct Bench {
+    _dir: TempDir,
+    _running: RunningServer,
+    server: Server,
+    origin: HttpOrigin,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = ServerConfig {
+            dev: true,
+            ..ServerConfig::local(dir.path())
+        };
+        let running = vsekai_server::Server::start(config).await.unwrap();
+        let token = fs_err::read_to_string(dir.path().join("dev-token")).unwrap();
+        let server = Server {
+            token: Some(Secret::new(token.trim())),
+            ..Server::new(running.url())
+        };
+        let origin = HttpOrigin::new(&running.url(), HttpOptions::default()).unwrap();
+        Self {
+            _dir: dir,
+            _running: running,
+            server,
+            origin,
+        }
+    }
+
+    async fn upload(&self, release: &Arc<Release>) -> Result<PublishReport, PublishError> {
+        let (observer, cancel) = (Arc::new(Unobserved), Cancel::default());
+        upload(Arc::clone(release), &self.server, &channel(), observer, &cancel).await
+    }
+
+    async fn get(&self, path: &str) -> Vec<u8> {
+        self.origin.get_bounded(path, 64 << 20).await.unwrap().to_vec()
+    }
+}
+
+fn channel() -> Slug {
+    "stable".parse().unwrap()
+}
+
+fn release(dir: &TempDir, version: &str) -> Arc<Release> {
+    Arc::new(build(dir.path(), version))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn players_reach_every_byte_from_the_channel_by_digests() {
+    let bench = Bench::new().await;
+    let dir = game();
+    let release = release(&dir, "1");
+    let report = bench.upload(&release).await.unwrap();
+    assert_eq!(
+        (report.created, report.sequence, report.new_chunks),
+        (true, 1, report.chunks)
+    );
+    let (title, platform) = (&release.info().title, release.platform());
+    let pointer = bench.get(&address::pointer(title, &channel(), platform)).await;
+    let pointer: ChannelPointer = serde_json::from_slice(&pointer).unwrap();
+    let manifest = bench
+        .get(&address::manifest(title, platform, &pointer.version))
+        .await;
+    assert!(pointer.manifest.matches(&manifest));
+    let manifest: ReleaseManifest = serde_json::from_slice(&manifest).unwrap();
+    let index = bench
+        .get(&format!("{}/{}", address::INDEX, release.index_name()))
+        .await;
+    assert!(manifest.index.matches(&index));
+    let index = Index::from_bytes(&index, &IndexLimits::default()).unwrap();
+    assert_eq!(index, *release.index());
+    let contents = bench
+        .get(&address::contents(title, platform, &pointer.version))
+        .await;
+    assert!(manifest.contents.matches(&contents));
+    let contents = vsekai_formats::codec::decompress(&contents, 1 << 20).unwrap();
+    let contents: Contents = serde_json::from_slice(&contents).unwrap();
+    assert_eq!(contents.entries, release.entries());
+    let mut served = 0;
+    for (chunk, size) in index.unique_chunks().zip(&contents.stored_sizes) {
+        let stored = bench
+            .get(&format!("{}/{}", address::STORE, chunk.id.store_path(".cacnk")))
+            .await;
+        assert_eq!(stored.len(), *size as usize);
+        served += u64::from(*size);
+    }
+    assert_eq!(manifest.size.download_bytes, served);
+    assert_eq!(manifest.size.chunks, contents.stored_sizes.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_sizes_are_the_servers_where_it_compressed_otherwise() {
+    let bench = Bench::new().await;
+    let dir = game();
+    write(
+        dir.path(),
+        "data/text.txt",
+        &b"the same line again and again\n".repeat(20_000),
+    );
+    let first = bench.upload(&release(&dir, "1")).await.unwrap();
+    let server = Server {
+        level: 19,
+        ..bench.server.clone()
+    };
+    let second = release(&dir, "2");
+    let second = upload(
+        second,
+        &server,
+        &channel(),
+        Arc::new(Unobserved),
+        &Cancel::default(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (second.new_chunks, second.download_bytes),
+        (0, first.download_bytes)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_chunks_the_server_lacks_are_sent() {
+    let bench = Bench::new().await;
+    let dir = game();
+    bench.upload(&release(&dir, "1")).await.unwrap();
+    write(dir.path(), "data/added.bin", &noise(5, 50_000));
+    let second = bench.upload(&release(&dir, "2")).await.unwrap();
+    assert_eq!((second.created, second.sequence), (true, 2));
+    assert!((50_000..120_000).contains(&second.new_plain_bytes), "{second:?}");
+    assert!(second.reused_bytes > 3_000_000, "{second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_publishers_at_once_both_get_through() {
+    let bench = Bench::new().await;
+    let (one, other) = (game(), game());
+    write(other.path(), "data/added.bin", &noise(5, 50_000));
+    let (one, other) = (release(&one, "1"), release(&other, "2"));
+    let (one, other) = tokio::join!(bench.upload(&one), bench.upload(&other));
+    let mut sequences = [one.unwrap().sequence, other.unwrap().sequence];
+    sequences.sort_unstable();
+    assert_eq!(sequences, [1, 2]);
+}
+
+/// Cancels once some bytes have been sent.
+struct CancelSoon {
+    cancel: Cancel,
+    sent: AtomicU64,
+}
+
+impl Observer for CancelSoon {
+    fn on_progress(&self, progress: Progress) {
+        if progress.phase == Phase::Uploading {
+            self.sent.store(progress.done_bytes, Ordering::Relaxed);
+            if progress.done_bytes > 500_000 {
+                self.cancel.cancel();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_upload_shows_nothing_and_continues_where_it_stopped() {
+    let bench = Bench::new().await;
+    let dir = game();
+    let release = release(&dir, "1");
+    let observer = Arc::new(CancelSoon {
+        cancel: Cancel::default(),
+        sent: AtomicU64::new(0),
+    });
+    let server = Server {
+        connections: 2,
+        ..bench.server.clone()
+    };
+    let stopped = upload(
+        Arc::clone(&release),
+        &server,
+        &channel(),
+        observer.clone(),
+        &observer.cancel,
+    )
+    .await;
+    assert!(matches!(stopped, Err(PublishError::Cancelled)));
+    let pointer = address::pointer(&release.info().title, &channel(), release.platform());
+    assert!(
+        bench
+            .origin
+            .get_bounded(&pointer, 1 << 20)
+            .await
+            .unwrap_err()
+            .is_missing()
+    );
+    let report = bench.upload(&release).await.unwrap();
+    let sent = observer.sent.load(Ordering::Relaxed);
+    assert!(
+        report.new_plain_bytes <= release.index().total_size() - sent,
+        "{report:?} after {sent}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_before_it_is_sent_stops_the_publication() {
+    let bench = Bench::new().await;
+    let dir = game();
+    let release = release(&dir, "1");
+    write(dir.path(), "new", &noise(9, 3_000_000));
+    fs_err::rename(dir.path().join("new"), dir.path().join("game.pck")).unwrap();
+    let error = bench.upload(&release).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"game.pck\" changed while it was being published"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_token_or_address_is_refused_in_words() {
+    let bench = Bench::new().await;
+    let dir = game();
+    let release = release(&dir, "1");
+    let publish = async |server: Server| {
+        let cancel = Cancel::default();
+        upload(
+            Arc::clone(&release),
+            &server,
+            &channel(),
+            Arc::new(Unobserved),
+            &cancel,
+        )
+        .await
+        .unwrap_err()
+    };
+    let error = publish(Server {
+        token: None,
+        ..bench.server.clone()
+    })
+    .await;
+    assert!(matches!(error, PublishError::Unauthorized { .. }), "{error}");
+    let error = publish(Server::new("not an address")).await;
+    assert!(matches!(error, PublishError::BadServer { .. }), "{error}");
+}
