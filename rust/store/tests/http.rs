@@ -17,10 +17,9 @@ use vsekai_store::{
     StoreFormat, Throttle, WriteStore,
 };
 
-/// Options whose waits are short, so that tests of failures are quick.
+/// Options whose waits between attempts are short, so that tests of failures are quick.
 fn options() -> HttpOptions {
     HttpOptions {
-        stall_timeout: Duration::from_millis(300),
         retry: RetryPolicy {
             attempts: 4,
             base: Duration::from_millis(2),
@@ -114,7 +113,7 @@ async fn retry_after_is_waited_for_and_no_longer_than_allowed() {
     store(&server.url("")).get(body.id()).await.unwrap();
     let waited = start.elapsed();
     assert!(
-        waited >= Duration::from_secs(1) && waited < Duration::from_millis(1600),
+        waited >= Duration::from_secs(1) && waited < Duration::from_millis(1100) + SLACK,
         "{waited:?}"
     );
 
@@ -164,13 +163,19 @@ async fn a_silent_server_is_left_after_the_stall_limit() {
     ] {
         let server = BadServer::start(move |_, _| reply.clone()).await;
         let start = Instant::now();
-        let outcome = origin(&server.url("")).get_bounded("document", 5000).await;
+        let options = HttpOptions {
+            stall_timeout: STALL,
+            ..options()
+        };
+        let origin = HttpOrigin::new(&server.url(""), options).unwrap();
+        let outcome = origin.get_bounded("document", 5000).await;
         assert!(
             matches!(outcome, Err(StoreError::Unreachable { .. })),
             "{outcome:?}"
         );
         assert_eq!(server.count(), 4);
-        assert!(start.elapsed() < 4 * Duration::from_millis(300) + Duration::from_secs(1));
+        assert!(start.elapsed() >= 4 * STALL);
+        assert!(start.elapsed() < 4 * STALL + SLACK);
     }
 }
 
@@ -666,6 +671,11 @@ async fn bytes_are_limited_as_told() {
         origin.get_bounded("x", 1_000_000).await.unwrap();
     }
     let seconds = start.elapsed().as_secs_f64();
-    assert!((0.55..2.0).contains(&seconds), "{seconds}");
+    assert!((0.55..5.0).contains(&seconds), "{seconds}");
     assert_eq!(throttle.received(), 900_000);
 }
+
+const STALL: Duration = Duration::from_millis(300);
+
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(5);

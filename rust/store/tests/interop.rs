@@ -37,7 +37,7 @@ fn store(server: &Server, format: StoreFormat) -> HttpStore {
 }
 
 fn desync() -> Option<std::path::PathBuf> {
-    tools::find("desync", "VSEKAI_DESYNC", true)
+    tools::find("desync", "VSEKAI_TEST_DESYNC", true)
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn indexes_are_kept_on_desyncs_index_server() {
 
 #[tokio::test]
 async fn a_store_filled_by_casync_is_read() {
-    let Some(casync) = tools::find("casync", "VSEKAI_CASYNC", true) else {
+    let Some(casync) = tools::find("casync", "VSEKAI_TEST_CASYNC", true) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

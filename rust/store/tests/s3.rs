@@ -27,7 +27,7 @@ struct World {
 impl World {
     /// Starts a server with the bucket `bucket`, if s3s-fs is here.
     fn start() -> Option<Self> {
-        let s3s_fs = tools::find("s3s-fs", "VSEKAI_S3S_FS", false)?;
+        let s3s_fs = tools::find("s3s-fs", "VSEKAI_TEST_S3S_FS", false)?;
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bucket")).unwrap();
         let server = tools::serve_s3(&s3s_fs, folder.path(), ACCESS, SECRET);
@@ -247,7 +247,7 @@ async fn bytes_are_counted_and_locations_open_with_the_configurations_credential
 #[tokio::test]
 async fn desync_and_we_share_a_bucket() {
     let Some(world) = World::start() else { return };
-    let Some(desync) = tools::find("desync", "VSEKAI_DESYNC", true) else {
+    let Some(desync) = tools::find("desync", "VSEKAI_TEST_DESYNC", true) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -24,7 +24,7 @@ impl Drop for Server {
 
 /// Finds `name` on `PATH`, or where the variable `variable` says.
 ///
-/// A missing program fails the test where `CI` is `true` and `required` is set, and skips it elsewhere.
+/// A missing program fails the test on a CI machine if it is `required`, and skips it elsewhere.
 pub fn find(name: &str, variable: &str, required: bool) -> Option<PathBuf> {
     let given = std::env::var_os(variable).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -36,14 +36,16 @@ pub fn find(name: &str, variable: &str, required: bool) -> Option<PathBuf> {
     let found = given.or_else(on_path);
     if found.is_none() {
         let hint = format!("{name} not found; install it or set {variable} to where it is");
-        assert!(
-            !(required && std::env::var("CI").as_deref() == Ok("true")),
-            "{hint}"
-        );
+        assert!(!(required && is_ci()), "{hint}");
         // Written past the test harness, which would keep it to itself.
         let _ = writeln!(std::io::stderr(), "SKIPPED: {hint}");
     }
     found
+}
+
+fn is_ci() -> bool {
+    let value = std::env::var("CI").unwrap_or_default();
+    !matches!(value.as_str(), "" | "false" | "0")
 }
 
 /// Starts the S3 server `s3s-fs` on the folder `root`, whose folders are the buckets.
