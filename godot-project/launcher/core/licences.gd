@@ -3,9 +3,10 @@
 class_name Licences
 extends RefCounted
 
-const FONT_LICENCES: PackedStringArray = [
-	"res://fonts/LICENSE.roboto-mono.txt", "res://fonts/LICENSE.zen-kaku-gothic-new.txt"
-]
+const FONT_LICENCES: Dictionary[String, String] = {
+	"Roboto Mono": "res://fonts/LICENSE.roboto-mono.txt",
+	"Zen Kaku Gothic New": "res://fonts/LICENSE.zen-kaku-gothic-new.txt",
+}
 ## Written by the build from the lock file of the launcher's library; absent in development.
 const LIBRARY_LICENCES: String = "res://bin/LICENSES.txt"
 const OWN: String = """V-Sekai Launcher
@@ -25,8 +26,8 @@ static func text() -> String:
 	var parts: PackedStringArray = [OWN]
 	if FileAccess.file_exists(LIBRARY_LICENCES):
 		parts.append(FileAccess.get_file_as_string(LIBRARY_LICENCES))
-	for path: String in FONT_LICENCES:
-		parts.append(FileAccess.get_file_as_string(path))
+	for font: String in FONT_LICENCES:
+		parts.append(font + "\n" + FileAccess.get_file_as_string(FONT_LICENCES[font]))
 	parts.append("Godot Engine\n" + Engine.get_license_text())
 	parts.append(_third_parties())
 	for name: String in Engine.get_license_info():

@@ -158,8 +158,10 @@ func on_state_changed(new_state: String, new_phase: String) -> void:
 
 
 func on_plan_ready(values: Dictionary) -> void:
+	var known: bool = plan != null and plan.version == str(values.get("version", ""))
 	plan = UpdatePlan.from(values)
-	_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
+	if not known:
+		_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
 	if automatic and installed and operation != "update" and plan.version != _auto_tried_version:
 		_auto_tried_version = plan.version
 		_request = "update"

@@ -68,6 +68,22 @@ func test_play_during_a_check_ends_the_check_first() -> void:
 	await _close()
 
 
+func test_closing_during_a_download_asks_first() -> void:
+	await _open(SIZES[1], "en", 100)
+	Scenes.play("downloading", _updater)
+	await _frames(2)
+	_shell.notification(Node.NOTIFICATION_WM_CLOSE_REQUEST)
+	await _frames(1)
+	var question: Question = _shell.get_node("%Question")
+	check(question.visible, "the question is there")
+	equal(_viewport.gui_get_focus_owner(), question.get_node("%QuestionNo"), "the safe answer")
+	(question.get_node("%QuestionNo") as Button).pressed.emit()
+	await _frames(1)
+	check(not question.visible, "the question is gone")
+	check(not _updater.calls.has("cancel"), "the download goes on")
+	await _close()
+
+
 func test_a_missing_library_is_said_in_words() -> void:
 	await _open(SIZES[1], "en", 100, false)
 	await _frames(2)

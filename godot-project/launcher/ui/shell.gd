@@ -142,9 +142,13 @@ func _wants_dark() -> bool:
 
 
 func _wants_reduced_motion() -> bool:
-	if _settings.motion == "system":
-		return DisplayServer.accessibility_should_reduce_animation() == 1
-	return _settings.motion == "reduced"
+	if _settings.motion != "system":
+		return _settings.motion == "reduced"
+	# Without a graphics card every step of the animation is work for the processor.
+	var adapter: String = RenderingServer.get_video_adapter_name().to_lower()
+	if adapter.contains("llvmpipe") or adapter.contains("swiftshader"):
+		return true
+	return DisplayServer.accessibility_should_reduce_animation() == 1
 
 
 func _fit_layout() -> void:
