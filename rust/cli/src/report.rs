@@ -32,6 +32,10 @@ impl EngineReport {
         self.output.clear_bar();
         let text = match (state, phase) {
             (StateName::CheckForUpdates, Some(Phase::Checking)) => "Looking for updates",
+            // The bar says so itself.
+            (StateName::CheckForUpdates, Some(Phase::DownloadingUpdate)) if self.output.style().bars => {
+                return;
+            }
             (StateName::CheckForUpdates, Some(Phase::DownloadingUpdate)) => "Downloading",
             (StateName::CheckForUpdates, Some(Phase::ApplyingUpdate)) => "Putting the new version together",
             (StateName::CheckForUpdates, Some(Phase::FinalizingUpdate)) => {
