@@ -9,6 +9,9 @@ const ROOMY: Vector2 = Vector2(1120, 680)
 const RAIL_WIDTH: float = 232.0
 const COMPACT_RAIL_WIDTH: float = 196.0
 const MAX_PAGE_WIDTH: float = 780.0
+## Pause between frames while the window is in front, and while it is not.
+const AWAKE_USEC: int = 16000
+const ASLEEP_USEC: int = 60000
 
 var _session: LauncherSession = LauncherSession.new()
 var _settings: LauncherSettings
@@ -105,6 +108,10 @@ func _unhandled_input(event: InputEvent) -> void:
 func _notification(what: int) -> void:
 	if what == NOTIFICATION_WM_CLOSE_REQUEST:
 		_close()
+	elif what == NOTIFICATION_WM_WINDOW_FOCUS_IN:
+		OS.low_processor_usage_mode_sleep_usec = AWAKE_USEC
+	elif what == NOTIFICATION_WM_WINDOW_FOCUS_OUT:
+		OS.low_processor_usage_mode_sleep_usec = ASLEEP_USEC
 	elif what == NOTIFICATION_TRANSLATION_CHANGED and is_node_ready():
 		_session.refresh()
 
