@@ -396,4 +396,29 @@ mod tests {
             assert_eq!(glob(pattern, text), expected, "{pattern} on {text}");
         }
     }
+
+    /// The same by trying everything, for patterns of literals, `*` and `?`.
+    fn slow_glob(pattern: &[char], text: &[char]) -> bool {
+        match (pattern, text) {
+            ([], []) => true,
+            (['*', rest @ ..], _) if slow_glob(rest, text) => true,
+            (['*', ..], [c, text @ ..]) => *c != '/' && slow_glob(pattern, text),
+            (['?', rest @ ..], [c, text @ ..]) => *c != '/' && slow_glob(rest, text),
+            ([p, rest @ ..], [c, text @ ..]) => p == c && slow_glob(rest, text),
+            _ => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn globs_match_as_trying_everything_does(pattern in "[ab/*?]{0,8}", text in "[ab/]{0,8}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            proptest::prop_assert_eq!(glob(&pattern, &text), slow_glob(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn any_pattern_ends(pattern in r"[ab\\\[\]^*?-]{0,12}", text in "[ab/]{0,8}") {
+            glob(&pattern, &text);
+        }
+    }
 }

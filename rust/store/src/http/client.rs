@@ -7,8 +7,8 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity};
 
+use super::address::OriginError;
 use super::options::{HttpOptions, ProxyChoice, ServerTrust};
-use super::origin::OriginError;
 
 /// Builds a client. Redirects are followed by the origin, which knows what may go where.
 pub(super) fn build(options: &HttpOptions, with_identity: bool) -> Result<Client, OriginError> {

@@ -5,14 +5,18 @@
 //! connection, a cut-off body, status 429 or 5xx) are tried again by [`RetryPolicy`](crate::RetryPolicy).
 //! Credentials go to the origin they were given for and nowhere else.
 
+mod address;
 mod answer;
 mod body;
+mod call;
 mod client;
 mod options;
 mod origin;
 mod store;
 
+pub use address::OriginError;
+pub use call::{HttpAnswer, HttpCall};
 pub use options::{Auth, HttpOptions, ProxyChoice, Secret, ServerTrust};
-pub use origin::{HttpAnswer, HttpCall, HttpOrigin, OriginError};
+pub use origin::HttpOrigin;
 pub use reqwest::{Method, StatusCode};
 pub use store::HttpStore;

@@ -4,20 +4,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use reqwest::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-};
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use url::{Host, Url};
+use url::Url;
 
+use super::address::{self, OriginError, public_name};
 use super::answer::{self, Asked};
 use super::body::{self, BodyError, Deadline};
+use super::call::{HttpAnswer, HttpCall};
 use super::client;
-use super::options::{Auth, HttpOptions, Secret};
+use super::options::HttpOptions;
 use crate::error::{Object, StoreError};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::throttle::Throttle;
@@ -42,94 +40,18 @@ struct Shared {
     permits: Semaphore,
 }
 
-/// A request to an API: any method, any answer.
-#[derive(Clone, Debug)]
-pub struct HttpCall {
-    /// The method.
-    pub method: Method,
-    /// The path below the base address, without leading slash.
-    pub path: String,
-    /// Parameters for the query, not yet encoded.
-    pub query: Vec<(String, String)>,
-    /// The body's media type.
-    pub content_type: Option<String>,
-    /// The body; empty for none.
-    pub body: Bytes,
-    /// Most bytes of the answer's body that are taken.
-    pub max_answer: usize,
-    /// Whether it may be sent again after a failure: doing it twice must be the same as doing it once.
-    pub repeatable: bool,
-}
-
-impl HttpCall {
-    /// Makes a call without query and body that may be repeated and has at most 1 MiB of answer.
-    pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            query: Vec::new(),
-            content_type: None,
-            body: Bytes::new(),
-            max_answer: 1 << 20,
-            repeatable: true,
-        }
-    }
-
-    /// Returns the call with a body of the media type `content_type`.
-    pub fn with_body(self, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
-        Self {
-            content_type: Some(content_type.into()),
-            body: body.into(),
-            ..self
-        }
-    }
-}
-
-/// The answer to an [`HttpCall`].
-#[derive(Clone, Debug)]
-pub struct HttpAnswer {
-    /// The status, whatever it is.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
-/// An [`HttpOrigin`] that cannot be set up.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum OriginError {
-    /// Not an `http` or `https` address with a host.
-    #[error("{0:?} is not an http or https address")]
-    Address(String),
-    /// Plain HTTP to another machine without [`HttpOptions::allow_http`].
-    #[error("{0} is not encrypted; use https, or allow http for this address")]
-    NotEncrypted(String),
-    /// A token, password or cookie with characters that no header can carry.
-    #[error("the {0} has characters that cannot be sent in a header")]
-    Header(&'static str),
-    /// The client certificate or its key.
-    #[error("the client certificate cannot be used: {0}")]
-    Identity(String),
-    /// The certificates of the authorities to trust.
-    #[error("the certificate authorities cannot be used: {0}")]
-    Authorities(String),
-    /// TLS or the proxy settings.
-    #[error("set up the HTTP client: {0}")]
-    Client(String),
-}
-
 impl HttpOrigin {
     /// Sets up requests below `base_url`. No connection is made yet.
     ///
-    /// A name and password in the address are used as [`Auth::Basic`] if `options` has no credentials.
+    /// A name and password in the address are used as [`Auth::Basic`](super::Auth::Basic) if `options` has no
+    /// credentials.
     ///
     /// # Errors
     /// [`OriginError`].
     pub fn new(base_url: &str, options: HttpOptions) -> Result<Self, OriginError> {
-        let (base, auth) = parse_base(base_url, &options)?;
+        let (base, auth) = address::parse_base(base_url, &options)?;
         let name = public_name(&base);
-        let is_local = matches!(base.host(), Some(host) if is_this_machine(&host));
+        let is_local = matches!(base.host(), Some(host) if address::is_this_machine(&host));
         if base.scheme() == "http" && !options.allow_http && !is_local {
             return Err(OriginError::NotEncrypted(name));
         }
@@ -139,7 +61,7 @@ impl HttpOrigin {
             None => client.clone(),
         };
         Ok(Self(Arc::new(Shared {
-            credentials: credentials(&auth, options.cookie.as_ref())?,
+            credentials: address::credentials(&auth, options.cookie.as_ref())?,
             permits: Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)),
             base,
             name,
@@ -441,88 +363,9 @@ impl fmt::Debug for HttpOrigin {
     }
 }
 
-/// Splits the address into what is requested and the credentials.
-fn parse_base(text: &str, options: &HttpOptions) -> Result<(Url, Auth), OriginError> {
-    let refuse = || OriginError::Address(redacted(text));
-    let mut base = Url::parse(text).map_err(|_| refuse())?;
-    if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-        return Err(refuse());
-    }
-    let mut auth = options.auth.clone();
-    if !base.username().is_empty() || base.password().is_some() {
-        if !auth.is_some() {
-            auth = Auth::Basic {
-                user: percent_decoded(base.username()),
-                password: Secret::new(percent_decoded(base.password().unwrap_or_default())),
-            };
-        }
-        // These fail only for addresses without a host.
-        let _ = base.set_username("");
-        let _ = base.set_password(None);
-    }
-    base.set_fragment(None);
-    Ok((base, auth))
-}
-
-fn credentials(auth: &Auth, cookie: Option<&Secret>) -> Result<HeaderMap, OriginError> {
-    let mut headers = HeaderMap::new();
-    let mut insert = |name: HeaderName, what, text: String| {
-        let mut value = HeaderValue::from_str(&text).map_err(|_| OriginError::Header(what))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-        Ok(())
-    };
-    match auth {
-        Auth::None => {}
-        Auth::Bearer(token) => insert(AUTHORIZATION, "token", format!("Bearer {}", token.expose()))?,
-        Auth::Header(value) => insert(AUTHORIZATION, "authorization header", value.expose().to_owned())?,
-        Auth::Basic { user, password } => {
-            let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-            insert(AUTHORIZATION, "password", format!("Basic {pair}"))?;
-        }
-    }
-    if let Some(cookie) = cookie {
-        insert(COOKIE, "cookie", cookie.expose().to_owned())?;
-    }
-    Ok(headers)
-}
-
-/// Returns `url` without credentials, query and fragment.
-fn public_name(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // These fail only for addresses without a host, which have neither.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
-}
-
-/// Returns what may be shown of text that is no address: nothing before an `@`, nothing behind a `?`.
-fn redacted(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    let text = text.rsplit('@').next().unwrap_or_default();
-    text.chars().take(MAX_SHOWN).collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text)
-        .decode_utf8_lossy()
-        .into_owned()
-}
-
-fn is_this_machine(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
-}
-
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 const MAX_REDIRECTS: usize = 3;
 const MAX_ERROR_TEXT: usize = 4096;
-const MAX_SHOWN: usize = 200;

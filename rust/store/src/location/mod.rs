@@ -383,4 +383,22 @@ mod tests {
             assert!(IndexLocation::parse(bad).is_err(), "{bad}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in r"(s3\+)?(https?://)?[a-z@:/?#|\\.\[\]%é-]{0,30}") {
+            let _ = StoreLocation::parse(&text).map(|location| location.to_string());
+            let _ = IndexLocation::parse(&text);
+        }
+
+        #[test]
+        fn credentials_are_never_shown(path in "[a-z/]{0,10}", scheme in "https?|s3\\+https?|ftp|ssh") {
+            let text = format!("{scheme}://user:hidden@host/{path}?sig=hidden");
+            let shown = match StoreLocation::parse(&text) {
+                Ok(location) => format!("{location} {location:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            proptest::prop_assert!(!shown.contains("hidden"), "{}", shown);
+        }
+    }
 }
