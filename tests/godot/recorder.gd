@@ -14,7 +14,7 @@ var values: Array[Array] = []
 var frames: PackedInt64Array = []
 ## Signals that did not come on the main thread.
 var strays: int = 0
-## Durations of frames while an operation ran, in milliseconds; other programs' work counts too.
+## Durations of frames in milliseconds while an operation ran, or before the first signal;
 var frame_times: PackedFloat64Array = []
 ## What the updater and the handlers of its signals took of them, in milliseconds.
 var spent: PackedFloat64Array = []
@@ -42,7 +42,7 @@ func _init(p_updater: VSekaiUpdater) -> void:
 
 func _process(_delta: float) -> void:
 	var now: int = Time.get_ticks_usec()
-	if _last_tick > 0 and updater.is_busy():
+	if _last_tick > 0 and (updater.is_busy() or names.is_empty()):
 		frame_times.append((now - _last_tick) / 1000.0)
 	_last_tick = now
 
@@ -125,6 +125,23 @@ func most_in_a_frame(wanted: String) -> int:
 		if names[index] == wanted:
 			counts[frames[index]] = counts.get(frames[index], 0) + 1
 	return 0 if counts.is_empty() else counts.values().max()
+
+
+## Returns durations as people read them.
+static func figures(times: PackedFloat64Array) -> String:
+	var shown: Array = [
+		times.size(), percentile(times, 50), percentile(times, 99), percentile(times, 100)
+	]
+	return "%d, half below %.3f, 99 of 100 below %.3f, the longest %.3f" % shown
+
+
+## Returns the duration that `percent` of 100 do not exceed.
+static func percentile(times: PackedFloat64Array, percent: int) -> float:
+	var sorted: PackedFloat64Array = times.duplicate()
+	sorted.sort()
+	@warning_ignore("integer_division")
+	var index: int = mini(sorted.size() * percent / 100, sorted.size() - 1)
+	return sorted[index] if index >= 0 else 0.0
 
 
 func _on_one(value: Variant, signal_name: String) -> void:

@@ -11,6 +11,7 @@ const CASES: Dictionary[String, String] = {
 	"handlers": "res://cases/handlers.gd",
 	"broken": "res://cases/broken.gd",
 	"hostile": "res://cases/hostile.gd",
+	"smooth": "res://cases/smooth.gd",
 	"quit": "res://cases/quit.gd",
 	"cli": "res://cases/cli.gd",
 }

@@ -36,21 +36,8 @@ func _nonsense_is_an_error(harness: Harness, kind: String, server: String) -> vo
 
 
 func _check_frames(harness: Harness, recorder: Recorder, kind: String) -> void:
-	print("      %s: frames in ms: %s" % [kind, _figures(recorder.frame_times)])
-	print("      %s: of that the updater: %s" % [kind, _figures(recorder.spent)])
+	print("      %s: frames in ms: %s" % [kind, Recorder.figures(recorder.frame_times)])
+	print("      %s: of that the updater: %s" % [kind, Recorder.figures(recorder.spent)])
 	if harness.check(not recorder.spent.is_empty(), kind + ": there were frames"):
-		var usual: float = _percentile(recorder.spent, 99)
+		var usual: float = Recorder.percentile(recorder.spent, 99)
 		harness.check(usual < SHARE, kind + ": the updater takes little of a frame")
-
-
-func _figures(times: PackedFloat64Array) -> String:
-	var shown: Array = [times.size(), _percentile(times, 50), _percentile(times, 99)]
-	return "%d, half below %.3f, 99 of 100 below %.3f" % shown
-
-
-func _percentile(times: PackedFloat64Array, percent: int) -> float:
-	var sorted: PackedFloat64Array = times.duplicate()
-	sorted.sort()
-	@warning_ignore("integer_division")
-	var index: int = mini(sorted.size() * percent / 100, sorted.size() - 1)
-	return sorted[index] if index >= 0 else 0.0

@@ -102,6 +102,10 @@ impl Project {
             &folder.path().join(description),
         )
         .unwrap();
+        // The editor may fall over at its end where it discovers an extension while it scans a small project.
+        let list = folder.path().join(".godot/extension_list.cfg");
+        fs_err::create_dir_all(list.parent().unwrap()).unwrap();
+        fs_err::write(list, format!("res://{description}\n")).unwrap();
         xtask::godot::import(&godot, folder.path()).unwrap();
         Some(Self { godot, folder })
     }
@@ -176,7 +180,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
 }
 
 /// Builds the library unless `cargo xtask test` just did; quick if it is up to date.
-fn build_extension() {
+pub fn build_extension() {
     if std::env::var_os("VSEKAI_TEST_BUILT").is_none() {
         process::read(&mut workspace::cargo(&[
             "build",
