@@ -218,6 +218,14 @@ pub fn name_in_environment(command: &mut Command, cache: &Cache) {
             command.env(variable, path);
         }
     }
+    // Tests that know nothing of this crate look on PATH.
+    let folder = Tool::Desync
+        .find(cache)
+        .and_then(|path| path.parent().map(PathBuf::from));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Ok(path) = std::env::join_paths(std::env::split_paths(&path).chain(folder)) {
+        command.env("PATH", path);
+    }
     if let Some(godot) = Godot::find(cache) {
         command.env("GODOT", godot.editor);
     }
