@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The command line as it was typed: names, types and help texts, nothing resolved.
 //!
-//! [`crate::options`] turns this into what the commands work with.
+//! `options.rs` turns this into what the commands work with.
 
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //! Cuts a folder into chunks and makes the documents of a release.
 //!
-//! The catar is streamed, never stored: two buffers of [`BATCH`] bytes take turns, one being filled from
+//! The catar is streamed, never stored: two buffers of some megabytes take turns, one being filled from
 //! the files while the other is cut and hashed on all processors. Apart from these buffers memory holds a
 //! few hundred bytes for each file and 48 for each chunk, whatever the sizes of the files.
 //!
-//! Every file is read once here. [`crate::upload`] reads again only the parts the server lacks, so no file
+//! Every file is read once here. [`crate::upload()`] reads again only the parts the server lacks, so no file
 //! is read more than twice.
 
 use std::ops::Range;
@@ -25,7 +25,7 @@ use vsekai_formats::{ChunkId, DigestAlgorithm, codec, flags};
 use crate::cut::Cutter;
 use crate::digest::FileDigests;
 use crate::scan::{ScannedEntry, ScannedKind, ScannedTree};
-use crate::{Cancel, Observer, Phase, Progress, PublishError, regions, source, stream};
+use crate::{Cancel, Observer, PublishError, regions, source, stream};
 
 /// What a publisher says about a release.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ pub fn build(
     let region_ends = regions::ends(&tree, &layout, sizes)?;
     let mut digests = FileDigests::new(&layout, entries.len());
     let mut index = Index::new(flags::for_catar(DIGEST), DIGEST, sizes.for_index());
-    let streamer = Streamer {
+    let streamer = stream::Streamer {
         tree: &tree,
         layout: &layout,
         headroom: sizes.max(),
@@ -231,101 +231,6 @@ impl Release {
     }
 }
 
-/// Streams the catar through two buffers of a headroom and a batch each.
-struct Streamer<'a> {
-    tree: &'a ScannedTree,
-    layout: &'a Layout,
-    /// Bytes before the batch for what the last one left over.
-    headroom: usize,
-    observer: &'a dyn Observer,
-    cancel: &'a Cancel,
-}
-
-impl Streamer<'_> {
-    fn run(
-        &self,
-        mut cutter: Cutter<'_>,
-        digests: &mut FileDigests<'_>,
-        index: &mut Index,
-    ) -> Result<(), PublishError> {
-        let total = self.layout.total_len();
-        let (mut current, mut next) = (Vec::new(), Vec::new());
-        let mut range = batch(0, total);
-        let mut left_over = 0;
-        self.fill(range.clone(), &mut current)?;
-        while !range.is_empty() {
-            self.cancel.check()?;
-            self.report(range.start);
-            let coming = batch(range.end, total);
-            let fresh = current.get(self.headroom..).unwrap_or_default();
-            let uncut = current.get(self.headroom - left_over..).unwrap_or_default();
-            let ((left, ()), filled) = rayon::join(
-                || {
-                    rayon::join(
-                        || cutter.update(uncut, index),
-                        || digests.update(range.clone(), fresh),
-                    )
-                },
-                || self.fill(coming.clone(), &mut next),
-            );
-            filled?;
-            left_over = self.carry_over(&current, left, &mut next)?;
-            std::mem::swap(&mut current, &mut next);
-            range = coming;
-        }
-        self.report(total);
-        match left_over {
-            0 => Ok(()),
-            _ => Err(PublishError::Internal(
-                "the end of the archive was not cut".to_owned(),
-            )),
-        }
-    }
-
-    /// Puts the last `left` bytes of `from` right before the batch in `to`.
-    fn carry_over(&self, from: &[u8], left: usize, to: &mut Vec<u8>) -> Result<usize, PublishError> {
-        to.resize(to.len().max(self.headroom), 0);
-        let rest = from.len().checked_sub(left).and_then(|start| from.get(start..));
-        let place = self
-            .headroom
-            .checked_sub(left)
-            .and_then(|start| to.get_mut(start..self.headroom));
-        match (rest, place) {
-            (Some(rest), Some(place)) => place.copy_from_slice(rest),
-            _ => {
-                return Err(PublishError::Internal(
-                    "more was left over than a chunk".to_owned(),
-                ));
-            }
-        }
-        Ok(left)
-    }
-
-    fn fill(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> Result<(), PublishError> {
-        let len = usize::try_from(range.end - range.start).unwrap_or(BATCH);
-        buffer.resize(self.headroom + len, 0);
-        stream::fill(
-            self.tree,
-            self.layout,
-            range,
-            buffer.get_mut(self.headroom..).unwrap_or_default(),
-        )
-    }
-
-    fn report(&self, done_bytes: u64) {
-        let total_bytes = self.layout.total_len();
-        self.observer.on_progress(Progress {
-            phase: Phase::Reading,
-            done_bytes,
-            total_bytes,
-        });
-    }
-}
-
-fn batch(from: u64, total: u64) -> Range<u64> {
-    from..total.min(from.saturating_add(BATCH as u64))
-}
-
 fn undigested(scanned: &ScannedEntry) -> Entry {
     let kind = match &scanned.kind {
         ScannedKind::Folder => EntryKind::Folder,
@@ -376,8 +281,6 @@ fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), PublishE
     }
 }
 
-/// Bytes of the catar in memory at a time, twice.
-const BATCH: usize = 8 << 20;
 /// What names the chunks of releases.
 const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512_256;
 /// zstd level of the list of files: it is small, read by every player and written once.

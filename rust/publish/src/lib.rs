@@ -3,9 +3,9 @@
 //!
 //! Three steps, each a function whose result is the input of the next:
 //!
-//! 1. [`scan`] lists the folder and refuses what cannot be installed everywhere.
-//! 2. [`build`] reads every file once, cuts it into chunks and makes the release's documents.
-//! 3. [`upload`] sends what the server lacks and makes the release visible in one transaction.
+//! 1. [`scan()`] lists the folder and refuses what cannot be installed everywhere.
+//! 2. [`build()`] reads every file once, cuts it into chunks and makes the release's documents.
+//! 3. [`upload()`] sends what the server lacks and makes the release visible in one transaction.
 //!
 //! Invariant: nothing of a release is visible before every byte of it is on the server, and the same folder
 //! gives the same bytes, whatever the machine, the number of processors or the order of the disk.

@@ -2,7 +2,7 @@
 //! Lists a folder and refuses, in words, whatever cannot be installed on every player's machine.
 //!
 //! Links are recorded, never followed. Of each file only the first bytes are read here, to tell programs
-//! from data; [`crate::build`] reads the rest and notices if a file is no longer the one listed.
+//! from data; [`crate::build()`] reads the rest and notices if a file is no longer the one listed.
 
 use std::fs::Metadata;
 use std::io::Read;

@@ -114,7 +114,7 @@ pub struct PublishReport {
 /// Asks the server which chunks of the release it lacks, and sends nothing.
 ///
 /// # Errors
-/// As [`upload`].
+/// As [`upload()`].
 pub async fn compare(release: &Release, server: &Server) -> Result<Comparison, PublishError> {
     let api = server.api()?;
     if let Some(published) = api.published(release.info(), release.platform()).await? {
