@@ -11,9 +11,10 @@ use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_store::local::StoreEntry;
 use vsekai_store::{LocalStore, StoreFormat};
 
-use crate::db::chunks::{self, ChunkSizes};
-use crate::db::releases::{self, ReleaseFiles};
-use crate::db::{Database, indexes};
+use crate::db::Database;
+use crate::db::chunks::ChunkSizes;
+use crate::db::references::References;
+use crate::db::releases::ReleaseFiles;
 use crate::limits::Limits;
 use crate::service::{ServiceError, verify};
 use crate::storage::{
@@ -44,27 +45,13 @@ pub struct Report {
     pub unreferenced: usize,
 }
 
-/// The rows of one consistent state of the database.
-struct Rows {
-    releases: Vec<ReleaseFiles>,
-    indexes: Vec<(String, Pinned)>,
-    chunks: Vec<(ChunkId, ChunkSizes)>,
-}
-
 /// Checks the data folder `data`; a server may be running on it.
 ///
 /// # Errors
 /// The database or a folder cannot be read at all.
 pub async fn check(data: &Path, depth: Depth, limits: &Limits) -> Result<Report, ServiceError> {
     let database = Database::open(&database_path(data)).await?;
-    let rows = database.read("read everything", |tx| {
-        Ok(Rows {
-            releases: releases::all_files(tx)?,
-            indexes: indexes::all(tx)?,
-            chunks: chunks::all(tx)?,
-        })
-    });
-    let rows = rows.await?;
+    let rows = database.read("read everything", References::all).await?;
     database.close().await?;
     let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
     let mut check = Check {
@@ -94,7 +81,7 @@ struct Check {
 }
 
 impl Check {
-    fn run(&mut self, rows: &Rows) -> Result<(), ServiceError> {
+    fn run(&mut self, rows: &References) -> Result<(), ServiceError> {
         for release in &rows.releases {
             self.release(release);
         }
@@ -104,7 +91,7 @@ impl Check {
             .iter()
             .map(|release| release.index_name.as_str())
             .collect();
-        for (name, pinned) in &rows.indexes {
+        for (name, pinned) in &rows.named_indexes {
             // Stock clients may upload an index before its chunks; a release never lacks any.
             let needs_chunks = released.contains(name.as_str());
             self.index(name, pinned, needs_chunks.then_some(&known));
@@ -113,7 +100,7 @@ impl Check {
             self.chunk(*id, sizes);
         }
         self.report.releases = rows.releases.len();
-        self.report.indexes = rows.indexes.len();
+        self.report.indexes = rows.named_indexes.len();
         self.report.chunks = rows.chunks.len();
         self.count_unreferenced(rows, &known)
     }
@@ -173,14 +160,15 @@ impl Check {
         plain.map(drop).map_err(|error| error.to_string())
     }
 
-    fn count_unreferenced(&mut self, rows: &Rows, known: &HashSet<ChunkId>) -> Result<(), ServiceError> {
-        let pinned = |pinned: &Pinned| pinned.sha256;
-        let documents: HashSet<ChunkId> = rows
-            .releases
-            .iter()
-            .flat_map(|release| [&release.manifest, &release.contents].map(pinned))
-            .collect();
-        let indexes: HashSet<ChunkId> = rows.indexes.iter().map(|(_, index)| index.sha256).collect();
+    fn count_unreferenced(
+        &mut self,
+        rows: &References,
+        known: &HashSet<ChunkId>,
+    ) -> Result<(), ServiceError> {
+        let names = |pinned: Vec<&Pinned>| -> HashSet<ChunkId> {
+            pinned.into_iter().map(|pinned| pinned.sha256).collect()
+        };
+        let (documents, indexes) = (names(rows.documents().collect()), names(rows.indexes().collect()));
         let unknown = |folder: &ContentFolder, known: &HashSet<ChunkId>| -> Result<usize, StorageError> {
             Ok(folder.list()?.iter().filter(|name| !known.contains(name)).count())
         };

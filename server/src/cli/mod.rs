@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Arguments, settings and commands of the program `vsekai-server`.
 
+mod backup;
 mod fsck;
 mod serve;
 mod settings;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use vsekai_server::StartError;
+use vsekai_server::service::ServiceError;
 use vsekai_server::storage::StorageError;
 
 use settings::Settings;
@@ -70,6 +72,8 @@ enum Command {
     /// Make, list and end tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Copy the data folder, beside a running server
+    Backup(backup::Arguments),
     /// Look for anything missing or damaged in the data folder
     Fsck(fsck::Arguments),
 }
@@ -118,16 +122,22 @@ fn execute(settings: Settings, command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve => serve::run(settings).await,
             Command::Token(command) => token::run(&settings.data, command).await,
+            Command::Backup(arguments) => backup::run(&settings, &arguments).await,
             Command::Fsck(arguments) => fsck::run(&settings, &arguments).await,
         }
     })
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let in_use = matches!(
-        error.downcast_ref::<StartError>(),
-        Some(StartError::Storage(StorageError::InUse { .. }))
-    );
+    let of_start = match error.downcast_ref() {
+        Some(StartError::Storage(error)) => Some(error),
+        _ => None,
+    };
+    let of_work = match error.downcast_ref() {
+        Some(ServiceError::Storage(error)) => Some(error),
+        _ => None,
+    };
+    let in_use = matches!(of_start.or(of_work), Some(StorageError::InUse { .. }));
     ExitCode::from(if in_use { EXIT_IN_USE } else { EXIT_FAILED })
 }
 
@@ -158,6 +168,8 @@ Examples:
       Make a token that can publish to one channel of one title. It is shown once.
   vsekai-server --data /srv/vsekai fsck --deep
       Check every file against its digest.
+  vsekai-server --data /srv/vsekai backup --to /backup/vsekai
+      Copy what is new; to restore, serve the backup or a copy of it.
 
 Exit codes:
   0  stopped as asked, or the command succeeded

@@ -7,6 +7,7 @@
 pub mod chunks;
 pub mod indexes;
 mod migrations;
+pub mod references;
 pub mod releases;
 pub mod tokens;
 
@@ -94,6 +95,18 @@ impl Database {
             })
             .await
             .map_err(failed(action))
+    }
+
+    /// Writes a copy of one consistent state to the new file `path`, beside readers and writers.
+    ///
+    /// # Errors
+    /// The copy could not be made; what is at `path` then is of no use.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), DatabaseError> {
+        let path = path.to_owned();
+        let copied = self
+            .writer
+            .call(move |connection| connection.backup(rusqlite::MAIN_DB, path, None));
+        copied.await.map_err(failed("copy the database"))
     }
 
     /// Closes every connection; the last one folds the write-ahead log into the database.

@@ -14,6 +14,7 @@ mod get_latest;
 mod get_pointer;
 mod get_release_file;
 mod get_releases;
+mod metrics;
 mod post_missing_chunks;
 mod post_promote;
 mod post_release;
@@ -35,10 +36,13 @@ use vsekai_formats::release::Pinned;
 use crate::limits::Limits;
 use crate::service::{Service, ServiceError};
 use body::Upload;
+use metrics::Metrics;
 use reply::{Caching, Representation, Source};
 
 /// Returns the server's routes; `docs/protocol.md` describes them.
 pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
+    let metrics = Arc::new(Metrics::default());
+    let counting = metrics.clone();
     Route::new()
         .at(
             "/store/:folder/:file",
@@ -79,8 +83,14 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
             post(post_promote::post_promote),
         )
         .at("/api/v1/health", get(get_health::get_health))
+        .at("/api/v1/metrics", get(metrics::get_metrics))
         .data(service)
+        .data(metrics)
         .catch_all_error(problem::from_router)
+        .around(move |endpoint, request| {
+            let counting = counting.clone();
+            async move { Ok(metrics::counted(counting, endpoint, request).await) }
+        })
         .map_to_response()
         .boxed()
 }

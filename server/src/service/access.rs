@@ -40,7 +40,7 @@ impl Access {
     /// [`ServiceError::Forbidden`].
     pub fn require_everywhere(&self, verb: Verb) -> Result<(), ServiceError> {
         allow(self.scope.allows_everywhere(verb), || {
-            format!("{verb} under a name of its own choice, which needs a token for every title and channel")
+            format!("{verb} for the whole server, which needs a token for every title and channel")
         })
     }
 

@@ -211,11 +211,13 @@ pub enum Verb {
     Publish,
     /// Point channels at releases that exist.
     Promote,
+    /// Read figures about the whole server.
+    Observe,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 3] = [Self::Upload, Self::Publish, Self::Promote];
+    pub const ALL: [Self; 4] = [Self::Upload, Self::Publish, Self::Promote, Self::Observe];
 
     /// Returns its name.
     pub const fn as_str(self) -> &'static str {
@@ -223,6 +225,7 @@ impl Verb {
             Self::Upload => "upload",
             Self::Publish => "publish",
             Self::Promote => "promote",
+            Self::Observe => "observe",
         }
     }
 }
@@ -291,7 +294,7 @@ pub enum TokenError {
     #[error("this is not a token of this server")]
     Form,
     /// No such verb.
-    #[error("{0:?} is not something a token can allow: use upload, publish, promote or *")]
+    #[error("{0:?} is not something a token can allow: use upload, publish, promote, observe or *")]
     Verb(String),
     /// No randomness.
     #[error("the system gives no random numbers: {0}")]

@@ -121,7 +121,7 @@ pub fn store_folder(root: &Path) -> PathBuf {
 /// A failed file operation in the data folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Another server runs on the folder.
+    /// A server or a backup is at work in the folder.
     #[error("another server is using the data folder {path}", path = path.display())]
     InUse {
         /// The folder.

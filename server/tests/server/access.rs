@@ -128,6 +128,48 @@ async fn a_token_is_taken_from_its_header_alone() {
 }
 
 #[tokio::test]
+async fn figures_are_for_those_who_may_observe() {
+    let server = TestServer::start().await;
+    let build = Build::new("1.0.0", 1, 1);
+    server.client.publish(&build, "stable").await;
+    server.client.get(&chunk_path(build.chunks[0].0)).await;
+    let stored = build.chunks[0].1.len();
+    for (title, verbs, status) in [
+        ("*", "observe", 200),
+        ("*", "publish", 403),
+        (TITLE, "observe", 403),
+    ] {
+        let client = server.token(title, "*", verbs).await;
+        let answer = client.send(Method::GET, "api/v1/metrics", "").await;
+        assert_eq!(answer.status().as_u16(), status, "{title} {verbs}");
+    }
+    assert_eq!(
+        server.client.get("api/v1/metrics").await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let text = server
+        .client
+        .send(Method::GET, "api/v1/metrics", "")
+        .await
+        .text()
+        .await
+        .unwrap();
+    for line in [
+        format!("vsekai_server_body_bytes_total{{kind=\"chunk\",status=\"200\"}} {stored}"),
+        format!(
+            "vsekai_server_answers_total{{kind=\"chunk-upload\",status=\"201\"}} {}",
+            build.chunks.len()
+        ),
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line} is not in\n{text}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn errors_from_within_tell_strangers_nothing() {
     let server = TestServer::start().await;
     let build = Build::new("1.0.0", 1, 1);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! A server killed in the middle of uploads and publishing: what is visible is whole.
 
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
 use reqwest::StatusCode;
 use tokio::sync::watch;
 use vsekai_formats::release::ChannelPointer;
@@ -100,4 +103,109 @@ async fn a_killed_server_leaves_nothing_half_visible() {
         }
     }
     assert!(last_confirmed.is_some(), "no round published anything");
+}
+
+/// Tries to upload and publish a build; tells whether the server confirmed it.
+async fn try_publish(client: &Client, build: &Build) -> bool {
+    for (id, stored, _) in &build.chunks {
+        let path = crate::client::chunk_path(*id);
+        let request = client
+            .request(reqwest::Method::PUT, &path)
+            .bearer_auth(&client.token);
+        if request.body(stored.clone()).send().await.is_err() {
+            return false;
+        }
+    }
+    let (content_type, body) = build.multipart();
+    let request = client.request(reqwest::Method::POST, "api/v1/releases?channel=stable");
+    let request = request
+        .bearer_auth(&client.token)
+        .header("content-type", content_type)
+        .body(body);
+    request
+        .send()
+        .await
+        .is_ok_and(|response| response.status() == StatusCode::CREATED)
+}
+
+/// Lets a server be killed at the `nth` call of a kind, then checks what it left and that a new one goes on.
+/// Tells whether the first server lived through it.
+async fn kill_at(strace: &Path, calls: &str, nth: u32) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let build = Build::new("1.0.0", 1, 1);
+    let mut confirmed = false;
+    if let Some(program) = Program::serve_and_kill(strace, folder.path(), calls, nth) {
+        confirmed = try_publish(&program.client(folder.path()), &build).await;
+        program.kill_traced();
+    }
+    let what = format!("{calls} {nth}");
+    if fs::metadata(folder.path().join("server.sqlite")).is_ok() && confirmed {
+        let report = check(folder.path(), Depth::Contents, &Limits::default())
+            .await
+            .unwrap();
+        assert!(report.dangling.is_empty(), "{what}: {:?}", report.dangling);
+        assert_eq!(report.releases, 1, "{what}");
+    }
+    let program = Program::serve(folder.path());
+    let client = program.client(folder.path());
+    let report = check(folder.path(), Depth::Contents, &Limits::default())
+        .await
+        .unwrap();
+    assert!(report.dangling.is_empty(), "{what}: {:?}", report.dangling);
+    client.put_chunks(&build).await;
+    let status = client.post_release(&build, "stable").await.status();
+    let there = report.releases == 1;
+    assert_eq!(
+        status,
+        if there {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        },
+        "{what}"
+    );
+    program.kill();
+    confirmed
+}
+
+fn strace() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join("strace"));
+    let found = found.into_iter().find(|path| fs::metadata(path).is_ok());
+    let works = found.filter(|strace| {
+        let traced = std::process::Command::new(strace)
+            .args(["-qq", "-o", "/dev/null", "true"])
+            .status();
+        traced.is_ok_and(|status| status.success())
+    });
+    if works.is_none() {
+        eprintln!("SKIPPED: strace is missing or may not trace: install the package strace");
+    }
+    works
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_at_a_system_call_leaves_nothing_half_visible() {
+    let Some(strace) = strace() else { return };
+    // Every call takes minutes; by default a sample, closer together at the beginning.
+    let every = std::env::var_os("VSEKAI_TEST_EVERY_CALL").is_some();
+    let kinds = [
+        "fsync",
+        "fdatasync",
+        "rename,renameat,renameat2",
+        "pwrite64",
+        "write",
+        "openat",
+        "mkdir",
+        "unlink",
+    ];
+    let mut survived_all = true;
+    for calls in kinds {
+        let mut nth = 1;
+        while nth < 400 && !kill_at(&strace, calls, nth).await {
+            survived_all = false;
+            nth = if every { nth + 1 } else { nth * 2 };
+        }
+    }
+    assert!(!survived_all, "no server was ever killed");
 }

@@ -2,6 +2,7 @@
 //! The server's promises, each tested through real HTTP on this machine.
 
 mod access;
+mod backup;
 mod build;
 mod chunks;
 mod client;

@@ -39,6 +39,54 @@ impl Program {
         }
     }
 
+    /// Starts the program under strace, which kills it at the `nth` call of a kind that one of its threads
+    /// makes. Returns `None` if that was before clients could connect.
+    pub fn serve_and_kill(strace: &Path, data: &Path, calls: &str, nth: u32) -> Option<Self> {
+        let server = command(data);
+        let mut command = Command::new(strace);
+        command.args(["-f", "-qq", "-o", "/dev/null"]);
+        command.args(["-e", &format!("trace={calls}")]);
+        command.args(["-e", &format!("inject={calls}:signal=SIGKILL:when={nth}")]);
+        command
+            .arg(server.get_program())
+            .args(server.get_args())
+            .args(["--listen", "127.0.0.1:0", "--dev"]);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap_or_default()
+            .to_owned();
+        let program = Self { child, url };
+        if program.url.is_empty() {
+            program.kill_traced();
+            return None;
+        }
+        Some(program)
+    }
+
+    /// Kills the program that strace runs, if it lives, and waits for both: a tracer that is killed itself
+    /// would let its program go on.
+    pub fn kill_traced(mut self) {
+        let tracer = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children"));
+        for id in children.unwrap_or_default().split_whitespace() {
+            let _ = Command::new("kill")
+                .args(["-9", id])
+                .stderr(Stdio::null())
+                .status();
+        }
+        self.child.wait().unwrap();
+    }
+
     /// Returns a client with the token for development.
     pub fn client(&self, data: &Path) -> Client {
         let token = fs::read_to_string(data.join("dev-token")).unwrap();

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+//! Copies of a data folder, taken while a server runs on it.
+//!
+//! A backup is a data folder itself: to restore it, start a server on it or on a copy of it. Files come first
+//! and the database last, so an interrupted backup still is the one before.
+
+use std::path::Path;
+
+use fs_err as fs;
+use vsekai_formats::ChunkId;
+use vsekai_formats::release::Pinned;
+use vsekai_store::{ChunkStore as _, LocalStore, StoreFormat, WriteStore as _};
+
+use crate::db::Database;
+use crate::db::chunks::ChunkSizes;
+use crate::db::references::References;
+use crate::limits::Limits;
+use crate::service::ServiceError;
+use crate::storage::{
+    ContentFolder, DataFolder, StorageError, database_path, document_folder, durable, index_folder,
+    store_folder,
+};
+
+/// What a backup copied; files that were there already are not copied again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Chunks.
+    pub chunks: usize,
+    /// Manifests, contents and indexes.
+    pub documents: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Brings the backup in the folder `target` up to date with the data folder `source`.
+///
+/// Everything copied is checked against its digest; `target` is made if it is not there.
+///
+/// # Errors
+/// A server runs on `target`, a file of `source` is missing or damaged, or `target` cannot be written.
+pub async fn backup(source: &Path, target: &Path, limits: &Limits) -> Result<Copied, ServiceError> {
+    let folder = DataFolder::open(target, limits.chunk_bytes)?;
+    let copy = target.join("server.sqlite.new");
+    remove_database(&copy)?;
+    let database = Database::open(&database_path(source)).await?;
+    database.copy_to(&copy).await?;
+    database.close().await?;
+    let database = Database::open(&copy).await?;
+    let references = database.read("read everything", References::all).await?;
+    database.close().await?;
+
+    let mut copied = Copied::default();
+    copy_documents(
+        &document_folder(source),
+        folder.documents(),
+        references.documents(),
+        &mut copied,
+    )?;
+    copy_documents(
+        &index_folder(source),
+        folder.indexes(),
+        references.indexes(),
+        &mut copied,
+    )?;
+    let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
+    let store = LocalStore::open(store_folder(source), format)?;
+    copy_chunks(&store, folder.store(), &references.chunks, &mut copied).await?;
+    put_database(&copy, &database_path(target))?;
+    folder.mark_clean()?;
+    Ok(copied)
+}
+
+fn copy_documents<'a>(
+    source: &ContentFolder,
+    target: &ContentFolder,
+    wanted: impl Iterator<Item = &'a Pinned>,
+    copied: &mut Copied,
+) -> Result<(), ServiceError> {
+    for pinned in wanted.filter(|pinned| target.open_file(pinned).is_err()) {
+        target.put(&source.read_verified(pinned)?)?;
+        copied.documents += 1;
+        copied.bytes += pinned.length;
+    }
+    Ok(())
+}
+
+async fn copy_chunks(
+    source: &LocalStore,
+    target: &LocalStore,
+    wanted: &[(ChunkId, ChunkSizes)],
+    copied: &mut Copied,
+) -> Result<(), ServiceError> {
+    for (id, sizes) in wanted {
+        let there = fs::metadata(target.path(*id)).is_ok_and(|found| found.len() == sizes.stored);
+        if there {
+            continue;
+        }
+        target.put(&source.get(*id).await?).await?;
+        copied.chunks += 1;
+        copied.bytes += sizes.stored;
+    }
+    Ok(target.sync().await?)
+}
+
+/// Puts the copied database in place of the one before, durably.
+fn put_database(copy: &Path, place: &Path) -> Result<(), StorageError> {
+    let failed = StorageError::io("put the copied database in place");
+    fs::File::open(copy)
+        .and_then(|file| file.sync_all())
+        .map_err(&failed)?;
+    remove_side_files(place)?;
+    fs::rename(copy, place).map_err(&failed)?;
+    match place.parent() {
+        Some(folder) => durable::sync_folder(folder).map_err(&failed),
+        None => Ok(()),
+    }
+}
+
+fn remove_database(path: &Path) -> Result<(), StorageError> {
+    remove_side_files(path)?;
+    remove(path)
+}
+
+/// The write-ahead log of another database would be taken for this one's.
+fn remove_side_files(path: &Path) -> Result<(), StorageError> {
+    ["-wal", "-shm"].into_iter().try_for_each(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        remove(Path::new(&name))
+    })
+}
+
+fn remove(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StorageError::io(
+            "remove the database of an earlier backup",
+        )(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+//! Figures about answers, in the text format of Prometheus. Nothing in them tells who asked.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use poem::http::{Method, StatusCode, header};
+use poem::web::Data;
+use poem::{Endpoint, IntoResponse as _, Request, Response, handler};
+
+use super::problem::Problem;
+use crate::service::Service;
+use crate::service::token::Verb;
+
+/// Counts answers since the server started.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    answers: Mutex<BTreeMap<(Kind, u16), Totals>>,
+}
+
+/// What a request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Chunk,
+    ChunkUpload,
+    Index,
+    IndexUpload,
+    Channel,
+    Release,
+    Api,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    answers: u64,
+    bytes: u64,
+}
+
+impl Metrics {
+    fn count(&self, kind: Kind, status: StatusCode, bytes: u64) {
+        let mut answers = self.answers();
+        let totals = answers.entry((kind, status.as_u16())).or_default();
+        totals.answers += 1;
+        totals.bytes += bytes;
+    }
+
+    fn text(&self) -> String {
+        let answers = self.answers().clone();
+        let mut text = String::new();
+        let mut family = |name: &str, help: &str, value: fn(&Totals) -> u64| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n");
+            for ((kind, status), totals) in &answers {
+                let kind = kind.as_str();
+                let _ = writeln!(
+                    text,
+                    "{name}{{kind=\"{kind}\",status=\"{status}\"}} {}",
+                    value(totals)
+                );
+            }
+        };
+        family("vsekai_server_answers_total", "Requests answered.", |totals| {
+            totals.answers
+        });
+        family(
+            "vsekai_server_body_bytes_total",
+            "Bytes of answers' bodies, as announced.",
+            |totals| totals.bytes,
+        );
+        text
+    }
+
+    fn answers(&self) -> MutexGuard<'_, BTreeMap<(Kind, u16), Totals>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kind {
+    /// Sorts a request by its address, without reading names out of it.
+    fn of(method: &Method, path: &str) -> Self {
+        let is_upload = method == Method::PUT;
+        match path.split('/').nth(1).unwrap_or_default() {
+            "store" if is_upload => Self::ChunkUpload,
+            "store" => Self::Chunk,
+            "index" if is_upload => Self::IndexUpload,
+            "index" => Self::Index,
+            "titles" if path.split('/').nth(3) == Some("releases") => Self::Release,
+            "titles" => Self::Channel,
+            "api" => Self::Api,
+            _ => Self::Other,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chunk => "chunk",
+            Self::ChunkUpload => "chunk-upload",
+            Self::Index => "index",
+            Self::IndexUpload => "index-upload",
+            Self::Channel => "channel",
+            Self::Release => "release",
+            Self::Api => "api",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Counts the answer of `endpoint`.
+pub async fn counted<E: Endpoint>(metrics: Arc<Metrics>, endpoint: Arc<E>, request: Request) -> Response {
+    let kind = Kind::of(request.method(), request.uri().path());
+    let is_head = request.method() == Method::HEAD;
+    let response = endpoint.get_response(request).await.into_response();
+    let length = response.headers().get(header::CONTENT_LENGTH);
+    let length = length
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .filter(|_| !is_head);
+    metrics.count(kind, response.status(), length.unwrap_or_default());
+    response
+}
+
+/// `GET api/v1/metrics`: the figures, for holders of a token for the whole server.
+#[handler]
+pub async fn get_metrics(
+    service: Data<&Arc<Service>>,
+    metrics: Data<&Arc<Metrics>>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let access = super::bearer::access(&service, request).await?;
+    access.require_everywhere(Verb::Observe)?;
+    Ok(Response::builder()
+        .header(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(metrics.text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_sorted_by_their_address() {
+        let cases = [
+            (Method::GET, "/store/abcd/x.cacnk", Kind::Chunk),
+            (Method::PUT, "/store/abcd/x.cacnk", Kind::ChunkUpload),
+            (Method::HEAD, "/index/a.caidx", Kind::Index),
+            (Method::GET, "/titles/a/channels.json", Kind::Channel),
+            (Method::GET, "/titles/a/channels/b/c.json", Kind::Channel),
+            (Method::GET, "/titles/a/releases/b/c/manifest.json", Kind::Release),
+            (Method::POST, "/api/v1/releases", Kind::Api),
+            (Method::GET, "/", Kind::Other),
+            (Method::GET, "", Kind::Other),
+        ];
+        for (method, path, kind) in cases {
+            assert_eq!(Kind::of(&method, path), kind, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn figures_are_written_one_a_line() {
+        let metrics = Metrics::default();
+        metrics.count(Kind::Chunk, StatusCode::OK, 100);
+        metrics.count(Kind::Chunk, StatusCode::OK, 50);
+        metrics.count(Kind::Chunk, StatusCode::NOT_FOUND, 9);
+        let text = metrics.text();
+        assert!(
+            text.contains("vsekai_server_answers_total{kind=\"chunk\",status=\"200\"} 2\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("vsekai_server_body_bytes_total{kind=\"chunk\",status=\"200\"} 150\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("vsekai_server_answers_total{kind=\"chunk\",status=\"404\"} 1\n"),
+            "{text}"
+        );
+    }
+}
