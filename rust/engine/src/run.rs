@@ -178,7 +178,9 @@ impl Run {
                 path: paths.root().to_owned(),
             });
         }
-        settings.store(paths)?;
+        if Settings::load(paths)?.as_ref() != Some(settings) {
+            settings.store(paths)?;
+        }
         let sharing = Sharing::probe(paths)?;
         let name = self.name(paths);
         let staging = paths.staging().join(&name);
