@@ -9,10 +9,10 @@ use vsekai_formats::index::Index;
 use vsekai_formats::release::Pinned;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_store::local::StoreEntry;
-use vsekai_store::{LocalStore, StoreFormat};
+use vsekai_store::{LocalStore, PruneStore as _, StoreFormat};
 
 use crate::db::Database;
-use crate::db::chunks::ChunkSizes;
+use crate::db::chunks::{self, ChunkSizes};
 use crate::db::references::References;
 use crate::db::releases::ReleaseFiles;
 use crate::limits::Limits;
@@ -41,6 +41,8 @@ pub struct Report {
     pub chunks: usize,
     /// What is referred to but missing or damaged, one sentence each.
     pub dangling: Vec<String>,
+    /// Chunks of the ledger that are missing or damaged, all of them named in `dangling` too.
+    pub lost_chunks: Vec<ChunkId>,
     /// Files that nothing refers to: unfinished uploads and what they left. They harm nobody.
     pub unreferenced: usize,
 }
@@ -69,6 +71,26 @@ pub async fn check(data: &Path, depth: Depth, limits: &Limits) -> Result<Report,
     checked
         .await
         .map_err(|error| ServiceError::Internal(error.to_string()))?
+}
+
+/// Takes lost chunks out of the ledger, so that publishing the same build again uploads them; tells how many.
+///
+/// # Errors
+/// The database or the store failed.
+pub async fn forget_lost_chunks(data: &Path, report: &Report) -> Result<usize, ServiceError> {
+    let lost = report.lost_chunks.clone();
+    let store = LocalStore::open(store_folder(data), StoreFormat::default())?;
+    let database = Database::open(&database_path(data)).await?;
+    // Rows first: a file without a row harms nobody.
+    let rows = lost.clone();
+    database
+        .write("forget lost chunks", move |tx| chunks::remove(tx, &rows))
+        .await?;
+    database.close().await?;
+    for id in &lost {
+        store.remove(*id).await?;
+    }
+    Ok(lost.len())
 }
 
 struct Check {
@@ -139,6 +161,7 @@ impl Check {
     fn chunk(&mut self, id: ChunkId, sizes: &ChunkSizes) {
         if let Err(reason) = self.find_chunk(id, sizes) {
             self.report.dangling.push(format!("chunk {id}: {reason}"));
+            self.report.lost_chunks.push(id);
         }
     }
 

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use vsekai_server::fsck::{Depth, check};
+use vsekai_server::fsck::{Depth, check, forget_lost_chunks};
 
 use super::EXIT_DAMAGED;
 use super::settings::Settings;
@@ -15,9 +15,12 @@ pub(super) struct Arguments {
     /// Read every file and check it against its digest, instead of looking whether it is there
     #[arg(long)]
     deep: bool,
+    /// Take missing and damaged chunks out of the store, so that publishing the same build again heals them
+    #[arg(long)]
+    forget_lost_chunks: bool,
 }
 
-/// Reports what it found; changes nothing and can run beside a server.
+/// Reports what it found; can run beside a server.
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let depth = if arguments.deep {
         Depth::Contents
@@ -36,6 +39,10 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
         report.dangling.len()
     );
     println!("{} files that nothing refers to", report.unreferenced);
+    if arguments.forget_lost_chunks {
+        let forgotten = forget_lost_chunks(&settings.data, &report).await?;
+        println!("{forgotten} lost chunks forgotten: publish the builds that need them again");
+    }
     Ok(match report.dangling.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_DAMAGED),

@@ -26,6 +26,13 @@ pub fn insert(transaction: &Transaction<'_>, chunks: &[(ChunkId, ChunkSizes)]) -
     Ok(())
 }
 
+/// Takes chunks out of the ledger.
+pub fn remove(transaction: &Transaction<'_>, ids: &[ChunkId]) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached("DELETE FROM chunks WHERE id = ?1")?;
+    ids.iter()
+        .try_for_each(|id| statement.execute([id.as_bytes()]).map(drop))
+}
+
 /// Returns the sizes of each chunk asked for, `None` where it has no row.
 pub fn sizes(transaction: &Transaction<'_>, ids: &[ChunkId]) -> rusqlite::Result<Vec<Option<ChunkSizes>>> {
     let mut statement =

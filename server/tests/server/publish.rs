@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vsekai_formats::TreePath;
 use vsekai_formats::release::{ChannelPointer, EntryKind, Pinned, address};
 use vsekai_server::Limits;
+use vsekai_server::fsck::forget_lost_chunks;
 
 use crate::build::{Build, PLATFORM, TITLE, multipart};
 use crate::client::{Client, TestServer, chunk_path, problem};
@@ -492,6 +493,32 @@ async fn fsck_finds_what_is_missing_or_damaged() {
         );
         fs_err::write(&path, &bytes).unwrap();
     }
+    assert!(server.fsck().await.dangling.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn publishing_again_heals_chunks_that_were_lost() {
+    let server = TestServer::start().await;
+    let build = Build::new("1.0.0", 1, 1);
+    server.client.publish(&build, "stable").await;
+    let (damaged, lost) = (build.chunks[0].0, build.chunks[1].0);
+    let path = |id| server.folder.path().join(chunk_path(id));
+    fs_err::write(path(damaged), b"bit rot").unwrap();
+    fs_err::remove_file(path(lost)).unwrap();
+    let report = server.fsck().await;
+    assert_eq!(report.lost_chunks.len(), 2);
+    assert_eq!(
+        forget_lost_chunks(server.folder.path(), &report).await.unwrap(),
+        2
+    );
+    let missing = server.client.missing(&[damaged, lost, build.chunks[2].0]).await;
+    assert_eq!(missing["missing"], json!([damaged, lost]));
+    server.client.put_chunks(&build).await;
+    assert_eq!(
+        created(server.client.post_release(&build, "stable").await).await,
+        (StatusCode::OK, false)
+    );
     assert!(server.fsck().await.dangling.is_empty());
     server.stop().await;
 }
