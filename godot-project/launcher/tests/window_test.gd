@@ -121,6 +121,19 @@ func test_the_focus_stays_on_the_page_when_its_button_goes() -> void:
 	await _close()
 
 
+func test_a_button_that_changes_its_meaning_gives_the_focus_away() -> void:
+	await _open(SIZES[1], "en", 100)
+	Scenes.play("ready", _updater)
+	await _frames(2)
+	var second: Button = _shell.get_node("%HomePage/%SecondaryButton2")
+	equal(second.text, "Check for updates")
+	second.grab_focus()
+	Scenes.play("offer_install", _updater)
+	await _frames(2)
+	equal(_viewport.gui_get_focus_owner(), _shell.get_node("%HomePage/%PrimaryButton"))
+	await _close()
+
+
 func _check_layouts(language: String) -> void:
 	for place: int in SIZES.size():
 		var size: Vector2i = SIZES[place]

@@ -103,7 +103,11 @@ func _show_action(button: Button, action: HomeView.Action) -> void:
 	button.text = action.label.text()
 	button.icon = Pictures.named(action.icon)
 	button.disabled = not action.enabled
+	var before: String = button.get_meta(&"action", action.name)
 	button.set_meta(&"action", action.name)
+	# A press that was meant for what a button did before must not do what it does now.
+	if button != _primary and before != action.name and button.has_focus():
+		button.release_focus()
 
 
 func _on_pressed(button: Button) -> void:
