@@ -27,6 +27,13 @@ pub enum Message {
     Failed(ErrorReport),
     /// What a check of every installed byte found.
     Verified(VerifyReport),
+    /// Something worth knowing that is no error.
+    Notice {
+        /// A stable name.
+        code: &'static str,
+        /// One sentence.
+        message: String,
+    },
     /// The channels that offer something for this platform.
     Channels {
         /// Their names.

@@ -76,7 +76,11 @@ pub async fn perform(
             shared.messages.push(Message::Verified(report));
         }
         Command::Repair => {
-            updater.repair().await?;
+            // A repair has a plan too, but it is no offer.
+            let offered = shared.status().offered_version;
+            let repaired = updater.repair().await;
+            shared.set_offered(Some(offered));
+            repaired?;
         }
         Command::Rollback => {
             updater.rollback().await?;

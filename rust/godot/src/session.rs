@@ -184,7 +184,11 @@ impl Work {
             };
             let Some(command) = command else { return };
             let operation = command.operation();
-            let work = perform(Arc::clone(&self.updater), Arc::clone(&self.shared), command);
+            let work = Box::pin(perform(
+                Arc::clone(&self.updater),
+                Arc::clone(&self.shared),
+                command,
+            ));
             let result = self.supervise(work).await;
             self.report(operation, result);
         }

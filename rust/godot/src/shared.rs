@@ -113,8 +113,9 @@ impl Observer for Shared {
                 self.count_games(|games| games.saturating_add(1));
             }
             Event::GameExited(exit) => self.game_exited(exit),
-            // The operation's own result carries these; a notice is for logs.
-            Event::Failed(_) | Event::Verified(_) | Event::Notice { .. } => {}
+            Event::Notice { code, message } => self.messages.push(Message::Notice { code, message }),
+            // The operation's own result carries these.
+            Event::Failed(_) | Event::Verified(_) => {}
         }
     }
 }

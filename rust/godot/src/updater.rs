@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::operation::Command;
 use crate::outbox::Item;
 use crate::session::Session;
+use crate::text::printable;
 use crate::view;
 
 /// Installs, updates, repairs and starts a game from a V-Sekai update server.
@@ -45,6 +46,8 @@ pub struct VSekaiUpdater {
     #[var(no_set)]
     #[init(val = GString::from(env!("CARGO_PKG_VERSION")))]
     launcher_version: GString,
+    /// Bytes per second; none for no limit.
+    rate_limit: Option<u64>,
     session: Option<Session>,
     /// Counts calls of `open`, so that a signal handler that opens another folder ends the round of signals.
     opened: u64,
@@ -86,7 +89,8 @@ impl VSekaiUpdater {
 
     /// What [method update] would do: `version`, `from_version` (empty for an install), `notes`,
     /// `download_bytes`, `write_bytes`, `disk_bytes` (free space needed), `reused_bytes`, `files_added`,
-    /// `files_changed`, `files_removed`, `installed_bytes`.
+    /// `files_changed`, `files_removed`, `installed_bytes`, `left_before` (the player went back from this very
+    /// release, so it should not be taken again without asking).
     #[signal]
     fn plan_ready(plan: VarDictionary);
 
@@ -112,6 +116,10 @@ impl VSekaiUpdater {
     /// What [method verify] found: `files`, `bytes`, `damaged` and `extra` (paths).
     #[signal]
     fn verified(report: VarDictionary);
+
+    /// Something worth knowing that is no error, for a log: a stable name and one sentence.
+    #[signal]
+    fn noticed(code: GString, message: GString);
 
     /// The channels that offer something for this platform, and the one that is followed.
     #[signal]
@@ -185,11 +193,13 @@ impl VSekaiUpdater {
         }
     }
 
-    /// Limits what is read from the network; takes effect at once. 0 lifts the limit.
+    /// Limits what is read from the network; takes effect at once and stays for folders opened later. 0 lifts
+    /// the limit.
     #[func]
-    fn set_rate_limit(&self, bytes_per_second: i64) {
+    fn set_rate_limit(&mut self, bytes_per_second: i64) {
+        self.rate_limit = u64::try_from(bytes_per_second).ok().filter(|limit| *limit > 0);
         if let Some(session) = &self.session {
-            session.set_rate_limit(u64::try_from(bytes_per_second).ok().filter(|limit| *limit > 0));
+            session.set_rate_limit(self.rate_limit);
         }
     }
 
@@ -241,7 +251,8 @@ impl VSekaiUpdater {
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
-    /// `offered_version`, `game_running`. Never waits; empty while no folder is open.
+    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`. Never waits; empty while no folder is
+    /// open.
     #[func]
     fn get_status(&self) -> VarDictionary {
         let status = self.session.as_ref().map(Session::status);
@@ -284,6 +295,7 @@ impl VSekaiUpdater {
         config.server = Some(server.trim().to_owned()).filter(|server| !server.is_empty());
         config.title = optional_slug("title", &self.title)?;
         config.channel = optional_slug("channel", &self.channel)?;
+        config.rate_limit = self.rate_limit;
         Ok(config)
     }
 
@@ -309,6 +321,11 @@ fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
         Message::Status(status) => signals.status_changed().emit(&dictionary(view::status(&status))),
         Message::Failed(report) => emit_failed(this, &report),
         Message::Verified(report) => signals.verified().emit(&dictionary(view::verified(&report))),
+        Message::Notice { code, message } => {
+            signals
+                .noticed()
+                .emit(code, &GString::from(&printable(&message, NOTICE_LIMIT)));
+        }
         Message::Channels { names, current } => {
             signals
                 .channels_listed()
@@ -366,3 +383,5 @@ fn slug(what: &str, name: &GString) -> Result<Slug, EngineError> {
 
 /// Most messages turned into signals in one frame; the rest waits for the next.
 const SIGNALS_PER_FRAME: usize = 64;
+/// Longest notice, in characters.
+const NOTICE_LIMIT: usize = 1000;

@@ -89,6 +89,7 @@ pub fn plan(plan: &PlanSummary) -> Fields {
         ("files_changed", number(plan.files_changed)),
         ("files_removed", number(plan.files_removed)),
         ("installed_bytes", number(plan.installed_bytes)),
+        ("left_before", Value::Flag(plan.left_before)),
     ]
 }
 

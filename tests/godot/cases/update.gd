@@ -16,6 +16,7 @@ const PLAN_KEYS: Array = [
 	"files_changed",
 	"files_removed",
 	"installed_bytes",
+	"left_before",
 ]
 const PROGRESS_KEYS: Array = [
 	"step", "done_bytes", "total_bytes", "bytes_per_second", "seconds_left", "network_bytes"
@@ -204,5 +205,8 @@ func _a_rollback_goes_back_without_the_network(harness: Harness, recorder: Recor
 	harness.equal(
 		recorder.updater.get_status().get("version"), "1.0.0", "the earlier version is back"
 	)
+	harness.check(await recorder.operate(&"check"), "a check after a rollback works")
+	var plan: Dictionary = recorder.last_dictionary("plan_ready")
+	harness.equal(plan.get("left_before"), true, "the plan tells that the player went back from it")
 	harness.check(await recorder.operate(&"update"), "the newer version can be taken again")
 	harness.equal(recorder.updater.get_status().get("version"), "2.0.0", "and is installed")
