@@ -51,6 +51,8 @@ impl Default for DecodeLimits {
 /// A node of an archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
+    /// Where it begins in the archive: at its FILENAME record, or at the start for the root.
+    pub at: u64,
     /// Its name inside its folder; `None` for the root.
     pub name: Option<Vec<u8>>,
     /// Mode, owner, time and extended attributes.
@@ -224,7 +226,7 @@ impl<R: Read> Decoder<R> {
             };
         }
         if self.open.is_empty() {
-            return self.node(None).map(Some);
+            return self.node(None, self.offset).map(Some);
         }
         let header = self.header()?;
         match header.kind {
@@ -256,6 +258,22 @@ impl<R: Read> Decoder<R> {
         Ok(read)
     }
 
+    /// Passes over what is left of the current file's content by having `skip` move the input forward that
+    /// many bytes, for inputs that need not read them.
+    ///
+    /// # Errors
+    /// What `skip` reports.
+    pub fn skip_payload_by(
+        &mut self,
+        skip: impl FnOnce(&mut R, u64) -> io::Result<()>,
+    ) -> Result<(), DecodeError> {
+        let left = std::mem::take(&mut self.payload_left);
+        let offset = self.offset;
+        skip(&mut self.input, left).map_err(|source| DecodeError::Read { offset, source })?;
+        self.offset = self.offset.saturating_add(left);
+        Ok(())
+    }
+
     /// Returns how far the archive has been read, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
@@ -280,7 +298,7 @@ impl<R: Read> Decoder<R> {
         }
         match next.map(|next| next.kind) {
             Some(record::FILENAME | record::GOODBYE) => Ok(Event::Orphan(name)),
-            _ => self.node(Some(name)),
+            _ => self.node(Some(name), filename.at),
         }
     }
 
@@ -302,13 +320,14 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    fn node(&mut self, name: Option<Vec<u8>>) -> Result<Event, DecodeError> {
+    fn node(&mut self, name: Option<Vec<u8>>, at: u64) -> Result<Event, DecodeError> {
         let header = self.header()?;
         if header.kind != record::ENTRY {
             return Err(header.unexpected("ENTRY"));
         }
         let mut node = self.entry(&header)?;
         node.name = name;
+        node.at = at;
         self.metadata(&header, &mut node)?;
         let kind = self.content(&header, &node)?;
         if self.open.is_empty() && kind != NodeKind::Folder {

@@ -123,6 +123,29 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
+    /// Adds a regular file without its content, and returns where the content lies: the archive goes on
+    /// `size` bytes further, but nothing is written for them. For callers that know where to find it.
+    ///
+    /// # Errors
+    /// As [`Encoder::folder`].
+    pub fn file_elsewhere(
+        &mut self,
+        name: Option<&[u8]>,
+        metadata: &Metadata,
+        size: u64,
+    ) -> Result<u64, EncodeError> {
+        let name_at = self.begin(name)?;
+        self.push_metadata(metadata, record::MODE_FILE);
+        let too_large = EncodeError::Structure("a file is too large");
+        record::push_payload_header(&mut self.buffer, size).ok_or(too_large)?;
+        self.flush()?;
+        let payload_at = self.position;
+        let end = payload_at.checked_add(size);
+        self.position = end.ok_or(EncodeError::Structure("a file is too large"))?;
+        self.end(name, name_at);
+        Ok(payload_at)
+    }
+
     /// Adds a symbolic link.
     ///
     /// # Errors
@@ -200,7 +223,7 @@ impl<W: Write> Encoder<W> {
         Ok(self.output)
     }
 
-    /// Returns the number of bytes written so far.
+    /// Returns the length of the archive so far, in bytes.
     pub fn position(&self) -> u64 {
         self.position
     }

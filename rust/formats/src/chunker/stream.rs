@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Chunks of an input that is read once, from front to back.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use crate::chunker::Chunker;
 
@@ -76,6 +76,67 @@ impl<R: Read, C: Chunker> ChunkStream<R, C> {
     }
 }
 
+/// Cuts what is written to it and hands each chunk to a function.
+///
+/// Nothing is handed on by [`Write::flush`]: a chunk is complete only when the bytes behind it are known or
+/// the input has ended, which [`ChunkWriter::finish`] says.
+#[derive(Debug)]
+pub struct ChunkWriter<C, F> {
+    chunker: C,
+    sink: F,
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl<C: Chunker, F: FnMut(&[u8]) -> io::Result<()>> ChunkWriter<C, F> {
+    /// Starts cutting.
+    pub fn new(chunker: C, sink: F) -> Self {
+        Self {
+            chunker,
+            sink,
+            buffer: Vec::new(),
+            start: 0,
+        }
+    }
+
+    /// Hands on what is left.
+    ///
+    /// # Errors
+    /// What the function reports.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.cut_while(|left| left > 0)
+    }
+
+    fn cut_while(&mut self, goes_on: impl Fn(usize) -> bool) -> io::Result<()> {
+        while goes_on(self.buffer.len() - self.start) {
+            let window = self.buffer.get(self.start..).unwrap_or_default();
+            let length = self.chunker.cut(window);
+            (self.sink)(window.get(..length).unwrap_or_default())?;
+            self.start += length;
+        }
+        Ok(())
+    }
+}
+
+impl<C: Chunker, F: FnMut(&[u8]) -> io::Result<()>> Write for ChunkWriter<C, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let max = self.chunker.sizes().max();
+        if self.start >= max {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        // A bounded part of a large write, so that the buffer stays within a few chunks.
+        let taken = bytes.get(..bytes.len().min(max)).unwrap_or_default();
+        self.buffer.extend_from_slice(taken);
+        self.cut_while(|left| left >= max)?;
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Chunks of the largest size that fit the buffer: few moves of leftovers, little memory.
 const BUFFERED_CHUNKS: usize = 5;
 
@@ -121,6 +182,26 @@ mod tests {
         let chunks = streamed(fastcdc, Trickle(&data, 0));
         assert_eq!(chunks.concat(), data);
         assert_eq!(chunks.len(), whole.len());
+    }
+
+    #[test]
+    fn what_is_written_is_cut_like_what_is_read() {
+        let data = synthetic(200_000);
+        let sizes = ChunkSizes::new(1024, 4096, 16384).unwrap();
+        let buzhash = Buzhash::new(sizes, BuzhashRules::Modern);
+        let expected = streamed(buzhash.clone(), data.as_slice());
+        for piece in [1, 1000, 16384, 200_000] {
+            let mut chunks = Vec::new();
+            let mut writer = ChunkWriter::new(buzhash.clone(), |chunk: &[u8]| {
+                chunks.push(chunk.to_vec());
+                Ok(())
+            });
+            for piece in data.chunks(piece) {
+                writer.write_all(piece).unwrap();
+            }
+            writer.finish().unwrap();
+            assert_eq!(chunks, expected, "{piece}");
+        }
     }
 
     #[test]

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+//! `chop` and `cache`: storing chunks that an index names.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{TryStreamExt as _, stream};
+use tokio::task::spawn_blocking;
+use vsekai_formats::{ChunkId, Index, IndexChunk, ReadAt as _};
+use vsekai_store::{Chunk, ChunkStore, WriteStore};
+
+use crate::args::{CacheArgs, ChopArgs, IgnoreArgs, StoreArgs};
+use crate::env::Env;
+use crate::error::DesyncError;
+use crate::files::FileAt;
+use crate::session::{Session, read_small};
+use crate::transfer::{SeenIds, check_size};
+
+/// Stores the chunks of a file, each checked against the index.
+pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
+    let index = session.read_index(&args.index, &args.options, env).await?;
+    let ignored = ignored(&args.ignore, &args.options, session, env).await?;
+    let store = session
+        .opener_for(&index, &args.options)?
+        .open_writable(&args.store)?;
+    let file = FileAt::open(&args.file).map_err(DesyncError::file("open the file"))?;
+    check_length(&index, file.len(), &args.file.display().to_string())?;
+    let file = Arc::new(file);
+    let seen = SeenIds::starting_with(ignored);
+    let cancel = env.cancel.clone();
+    let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
+    stream::iter(wanted.map(Ok))
+        .try_for_each_concurrent(usize::from(args.options.concurrency), |chunk| {
+            let (file, store, cancel, index) = (Arc::clone(&file), &store, &cancel, &index);
+            async move {
+                cancel.check()?;
+                chop_one(*chunk, index, file, store).await
+            }
+        })
+        .await?;
+    Ok(store.sync().await?)
+}
+
+async fn chop_one(
+    chunk: IndexChunk,
+    index: &Index,
+    file: Arc<FileAt>,
+    store: &Arc<dyn WriteStore>,
+) -> Result<(), DesyncError> {
+    let digest = index.digest;
+    let read = spawn_blocking(move || {
+        let mut plain = vec![0; chunk.size as usize];
+        file.read_at(chunk.start, &mut plain)
+            .map_err(DesyncError::file("read the file"))?;
+        let found = ChunkId::of(digest, &plain);
+        match found == chunk.id {
+            true => Ok(Chunk::from_verified(chunk.id, Bytes::from(plain), None)),
+            false => Err(DesyncError::Damaged(format!(
+                "the file does not match its index: chunk {} at byte {} has the id {found}",
+                chunk.id, chunk.start
+            ))),
+        }
+    });
+    store.put_absent(&read.await??).await?;
+    Ok(())
+}
+
+/// Copies the chunks of indexes to another store.
+pub(crate) async fn cache(args: CacheArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
+    let ignored = ignored(&args.ignore, &args.options, session, env).await?;
+    let seen = SeenIds::starting_with(ignored);
+    for location in &args.indexes {
+        let mut index = session.read_index(location, &args.options, env).await?;
+        let source = session
+            .open_source(&mut index, &args.stores, None, &args.options)
+            .await?;
+        let target = session
+            .opener_for(&index, &args.options)?
+            .open_writable(&args.cache)?;
+        let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
+        let cancel = env.cancel.clone();
+        stream::iter(wanted.map(Ok))
+            .try_for_each_concurrent(usize::from(args.options.concurrency), |chunk| {
+                let (source, target, cancel) = (&source, &target, &cancel);
+                async move {
+                    cancel.check()?;
+                    copy_one(chunk, source, target).await
+                }
+            })
+            .await?;
+        target.sync().await?;
+    }
+    Ok(())
+}
+
+async fn copy_one(
+    chunk: &IndexChunk,
+    source: &Arc<dyn ChunkStore>,
+    target: &Arc<dyn WriteStore>,
+) -> Result<(), DesyncError> {
+    if target.has(chunk.id).await? {
+        return Ok(());
+    }
+    let found = source.get(chunk.id).await?;
+    check_size(chunk.id, found.plain(), chunk.size)?;
+    Ok(target.put(&found).await?)
+}
+
+/// Checks that a file has the length its index says.
+pub(crate) fn check_length(index: &Index, length: u64, name: &str) -> Result<(), DesyncError> {
+    let expected = index.total_size();
+    match length == expected {
+        true => Ok(()),
+        false => Err(DesyncError::Damaged(format!(
+            "{name} does not match its index: it has {length} bytes, not {expected}"
+        ))),
+    }
+}
+
+async fn ignored(
+    args: &IgnoreArgs,
+    options: &StoreArgs,
+    session: &Session,
+    env: &mut Env,
+) -> Result<HashSet<ChunkId>, DesyncError> {
+    let mut ids = HashSet::new();
+    for location in &args.ignore_indexes {
+        let index = session.read_index(location, options, env).await?;
+        ids.extend(index.chunks.iter().map(|chunk| chunk.id));
+    }
+    for path in &args.ignore_lists {
+        let text = read_small(path)?;
+        for line in String::from_utf8_lossy(&text).lines().map(str::trim) {
+            if line.is_empty() {
+                continue;
+            }
+            let id = line
+                .parse()
+                .map_err(|error| DesyncError::Damaged(format!("{} cannot be read: {error}", path.display())));
+            ids.insert(id?);
+        }
+    }
+    Ok(ids)
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+//! The commands, a file for each or for a few that belong together.
+
+mod cat;
+mod config;
+mod copy;
+mod extract;
+mod info;
+mod make;
+mod mtree;
+mod prune;
+mod tar;
+mod untar;
+mod verify;
+
+use crate::args::{DesyncArgs, DesyncCommand};
+use crate::env::Env;
+use crate::error::DesyncError;
+use crate::session::Session;
+
+/// Does the command of a command line.
+pub(crate) async fn run(args: DesyncArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
+    match args.command {
+        DesyncCommand::Make(make) => make::make(make, session, env).await,
+        DesyncCommand::Extract(extract) => extract::extract(extract, session, env).await,
+        DesyncCommand::Cat(cat) => cat::cat(cat, session, env).await,
+        DesyncCommand::Chunk(chunk) => make::chunk(chunk, session, env).await,
+        DesyncCommand::Chop(chop) => copy::chop(chop, session, env).await,
+        DesyncCommand::Cache(cache) => copy::cache(cache, session, env).await,
+        DesyncCommand::Tar(tar) => tar::tar(tar, session, env).await,
+        DesyncCommand::Untar(untar) => untar::untar(untar, session, env).await,
+        DesyncCommand::Mtree(mtree) => mtree::mtree(mtree, session, env).await,
+        DesyncCommand::Info(info) => info::info(info, session, env).await,
+        DesyncCommand::InspectChunks(inspect) => info::inspect_chunks(inspect, session, env).await,
+        DesyncCommand::ListChunks(list) => info::list_chunks(list, session, env).await,
+        DesyncCommand::Verify(verify) => verify::verify(verify, session, env).await,
+        DesyncCommand::VerifyIndex(verify) => verify::verify_index(verify, session, env).await,
+        DesyncCommand::Prune(prune) => prune::prune(prune, session, env).await,
+        DesyncCommand::Config(config) => config::config(config, args.config, session, env),
+    }
+}

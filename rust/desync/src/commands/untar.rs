@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//! `untar`: a folder from an archive or an index.
+
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fs_err as fs;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use vsekai_formats::catar::{DecodeLimits, Decoder, Node};
+
+use crate::args::UntarArgs;
+use crate::env::{Cancel, Env};
+use crate::error::DesyncError;
+use crate::session::Session;
+use crate::tree::image::TreeImage;
+use crate::tree::stream::{Follow, IndexStream, StreamStats};
+use crate::tree::unpack::{UnpackOptions, UnpackStats, Unpacker};
+
+/// Unpacks into a folder; files with the right content are left alone.
+pub(crate) async fn untar(args: UntarArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
+    let print_stats = args.print_stats;
+    let (stats, skipped) = match args.index {
+        true => from_index(args, session, env).await?,
+        false => from_archive(args, env).await?,
+    };
+    for path in skipped {
+        env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
+    }
+    match print_stats {
+        true => env.print_json(&stats),
+        false => Ok(()),
+    }
+}
+
+/// What became of the files, and where the chunks came from.
+#[derive(Debug, Serialize)]
+struct UntarStats {
+    #[serde(flatten)]
+    files: UnpackStats,
+    #[serde(flatten)]
+    chunks: Option<StreamStats>,
+}
+
+type Outcome = Result<(UntarStats, Vec<String>), DesyncError>;
+
+async fn from_archive(args: UntarArgs, env: &mut Env) -> Outcome {
+    let input: Box<dyn Read + Send> = match args.input.as_str() {
+        "-" => env.take_input(),
+        path => Box::new(fs::File::open(path).map_err(DesyncError::file("open the archive"))?),
+    };
+    let cancel = env.cancel.clone();
+    let unpacking = spawn_blocking(move || {
+        let decoder = Decoder::new(BufReader::with_capacity(1 << 20, input), DecodeLimits::default());
+        let unpacker = Unpacker::new(&args.input, &args.target, options(&args), &cancel);
+        let (files, skipped) = unpacker.run(decoder, &mut ())?;
+        Ok((UntarStats { files, chunks: None }, skipped))
+    });
+    unpacking.await?
+}
+
+async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcome {
+    let mut index = session.read_index(&args.input, &args.options, env).await?;
+    let store = session
+        .open_source(&mut index, &args.stores, args.cache.as_deref(), &args.options)
+        .await?;
+    let concurrency = usize::from(args.options.concurrency);
+    let stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
+    let cancel = env.cancel.clone();
+    spawn_blocking(move || unpack_index(&args, stream, &cancel)).await?
+}
+
+fn unpack_index(args: &UntarArgs, stream: IndexStream, cancel: &Cancel) -> Outcome {
+    let folders: Vec<PathBuf> = std::iter::once(&args.target)
+        .chain(&args.seeds)
+        .cloned()
+        .collect();
+    for seed in &args.seeds {
+        fs::metadata(seed).map_err(DesyncError::file("open the seed"))?;
+    }
+    let (owner, cancelled) = (!args.no_same_owner, cancel.clone());
+    let mut follow = Follow {
+        images: Some(move |root: &Node| images(&folders, root, owner, &cancelled)),
+    };
+    let counters = stream.counters();
+    let decoder = Decoder::new(stream, DecodeLimits::default());
+    let unpacker = Unpacker::new(&args.input, &args.target, options(args), cancel);
+    let (files, skipped) = unpacker.run(decoder, &mut follow)?;
+    let chunks = Some(counters.stats());
+    Ok((UntarStats { files, chunks }, skipped))
+}
+
+/// Looks at the folders that chunks may be put together from. One that cannot be looked at is no loss: its
+/// chunks come from the store.
+fn images(folders: &[PathBuf], root: &Node, owner: bool, cancel: &Cancel) -> Vec<Arc<TreeImage>> {
+    let image = |folder: &PathBuf| TreeImage::of(folder, root, owner, cancel).ok();
+    let there = folders.iter().filter(|folder| has_content(folder));
+    there.filter_map(image).map(Arc::new).collect()
+}
+
+fn has_content(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn options(args: &UntarArgs) -> UnpackOptions {
+    UnpackOptions {
+        owner: !args.no_same_owner,
+        permissions: !args.no_same_permissions,
+        xattrs: !args.no_same_xattrs && !args.no_same_owner,
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+//! What commands share: the configuration, opened stores, and indexes read and written.
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fs_err as fs;
+use vsekai_formats::chunker::{Buzhash, BuzhashRules, FastCdc};
+use vsekai_formats::flags;
+use vsekai_formats::index::other_digest;
+use vsekai_formats::{ChunkSizes, Chunker, DigestAlgorithm, Index, IndexLimits};
+use vsekai_store::config::{Config, S3Credentials};
+use vsekai_store::http::ServerTrust;
+use vsekai_store::{
+    ChunkStore, HttpOptions, IndexLocation, RetryPolicy, Secret, StoreError, StoreFormat, StoreOpener,
+};
+
+use crate::args::{ChunkerName, CutArgs, StoreArgs};
+use crate::env::Env;
+use crate::error::DesyncError;
+
+/// The settings of one command.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    pub(crate) digest: DigestAlgorithm,
+    working_folder: Option<PathBuf>,
+    s3: Option<S3Credentials>,
+}
+
+impl Session {
+    /// Reads the configuration; a file the user names must be there.
+    pub(crate) fn new(
+        config_file: Option<PathBuf>,
+        digest: DigestAlgorithm,
+        env: &Env,
+    ) -> Result<Self, DesyncError> {
+        let (path, must_exist) = match config_file {
+            Some(path) => (Some(path), true),
+            None => (default_config_file(env), false),
+        };
+        let config = match path {
+            Some(path) if must_exist || path.exists() => Config::parse(&read_small(&path)?)?,
+            _ => Config::default(),
+        };
+        Ok(Self {
+            config,
+            digest,
+            working_folder: env.working_folder.clone(),
+            s3: s3_credentials(env),
+        })
+    }
+
+    /// Returns what opens stores of the process-wide digest.
+    pub(crate) fn opener(&self, options: &StoreArgs) -> Result<StoreOpener, DesyncError> {
+        Ok(StoreOpener {
+            format: StoreFormat {
+                digest: self.digest,
+                ..StoreFormat::default()
+            },
+            http: http_options(options)?,
+            config: self.config.clone(),
+            s3: self.s3.clone(),
+            working_folder: self.working_folder.clone(),
+        })
+    }
+
+    /// Returns what opens stores with chunks of `index`, which bounds and names them.
+    pub(crate) fn opener_for(&self, index: &Index, options: &StoreArgs) -> Result<StoreOpener, DesyncError> {
+        let mut opener = self.opener(options)?;
+        let max = usize::try_from(index.chunk_max).unwrap_or(usize::MAX);
+        opener.format = StoreFormat {
+            digest: index.digest,
+            ..opener.format
+        };
+        opener.format = opener.format.with_max_chunk(max);
+        Ok(opener)
+    }
+
+    /// Opens the stores an index's chunks come from.
+    ///
+    /// desync up to 1.0.4 names the wrong digest in indexes of archives made with SHA-256. So where the first
+    /// chunk of such an index does not verify, the other digest is tried, and the index corrected if it fits.
+    pub(crate) async fn open_source(
+        &self,
+        index: &mut Index,
+        stores: &[String],
+        cache: Option<&str>,
+        options: &StoreArgs,
+    ) -> Result<Arc<dyn ChunkStore>, DesyncError> {
+        let source = self.opener_for(index, options)?.open_all(stores, cache)?;
+        let of_catar = index.feature_flags & flags::PERMISSIONS != 0;
+        let (true, Some(first)) = (of_catar, index.chunks.first()) else {
+            return Ok(source);
+        };
+        if !matches!(source.get(first.id).await, Err(StoreError::Invalid { .. })) {
+            return Ok(source);
+        }
+        let mut corrected = index.clone();
+        corrected.digest = other_digest(index.digest);
+        let other = self.opener_for(&corrected, options)?.open_all(stores, cache)?;
+        match other.get(first.id).await {
+            Ok(_) => {
+                index.digest = corrected.digest;
+                Ok(other)
+            }
+            Err(_) => Ok(source),
+        }
+    }
+
+    /// Reads an index from its location, `-` for the standard input.
+    pub(crate) async fn read_index(
+        &self,
+        location: &str,
+        options: &StoreArgs,
+        env: &mut Env,
+    ) -> Result<Index, DesyncError> {
+        let bytes = match location {
+            "-" => {
+                let input = env.take_input();
+                tokio::task::spawn_blocking(move || read_bounded(input)).await??
+            }
+            _ => {
+                let parsed = IndexLocation::parse(location)?;
+                let store = self.opener(options)?.open_index(&parsed)?;
+                store.get_index(&parsed.name, MAX_INDEX_LEN).await?
+            }
+        };
+        Index::from_bytes(&bytes, &IndexLimits::default()).map_err(|source| DesyncError::Index {
+            name: location.to_owned(),
+            source,
+        })
+    }
+
+    /// Writes an index to its location, `-` for the standard output.
+    pub(crate) async fn write_index(
+        &self,
+        location: &str,
+        index: &Index,
+        options: &StoreArgs,
+        env: &mut Env,
+    ) -> Result<(), DesyncError> {
+        env.cancel.check()?;
+        let bytes = index.to_bytes();
+        if location == "-" {
+            let written = env.out.write_all(&bytes).and_then(|()| env.out.flush());
+            return written.map_err(DesyncError::file("write the index"));
+        }
+        let parsed = IndexLocation::parse(location)?;
+        let store = self.opener(options)?.open_index(&parsed)?;
+        Ok(store.put_index(&parsed.name, Bytes::from(bytes)).await?)
+    }
+}
+
+/// Returns the file desync keeps its configuration in.
+pub(crate) fn default_config_file(env: &Env) -> Option<PathBuf> {
+    let home = env.variable("HOME").or_else(|| env.variable("USERPROFILE"))?;
+    Some(PathBuf::from(home).join(".config/desync/config.json"))
+}
+
+/// Returns the chunker a command line asks for.
+pub(crate) fn chunker(cut: &CutArgs) -> Result<Arc<dyn Chunker>, DesyncError> {
+    let buzhash = |rules| -> Arc<dyn Chunker> { Arc::new(Buzhash::new(cut.sizes, rules)) };
+    Ok(match cut.chunker {
+        ChunkerName::Modern => buzhash(BuzhashRules::Modern),
+        ChunkerName::Casync => buzhash(BuzhashRules::Casync),
+        ChunkerName::Legacy => buzhash(BuzhashRules::DesyncLegacy),
+        ChunkerName::Fastcdc => Arc::new(FastCdc::new(cut.sizes)?),
+    })
+}
+
+/// Returns an index without chunks for what a command line asks for.
+///
+/// `entry_flags` are those of the catar entry the data begins with, if it does.
+pub(crate) fn new_index(cut: &CutArgs, digest: DigestAlgorithm, entry_flags: u64) -> Index {
+    let sizes: ChunkSizes = cut.sizes;
+    let blob_flags = match cut.chunker {
+        ChunkerName::Legacy => flags::for_blob_legacy(digest),
+        _ => flags::for_blob(digest),
+    };
+    Index::new(blob_flags | entry_flags, digest, sizes.for_index())
+}
+
+/// Reads a file of settings or ids, which has a few MiB at most.
+pub(crate) fn read_small(path: &std::path::Path) -> Result<Vec<u8>, DesyncError> {
+    let failed = DesyncError::file("read the file");
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(&failed)?;
+    file.take(MAX_SMALL_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(&failed)?;
+    match bytes.len() as u64 > MAX_SMALL_FILE {
+        true => Err(DesyncError::Damaged(format!("{} is too long", path.display()))),
+        false => Ok(bytes),
+    }
+}
+
+fn read_bounded(input: impl std::io::Read) -> Result<Bytes, DesyncError> {
+    let mut bytes = Vec::new();
+    let mut input = input.take(MAX_INDEX_LEN as u64 + 1);
+    input
+        .read_to_end(&mut bytes)
+        .map_err(DesyncError::file("read the index"))?;
+    match bytes.len() > MAX_INDEX_LEN {
+        true => Err(DesyncError::Damaged("the index is too long".to_owned())),
+        false => Ok(bytes.into()),
+    }
+}
+
+fn http_options(options: &StoreArgs) -> Result<HttpOptions, DesyncError> {
+    let base = HttpOptions::default();
+    let identity = match (&options.client_cert, &options.client_key) {
+        (Some(certificate), Some(key)) => Some(Secret::new(format!(
+            "{}\n{}",
+            read_text(certificate)?,
+            read_text(key)?
+        ))),
+        _ => None,
+    };
+    let trust = match &options.ca_cert {
+        _ if options.trust_insecure => ServerTrust::UnsafeAnyone,
+        Some(path) => ServerTrust::Only(read_small(path)?),
+        None => ServerTrust::System,
+    };
+    Ok(HttpOptions {
+        retry: RetryPolicy {
+            attempts: options.error_retry.max(1),
+            base: options.error_retry_base_interval,
+            max_delay: base.retry.max_delay.max(options.error_retry_base_interval),
+            ..base.retry
+        },
+        identity,
+        trust,
+        max_connections: usize::from(options.concurrency),
+        // Stores in local networks seldom have certificates, and every chunk is checked against its id.
+        allow_http: true,
+        ..base
+    })
+}
+
+fn read_text(path: &std::path::Path) -> Result<String, DesyncError> {
+    String::from_utf8(read_small(path)?)
+        .map_err(|_| DesyncError::Damaged(format!("{} is no text", path.display())))
+}
+
+fn s3_credentials(env: &Env) -> Option<S3Credentials> {
+    let both = |prefix: &str, region: Option<String>| {
+        let name = |part: &str| format!("{prefix}{part}");
+        let access_key = env.variable(&name(if prefix == "S3_" {
+            "ACCESS_KEY"
+        } else {
+            "ACCESS_KEY_ID"
+        }))?;
+        let secret = if prefix == "S3_" {
+            "SECRET_KEY"
+        } else {
+            "SECRET_ACCESS_KEY"
+        };
+        Some(S3Credentials {
+            access_key: Some(access_key),
+            secret_key: Some(Secret::new(env.variable(&name(secret))?)),
+            session_token: env.variable(&name("SESSION_TOKEN")).map(Secret::new),
+            aws_region: region,
+            ..S3Credentials::default()
+        })
+    };
+    let region = env.variable("S3_REGION");
+    both("S3_", region).or_else(|| both("AWS_", env.variable("AWS_REGION")))
+}
+
+/// Longest index file that is read: that of the most chunks [`IndexLimits`] allows.
+const MAX_INDEX_LEN: usize = 104 + 40 * (1 << 22);
+const MAX_SMALL_FILE: u64 = 64 << 20;

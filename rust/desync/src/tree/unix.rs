@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+//! What Unix keeps of files, read and set.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+
+use fs_err as fs;
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use vsekai_formats::catar::{Metadata, NodeKind};
+
+use crate::tree::unpack::UnpackOptions;
+
+/// Returns the bytes of a name.
+pub(crate) fn name_bytes(name: &OsStr) -> Vec<u8> {
+    name.as_bytes().to_vec()
+}
+
+/// Returns the name with these bytes; any is one here.
+pub(crate) fn name_from(bytes: &[u8]) -> Option<OsString> {
+    Some(OsString::from_vec(bytes.to_vec()))
+}
+
+/// Returns the file system a file is on.
+pub(crate) fn device(found: &std::fs::Metadata) -> u64 {
+    found.dev()
+}
+
+/// Returns what a file is, or `None` for FIFOs and sockets.
+pub(crate) fn kind(path: &Path, found: &std::fs::Metadata) -> io::Result<Option<NodeKind>> {
+    let kind = found.file_type();
+    let (major, minor) = (rustix::fs::major(found.rdev()), rustix::fs::minor(found.rdev()));
+    Ok(Some(if kind.is_dir() {
+        NodeKind::Folder
+    } else if kind.is_file() {
+        NodeKind::File {
+            size: found.len(),
+            payload_at: 0,
+        }
+    } else if kind.is_symlink() {
+        let target = fs::read_link(path)?.into_os_string().into_vec();
+        NodeKind::Link { target }
+    } else if kind.is_block_device() || kind.is_char_device() {
+        NodeKind::Device {
+            block: kind.is_block_device(),
+            major: u64::from(major),
+            minor: u64::from(minor),
+        }
+    } else {
+        return Ok(None);
+    }))
+}
+
+/// Returns what an archive keeps of a file.
+pub(crate) fn metadata(path: &Path, found: &std::fs::Metadata) -> io::Result<Metadata> {
+    let nanoseconds = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+    Ok(Metadata {
+        mode: u64::from(found.mode()),
+        uid: u64::from(found.uid()),
+        gid: u64::from(found.gid()),
+        mtime: i64::try_from(nanoseconds).unwrap_or_default(),
+        xattrs: xattrs(path).map_err(|error| named(path, error))?,
+    })
+}
+
+/// Sets what an archive keeps, where it is not set already: owner, attributes, permissions, time, in an order
+/// in which none undoes another.
+pub(crate) fn set_metadata(file: impl AsFd, wanted: &Metadata, options: &UnpackOptions) -> io::Result<()> {
+    let file = file.as_fd();
+    let found = rustix::fs::fstat(file)?;
+    let (uid, gid) = owner(wanted)?;
+    if options.owner && (found.st_uid != uid.as_raw() || found.st_gid != gid.as_raw()) {
+        rustix::fs::fchown(file, Some(uid), Some(gid))?;
+    }
+    if options.xattrs {
+        set_xattrs(file, wanted)?;
+    }
+    let mode = (wanted.mode & 0o7777) as rustix::fs::RawMode;
+    // Changing the owner can have cleared bits, so the mode is looked at anew.
+    if options.permissions && rustix::fs::fstat(file)?.st_mode & 0o7777 != mode {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
+    }
+    let time = timespec(wanted.mtime);
+    if wanted.mtime != 0 && !has_time(&found, &time) {
+        rustix::fs::futimens(file, &times(time))?;
+    }
+    Ok(())
+}
+
+/// As [`set_metadata`], for a folder.
+pub(crate) fn set_folder_metadata(
+    folder: impl AsFd,
+    wanted: &Metadata,
+    options: &UnpackOptions,
+) -> io::Result<()> {
+    set_metadata(reopened(folder)?, wanted, options)
+}
+
+/// Opens a folder anew: handles that only lead to files below it cannot change the folder itself.
+fn reopened(folder: impl AsFd) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(folder, ".", flags, Mode::empty())?)
+}
+
+/// Makes a link with this target, whatever it is.
+pub(crate) fn make_link(folder: &cap_std::fs::Dir, target: &[u8], name: &OsStr) -> io::Result<()> {
+    folder.symlink_contents(OsStr::from_bytes(target), name)
+}
+
+/// Returns options for a new file, which gets these permissions less the umask.
+pub(crate) fn new_file_options(mode: u64) -> cap_std::fs::OpenOptions {
+    use cap_std::fs::OpenOptionsExt as _;
+    let mut options = cap_std::fs::OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode((mode & 0o777) as u32 | 0o200);
+    options
+}
+
+/// Sets a link's owner and time, where they are not set already.
+pub(crate) fn set_link_metadata(
+    folder: impl AsFd,
+    name: &OsStr,
+    wanted: &Metadata,
+    options: &UnpackOptions,
+) -> io::Result<()> {
+    let (folder, no_follow) = (folder.as_fd(), AtFlags::SYMLINK_NOFOLLOW);
+    let found = rustix::fs::statat(folder, name, no_follow)?;
+    let (uid, gid) = owner(wanted)?;
+    if options.owner && (found.st_uid != uid.as_raw() || found.st_gid != gid.as_raw()) {
+        rustix::fs::chownat(folder, name, Some(uid), Some(gid), no_follow)?;
+    }
+    let time = timespec(wanted.mtime);
+    if wanted.mtime != 0 && !has_time(&found, &time) {
+        rustix::fs::utimensat(folder, name, &times(time), no_follow)?;
+    }
+    Ok(())
+}
+
+/// Makes a device with its metadata.
+pub(crate) fn make_device(
+    folder: impl AsFd,
+    name: &OsStr,
+    metadata: &Metadata,
+    numbers: (bool, u64, u64),
+    options: &UnpackOptions,
+) -> io::Result<()> {
+    let folder = folder.as_fd();
+    let (block, major, minor) = numbers;
+    let kind = if block {
+        FileType::BlockDevice
+    } else {
+        FileType::CharacterDevice
+    };
+    let narrow = |number: u64| u32::try_from(number).map_err(|_| io::ErrorKind::InvalidData);
+    let device = rustix::fs::makedev(narrow(major)?, narrow(minor)?);
+    let mode = Mode::from_raw_mode((metadata.mode & 0o7777) as rustix::fs::RawMode);
+    rustix::fs::mknodat(folder, name, kind, mode, device)?;
+    if options.owner {
+        let (uid, gid) = owner(metadata)?;
+        rustix::fs::chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    if options.permissions {
+        rustix::fs::chmodat(folder, name, mode, AtFlags::empty())?;
+    }
+    if metadata.mtime != 0 {
+        let times = times(timespec(metadata.mtime));
+        rustix::fs::utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    Ok(())
+}
+
+/// Makes everything written to the file system survive a power cut.
+pub(crate) fn sync(folder: impl AsFd) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(reopened(folder)?)?;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        rustix::fs::sync();
+    }
+    Ok(())
+}
+
+fn owner(wanted: &Metadata) -> io::Result<(Uid, Gid)> {
+    let narrow = |id: u64| u32::try_from(id).ok().filter(|id| *id != u32::MAX);
+    match (narrow(wanted.uid), narrow(wanted.gid)) {
+        (Some(uid), Some(gid)) => Ok((Uid::from_raw(uid), Gid::from_raw(gid))),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the archive's owner is no user or group",
+        )),
+    }
+}
+
+fn timespec(mtime: i64) -> Timespec {
+    Timespec {
+        tv_sec: mtime.div_euclid(1_000_000_000) as _,
+        tv_nsec: mtime.rem_euclid(1_000_000_000) as _,
+    }
+}
+
+fn has_time(found: &rustix::fs::Stat, time: &Timespec) -> bool {
+    found.st_mtime == time.tv_sec && found.st_mtime_nsec as i64 == time.tv_nsec
+}
+
+fn times(time: Timespec) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_OMIT as _,
+        },
+        last_modification: time,
+    }
+}
+
+fn xattrs(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let mut names = vec![0u8; MAX_XATTR_LIST];
+    let len = match rustix::fs::llistxattr(path, names.as_mut_slice()) {
+        Ok(len) => len,
+        // File systems without attributes have none.
+        Err(rustix::io::Errno::NOTSUP) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    names.truncate(len);
+    let mut found = BTreeMap::new();
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let mut value = vec![0u8; MAX_XATTR_VALUE];
+        match rustix::fs::lgetxattr(path, name, value.as_mut_slice()) {
+            Ok(len) => value.truncate(len),
+            // Removed meanwhile.
+            Err(rustix::io::Errno::NODATA) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        found.insert(name.to_vec(), value);
+    }
+    Ok(found)
+}
+
+fn set_xattrs(file: BorrowedFd<'_>, wanted: &Metadata) -> io::Result<()> {
+    for (name, value) in &wanted.xattrs {
+        let mut found = vec![0u8; value.len() + 1];
+        let same = rustix::fs::fgetxattr(file, name.as_slice(), found.as_mut_slice())
+            .is_ok_and(|len| found.get(..len) == Some(value));
+        if !same {
+            rustix::fs::fsetxattr(file, name.as_slice(), value, XattrFlags::empty())?;
+        }
+    }
+    Ok(())
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Linux's own limits.
+const MAX_XATTR_LIST: usize = 64 << 10;
+const MAX_XATTR_VALUE: usize = 64 << 10;

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+//! Files and their indexes: our commands with each other and with the real tools, in both directions.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Place, casync, desync, noise, ours, ours_ok, real_ok};
+
+/// A blob with a long run of zeros and a repetition.
+fn blob() -> Vec<u8> {
+    let part = noise(1, 700_000);
+    [part.as_slice(), &vec![0; 1_000_000], &noise(2, 300_000), &part].concat()
+}
+
+fn assert_same(a: &str, b: &str) {
+    assert!(
+        fs_err::read(a).unwrap() == fs_err::read(b).unwrap(),
+        "{a} and {b} differ"
+    );
+}
+
+#[test]
+fn a_file_comes_back_from_its_chunks() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (index, output) = (place.at("i.caibx"), place.at("out"));
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    ours_ok(&["extract", "-s", &store, &index, &output]);
+    assert_same(&file, &output);
+    ours_ok(&["verify", "-s", &store]);
+    ours_ok(&["verify-index", &index, &file]);
+}
+
+#[test]
+fn indexes_and_stores_are_desyncs_and_the_other_way_round() {
+    let Some(desync) = desync() else { return };
+    let place = Place::new();
+    let file = place.file("blob", &blob());
+    let (ours_store, theirs_store) = (place.folder("ours"), place.folder("theirs"));
+    let (ours_index, theirs_index) = (place.at("ours.caibx"), place.at("theirs.caibx"));
+    for digest in ["sha512-256", "sha256"] {
+        let digest = ["--digest", digest];
+        ours_ok(
+            &[
+                &digest[..],
+                &[
+                    "make",
+                    "--chunker",
+                    "legacy",
+                    "-s",
+                    &ours_store,
+                    &ours_index,
+                    &file,
+                ],
+            ]
+            .concat(),
+        );
+        real_ok(
+            &desync,
+            &[&digest[..], &["make", "-s", &theirs_store, &theirs_index, &file]].concat(),
+        );
+        assert_same(&ours_index, &theirs_index);
+        let output = place.at("out");
+        real_ok(
+            &desync,
+            &[&digest[..], &["extract", "-s", &ours_store, &ours_index, &output]].concat(),
+        );
+        assert_same(&file, &output);
+        ours_ok(&["extract", "-s", &theirs_store, &theirs_index, &output]);
+        assert_same(&file, &output);
+        real_ok(
+            &desync,
+            &[&digest[..], &["verify-index", &ours_index, &file]].concat(),
+        );
+    }
+}
+
+#[test]
+fn indexes_and_stores_are_casyncs_and_the_other_way_round() {
+    let Some(casync) = casync() else { return };
+    let place = Place::new();
+    let file = place.file("blob", &blob());
+    let (ours_store, theirs_store) = (place.folder("ours"), place.at("theirs"));
+    let (ours_index, theirs_index) = (place.at("ours.caibx"), place.at("theirs.caibx"));
+    ours_ok(&[
+        "make",
+        "--chunker",
+        "casync",
+        "-s",
+        &ours_store,
+        &ours_index,
+        &file,
+    ]);
+    real_ok(
+        &casync,
+        &["make", &format!("--store={theirs_store}"), &theirs_index, &file],
+    );
+    assert_same(&ours_index, &theirs_index);
+    let output = place.at("out");
+    real_ok(
+        &casync,
+        &["extract", &format!("--store={ours_store}"), &ours_index, &output],
+    );
+    assert_same(&file, &output);
+    ours_ok(&["extract", "-s", &theirs_store, &theirs_index, &output]);
+    assert_same(&file, &output);
+}
+
+#[test]
+fn what_is_printed_is_what_desync_prints() {
+    let Some(desync) = desync() else { return };
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (index, seed) = (place.at("i.caibx"), place.at("seed.caibx"));
+    real_ok(&desync, &["make", "-s", &store, &index, &file]);
+    let part = place.file("part", &blob()[..800_000]);
+    real_ok(&desync, &["make", &seed, &part]);
+    let sizes = place.at("sizes");
+    real_ok(&desync, &["inspect-chunks", "-s", &store, &index, &sizes]);
+    for line in [
+        vec!["list-chunks", &index],
+        vec!["chunk", &file],
+        vec!["chunk", "-m", "4:8:16", "-S", "1000", &file],
+        vec!["info", &index],
+        vec!["info", "-s", &store, "-c", &store, "--seed", &seed, &index],
+        vec![
+            "info",
+            "-f",
+            "plain",
+            "--chunks-info",
+            &sizes,
+            "--seed",
+            &seed,
+            &index,
+        ],
+        vec!["inspect-chunks", &index],
+        vec!["inspect-chunks", "-s", &store, &index],
+        vec!["cat", "-s", &store, "-o", "100000", "-l", "900000", &index],
+    ] {
+        let theirs = std::process::Command::new(&desync).args(&line).output().unwrap();
+        assert!(theirs.status.success(), "{line:?}");
+        let ours = ours(&line);
+        assert!(
+            ours.out == theirs.stdout,
+            "{line:?}: {}\n{}",
+            ours.text(),
+            ours.err
+        );
+    }
+}
+
+#[test]
+fn a_part_beyond_the_end_is_a_failure() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", b"content"), place.folder("store"));
+    let index = place.at("i.caibx");
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    assert_eq!(ours_ok(&["cat", "-s", &store, "-o", "3", &index]), "tent");
+    assert_eq!(ours(&["cat", "-s", &store, "-o", "8", &index]).code, 1);
+    let short = ours(&["cat", "-s", &store, "-o", "4", "-l", "4", &index]);
+    assert_eq!((short.code, short.text()), (1, "ent".to_owned()));
+}
+
+#[test]
+fn seeds_save_chunks_and_lying_seeds_are_noticed() {
+    let place = Place::new();
+    let (file, store) = (place.file("v2", &blob()), place.folder("store"));
+    let index = place.at("v2.caibx");
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    let mut old = blob();
+    old.truncate(1_900_000);
+    let old_file = place.file("v1", &old);
+    let old_index = place.at("v1.caibx");
+    ours_ok(&["make", &old_index, &old_file]);
+    let output = place.at("out");
+    let line = [
+        "extract",
+        "--print-stats",
+        "-s",
+        &store,
+        "--seed",
+        &old_index,
+        &index,
+        &output,
+    ];
+    let stats: serde_json::Value = serde_json::from_str(&ours_ok(&line)).unwrap();
+    assert_same(&file, &output);
+    assert!(
+        stats["chunks-from-seeds"].as_u64() > stats["chunks-from-store"].as_u64(),
+        "{stats}"
+    );
+    fs_err::remove_file(&output).unwrap();
+    let folder = place.at("");
+    ours_ok(&["extract", "-s", &store, "--seed-dir", &folder, &index, &output]);
+    assert_same(&file, &output);
+    fs_err::remove_file(&output).unwrap();
+
+    old[100] ^= 1;
+    fs_err::write(&old_file, &old).unwrap();
+    assert_eq!(ours(&line).code, 1);
+    assert!(!std::path::Path::new(&output).exists());
+    for flag in ["--skip-invalid-seeds", "--regenerate-invalid-seeds"] {
+        ours_ok(&[&line[..], &[flag]].concat());
+        assert_same(&file, &output);
+    }
+}
+
+#[test]
+fn in_place_only_what_is_wrong_is_written() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let index = place.at("i.caibx");
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    let mut damaged = blob();
+    damaged[5] ^= 1;
+    for (content, from_store) in [
+        (blob(), 0),
+        (damaged, 1),
+        ([blob(), b"more".to_vec()].concat(), 0),
+        (blob()[..2_699_000].to_vec(), 1),
+    ] {
+        let output = place.file("out", &content);
+        let line = ["extract", "-k", "--print-stats", "-s", &store, &index, &output];
+        let stats: serde_json::Value = serde_json::from_str(&ours_ok(&line)).unwrap();
+        assert_eq!(stats["chunks-from-store"], from_store, "{stats}");
+        assert_same(&file, &output);
+    }
+}
+
+#[test]
+fn a_failed_extract_leaves_the_old_file() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let index = place.at("i.caibx");
+    ours_ok(&["make", &index, &file]);
+    let output = place.file("dir/out", b"old");
+    let outcome = ours(&["extract", "-s", &store, &index, &output]);
+    assert_eq!(outcome.code, 1, "{}", outcome.err);
+    assert_eq!(fs_err::read(&output).unwrap(), b"old");
+    assert_eq!(fs_err::read_dir(place.at("dir")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_interrupted_command_ends_with_130_and_publishes_nothing() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (index, output) = (place.at("i.caibx"), place.at("out"));
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    let cancel = vsekai_desync::Cancel::default();
+    cancel.cancel();
+    let new = place.at("new.caibx");
+    for line in [
+        vec!["extract", "-s", &store, &index, &output],
+        vec!["make", "-s", &store, &new, &file],
+        vec!["verify-index", &index, &file],
+        vec!["chop", "-s", &store, &index, &file],
+        vec!["verify", "-s", &store],
+    ] {
+        let outcome = common::ours_with(&line, b"", &cancel);
+        assert_eq!(outcome.code, 130, "{line:?}: {}", outcome.err);
+    }
+    assert!(!std::path::Path::new(&output).exists() && !std::path::Path::new(&new).exists());
+}
+
+#[test]
+fn chop_and_cache_copy_exactly_the_chunks_of_an_index() {
+    let place = Place::new();
+    let file = place.file("blob", &blob());
+    let (index, a, b, c) = (
+        place.at("i.caibx"),
+        place.folder("a"),
+        place.folder("b"),
+        place.folder("c"),
+    );
+    ours_ok(&["make", &index, &file]);
+    ours_ok(&["chop", "-s", &a, &index, &file]);
+    ours_ok(&["cache", "-s", &a, "-c", &b, &index]);
+    let output = place.at("out");
+    ours_ok(&["extract", "-s", &b, &index, &output]);
+    assert_same(&file, &output);
+    let list = place.file("ids", ours_ok(&["list-chunks", &index]).as_bytes());
+    ours_ok(&["cache", "-s", &a, "-c", &c, "--ignore-chunks", &list, &index]);
+    ours_ok(&["chop", "-s", &c, "--ignore", &index, &index, &file]);
+    assert_eq!(fs_err::read_dir(&c).unwrap().count(), 0);
+    let other = place.file("other", &noise(9, 2_700_000));
+    assert_eq!(ours(&["chop", "-s", &c, &index, &other]).code, 1);
+    assert_eq!(ours(&["verify-index", &index, &other]).code, 1);
+}
+
+#[test]
+fn damaged_chunks_are_reported_and_repaired() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let index = place.at("i.caibx");
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    let ids = ours_ok(&["list-chunks", &index]);
+    let id = ids.lines().next().unwrap();
+    let chunk = format!("{store}/{}/{id}.cacnk", &id[..4]);
+    fs_err::write(&chunk, b"broken").unwrap();
+    let outcome = ours(&["verify", "-s", &store]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.err.contains(id), "{}", outcome.err);
+    assert_eq!(ours(&["extract", "-s", &store, &index, &place.at("out")]).code, 1);
+    assert_eq!(ours(&["verify", "-r", "-s", &store]).code, 0);
+    assert!(!std::path::Path::new(&chunk).exists());
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    ours_ok(&["verify", "-s", &store]);
+}
+
+#[test]
+fn prune_keeps_what_indexes_need_and_asks_first() {
+    let place = Place::new();
+    let store = place.folder("store");
+    let (one, two) = (
+        place.file("one", &noise(1, 400_000)),
+        place.file("two", &noise(2, 400_000)),
+    );
+    let (one_index, two_index) = (place.at("one.caibx"), place.at("two.caibx"));
+    ours_ok(&["make", "-s", &store, &one_index, &one]);
+    ours_ok(&["make", "-s", &store, &two_index, &two]);
+    let cancel = vsekai_desync::Cancel::default();
+    for answer in [&b""[..], b"n\n", b"\n"] {
+        let outcome = common::ours_with(&["prune", "-s", &store, &one_index], answer, &cancel);
+        assert_eq!(outcome.code, 1);
+    }
+    let output = place.at("out");
+    ours_ok(&["extract", "-s", &store, &two_index, &output]);
+    let outcome = common::ours_with(&["prune", "-s", &store, &one_index], b"y\n", &cancel);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    ours_ok(&["extract", "-s", &store, &one_index, &output]);
+    assert_eq!(ours(&["extract", "-s", &store, &two_index, &output]).code, 1);
+    assert_same(&one, &output);
+}
+
+#[test]
+fn standard_streams_stand_in_for_indexes() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let made = ours(&["make", "-s", &store, "-", &file]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let cancel = vsekai_desync::Cancel::default();
+    let listed = common::ours_with(&["list-chunks", "-"], &made.out, &cancel);
+    assert!(listed.text().lines().count() > 10);
+}
+
+#[test]
+fn the_configuration_is_written_for_its_owner_alone() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::new();
+    let source = place.file(
+        "c.json",
+        br#"{"store-options":{"http://h/*":{"uncompressed":true}}}"#,
+    );
+    let printed = ours_ok(&["config", "--config", &source]);
+    assert!(printed.contains("\"uncompressed\": true"), "{printed}");
+    ours_ok(&["config", "-w", "--config", &source]);
+    assert_eq!(fs_err::metadata(&source).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(ours_ok(&["config", "--config", &source]), printed);
+    let missing = place.at("none");
+    assert_eq!(ours(&["config", "--config", &missing]).code, 1);
+}
