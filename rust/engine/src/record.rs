@@ -22,6 +22,9 @@ pub struct Settings {
     pub channel: Slug,
     /// The platform installed for.
     pub platform: Platform,
+    /// Whether the server may be asked without encryption although it is another machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_http: bool,
 }
 
 /// Which version is current: the one small file whose replacement is an update's commit point.

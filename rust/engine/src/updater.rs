@@ -426,9 +426,13 @@ impl Updater {
         let channel = stored
             .map(|s| s.channel.clone())
             .or_else(|| self.config.channel.clone());
+        let server = server.ok_or_else(|| need("server"))?;
+        // Agreed to once for this server, not for any other.
+        let agreed = stored.is_some_and(|s| s.allow_http && s.server == server);
         Ok(Settings {
             schema: vsekai_formats::release::SCHEMA,
-            server: server.ok_or_else(|| need("server"))?,
+            allow_http: self.config.allow_http || agreed,
+            server,
             title: title.ok_or_else(|| need("title"))?,
             channel: channel.ok_or_else(|| need("channel"))?,
             platform: self.config.platform,
@@ -439,7 +443,7 @@ impl Updater {
         let options = HttpOptions {
             user_agent: self.config.user_agent.clone(),
             max_connections: self.config.connections,
-            allow_http: self.config.allow_http,
+            allow_http: settings.allow_http,
             throttle: self.control.throttle().clone(),
             ..HttpOptions::default()
         };
