@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Files and their indexes: our commands with each other and with the real tools, in both directions.
-#![cfg(unix)]
 
-mod common;
-
-use common::{Place, casync, desync, noise, ours, ours_ok, real_ok};
+use crate::common::{Place, casync, desync, noise, ours, ours_ok, real_ok};
 
 /// A blob with a long run of zeros and a repetition.
 fn blob() -> Vec<u8> {
@@ -256,7 +253,7 @@ fn an_interrupted_command_ends_with_130_and_publishes_nothing() {
         vec!["chop", "-s", &store, &index, &file],
         vec!["verify", "-s", &store],
     ] {
-        let outcome = common::ours_with(&line, b"", &cancel);
+        let outcome = crate::common::ours_with(&line, b"", &cancel);
         assert_eq!(outcome.code, 130, "{line:?}: {}", outcome.err);
     }
     assert!(!std::path::Path::new(&output).exists() && !std::path::Path::new(&new).exists());
@@ -320,12 +317,12 @@ fn prune_keeps_what_indexes_need_and_asks_first() {
     ours_ok(&["make", "-s", &store, &two_index, &two]);
     let cancel = vsekai_desync::Cancel::default();
     for answer in [&b""[..], b"n\n", b"\n"] {
-        let outcome = common::ours_with(&["prune", "-s", &store, &one_index], answer, &cancel);
+        let outcome = crate::common::ours_with(&["prune", "-s", &store, &one_index], answer, &cancel);
         assert_eq!(outcome.code, 1);
     }
     let output = place.at("out");
     ours_ok(&["extract", "-s", &store, &two_index, &output]);
-    let outcome = common::ours_with(&["prune", "-s", &store, &one_index], b"y\n", &cancel);
+    let outcome = crate::common::ours_with(&["prune", "-s", &store, &one_index], b"y\n", &cancel);
     assert_eq!(outcome.code, 0, "{}", outcome.err);
     ours_ok(&["extract", "-s", &store, &one_index, &output]);
     assert_eq!(ours(&["extract", "-s", &store, &two_index, &output]).code, 1);
@@ -339,7 +336,7 @@ fn standard_streams_stand_in_for_indexes() {
     let made = ours(&["make", "-s", &store, "-", &file]);
     assert_eq!(made.code, 0, "{}", made.err);
     let cancel = vsekai_desync::Cancel::default();
-    let listed = common::ours_with(&["list-chunks", "-"], &made.out, &cancel);
+    let listed = crate::common::ours_with(&["list-chunks", "-"], &made.out, &cancel);
     assert!(listed.text().lines().count() > 10);
 }
 

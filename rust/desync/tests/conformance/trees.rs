@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! Trees and their archives: our commands with each other and with the real tools, in both directions.
-#![cfg(unix)]
-
-mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use common::{Place, casync, desync, listing, noise, ours, ours_ok, real_ok};
+use crate::common::{Place, casync, desync, listing, noise, ours, ours_ok, real_ok};
 
 /// A tree with all that archives keep: nesting, links, empty files, odd names, modes and sizes around those
 /// of chunks.

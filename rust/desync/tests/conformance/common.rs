@@ -131,7 +131,6 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
 }
 
 /// Returns every path below a folder with kind, mode, time and content, to compare trees.
-#[allow(dead_code, reason = "not every test file compares trees")]
 pub fn listing(root: &str) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;
     let mut lines = Vec::new();
@@ -170,7 +169,6 @@ pub fn listing(root: &str) -> Vec<String> {
     lines
 }
 
-#[allow(dead_code, reason = "not every test file compares trees")]
 fn stamp(found: &std::fs::Metadata) -> String {
     use std::os::unix::fs::MetadataExt as _;
     format!("{}.{:09}", found.mtime(), found.mtime_nsec())

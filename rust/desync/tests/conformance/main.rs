@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+//! The commands with each other and with the real desync and casync, in both directions.
+#![cfg(unix)]
+
+mod blobs;
+mod common;
+mod http;
+mod layout;
+mod random;
+mod trees;
