@@ -162,7 +162,9 @@ func on_plan_ready(values: Dictionary) -> void:
 	plan = UpdatePlan.from(values)
 	if not known:
 		_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
-	if automatic and installed and operation != "update" and plan.version != _auto_tried_version:
+	# What the player went back from is not taken again without being asked for.
+	var unwanted: bool = bool(values.get("left_before", false)) or operation == "update"
+	if automatic and installed and not unwanted and plan.version != _auto_tried_version:
 		_auto_tried_version = plan.version
 		_request = "update"
 

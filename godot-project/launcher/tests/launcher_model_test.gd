@@ -52,6 +52,16 @@ func test_an_automatic_update_is_wanted_once() -> void:
 	equal(model.take_request(), "", "the same version is not tried again by itself")
 
 
+func test_a_version_that_was_left_is_not_taken_again_by_itself() -> void:
+	var model: LauncherModel = LauncherModel.new()
+	model.automatic = true
+	model.on_status_changed(Scenes.status(true))
+	var plan: Dictionary = Scenes.plan(false)
+	plan["left_before"] = true
+	model.on_plan_ready(plan)
+	equal(model.take_request(), "")
+
+
 func test_without_automatic_updates_nothing_starts_by_itself() -> void:
 	var model: LauncherModel = _after("offer_update")
 	equal(model.take_request(), "")

@@ -77,9 +77,9 @@ pub async fn perform(
         }
         Command::Repair => {
             // A repair has a plan too, but it is no offer.
-            let offered = shared.status().offered_version;
+            shared.set_offering(false);
             let repaired = updater.repair().await;
-            shared.set_offered(Some(offered));
+            shared.set_offering(true);
             repaired?;
         }
         Command::Rollback => {

@@ -39,6 +39,7 @@ impl Session {
         let shared = Arc::new(Shared::default());
         let updater = Arc::new(Updater::open(config, Arc::clone(&shared) as Arc<_>)?);
         shared.set_status(&updater.status()?);
+        shared.messages.push(Message::Status(shared.status()));
         let runtime = runtime().map_err(|error| EngineError::Internal(format!("no threads: {error}")))?;
         let (commands, receiver) = mpsc::channel(1);
         let (wish, wishes) = watch::channel(Wish::Go);

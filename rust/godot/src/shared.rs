@@ -23,6 +23,8 @@ struct Known {
     games: u32,
     /// The last phase, which a pause is a pause of.
     phase: Option<Phase>,
+    /// Whether the running operation's plan is no offer to the player.
+    silent: bool,
 }
 
 impl Shared {
@@ -61,6 +63,11 @@ impl Shared {
     /// Notes which version the last check found.
     pub fn set_offered(&self, version: Option<String>) {
         self.known().view.offered_version = version.unwrap_or_default();
+    }
+
+    /// Tells whether plans from now on are offers to the player, which they are at first.
+    pub fn set_offering(&self, offering: bool) {
+        self.known().silent = !offering;
     }
 
     /// Notes that a game started from here has ended.
@@ -103,6 +110,7 @@ impl Observer for Shared {
     fn on_event(&self, event: Event) {
         match event {
             Event::State { state, phase } => self.messages.push(self.state(state, phase)),
+            Event::Plan(_) if self.known().silent => {}
             Event::Plan(plan) => {
                 self.set_offered(Some(plan.version.to_string()));
                 self.messages.push(Message::Plan(plan));

@@ -134,7 +134,8 @@ impl VSekaiUpdater {
     fn game_exited(code: i64, crashed: bool);
 
     /// Opens the install folder with the properties as they are. Returns `false` after emitting
-    /// [signal failed]. Reads a few small files and uses no network. A folder opened before is closed first.
+    /// [signal failed], otherwise [signal status_changed] follows in the next frame. Reads a few small files and
+    /// uses no network. A folder opened before is closed first.
     #[func(gd_self)]
     fn open(mut this: Gd<Self>) -> bool {
         if godot::init::is_editor_hint() {

@@ -26,6 +26,8 @@ func run(harness: Harness) -> void:
 	)
 	harness.equal(recorder.names.count("failed"), 0, "finding damage is no error")
 	harness.check(await recorder.operate(&"repair"), "the damage is repaired")
+	harness.equal(recorder.names.count("plan_ready"), 0, "a repair is no offer")
+	harness.equal(recorder.updater.get_status().get("offered_version"), "", "in the status neither")
 	harness.check(await recorder.operate(&"verify"), "the install is verified again")
 	report = recorder.last_dictionary("verified")
 	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged any more")
