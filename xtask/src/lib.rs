@@ -8,6 +8,7 @@
 pub mod events;
 pub mod fs;
 pub mod godot;
+pub mod licences;
 pub mod play;
 pub mod process;
 pub mod projects;

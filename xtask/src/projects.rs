@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::fs;
 use crate::godot::Project;
+use crate::licences;
 use crate::workspace;
 
 /// The two versions of the sample game, in the order of their publication.
@@ -27,17 +28,23 @@ pub fn launcher_folder() -> PathBuf {
 /// Returns the launcher.
 #[must_use]
 pub fn launcher() -> Project {
+    let mut files = vec![
+        (built_extension(false), extension_in_project()),
+        (
+            workspace::root().join("export_presets.cfg"),
+            "export_presets.cfg".into(),
+        ),
+    ];
+    // It comes with the built extension; a project that is only tested does not need it.
+    let licences = launcher_folder().join(LICENCES);
+    if licences.is_file() {
+        files.push((licences, LICENCES.into()));
+    }
     Project {
         name: "launcher".to_owned(),
         layers: vec![launcher_folder()],
         removed: Vec::new(),
-        files: vec![
-            (built_extension(false), extension_in_project()),
-            (
-                workspace::root().join("export_presets.cfg"),
-                "export_presets.cfg".into(),
-            ),
-        ],
+        files,
         extras: Some("extras".into()),
         program: LAUNCHER_PROGRAM.to_owned(),
     }
@@ -81,10 +88,15 @@ pub fn game_notes(version: &str) -> PathBuf {
     }
 }
 
-/// Copies the built extension into the launcher's project, where the editor looks for it.
+/// Copies the built extension, with the licences of what is in it, into the launcher's project, where the
+/// editor looks for it.
 pub fn put_extension_into_project(release: bool) -> Result<PathBuf> {
     let target = launcher_folder().join(extension_in_project());
     fs::replace_file(&built_extension(release), &target)?;
+    fs_err::write(
+        launcher_folder().join(LICENCES),
+        licences::of_package("vsekai-godot")?,
+    )?;
     Ok(target)
 }
 
@@ -114,3 +126,6 @@ fn extension_folder() -> &'static str {
         (system, _) => system,
     }
 }
+
+/// The licences of the extension's crates, in the launcher's project.
+const LICENCES: &str = "bin/LICENSES.txt";

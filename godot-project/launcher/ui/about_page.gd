@@ -45,5 +45,8 @@ func _show_words() -> void:
 			]
 		)
 	)
-	if is_visible_in_tree() and _licences.get_total_character_count() == 0:
+	if not is_visible_in_tree():
+		# Half a million letters laid out are worth a good deal of memory.
+		_licences.clear()
+	elif _licences.get_total_character_count() == 0:
 		_licences.text = Licences.text()
