@@ -10,6 +10,7 @@ const CASES: Dictionary[String, String] = {
 	"game": "res://cases/game.gd",
 	"handlers": "res://cases/handlers.gd",
 	"broken": "res://cases/broken.gd",
+	"example": "res://cases/example.gd",
 	"hostile": "res://cases/hostile.gd",
 	"smooth": "res://cases/smooth.gd",
 	"quit": "res://cases/quit.gd",

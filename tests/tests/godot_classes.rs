@@ -34,6 +34,22 @@ fn handlers_and_the_scene_tree_may_do_what_they_like() {
 }
 
 #[test]
+fn the_example_in_the_documentation_works_as_it_stands() {
+    let Some(project) = Project::new() else { return };
+    let published = Published::new();
+    let document = fs_err::read_to_string(xtask::workspace::root().join("docs/godot-api.md")).unwrap();
+    let (_, rest) = document.split_once("```gdscript\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let folder = published.installs().join("example");
+    let example = example
+        .replace("https://updates.example.org", published.world.server().address())
+        .replace("my-game", TITLE)
+        .replace("user://game", folder.to_str().unwrap());
+    project.add("example.gd", &example);
+    println!("{}", project.run(&published.config(), &["example"]));
+}
+
+#[test]
 fn a_download_that_breaks_off_is_told_and_goes_on_later() {
     let Some(project) = Project::new() else { return };
     let published = Published::new();

@@ -12,7 +12,7 @@ use crate::convert::texts;
 /// The command line of `vsekai` inside a Godot program, so that an exported launcher does all of it without a
 /// window: `LAUNCHER --headless -- update`.
 ///
-/// Call [method run] with the arguments after `--` ([code]OS.get_cmdline_user_args()[/code]), then
+/// Call [method run] with the arguments after `--` (`OS.get_cmdline_user_args()`), then
 /// [method poll] once a frame, and quit with the exit code it returns.
 #[derive(GodotClass)]
 #[class(init, base = RefCounted)]

@@ -110,6 +110,11 @@ impl Project {
         Some(Self { godot, folder })
     }
 
+    /// Puts a script into the project.
+    pub fn add(&self, name: &str, script: &str) {
+        fs_err::write(self.folder.path().join(name), script).unwrap();
+    }
+
     /// Runs `cases` and returns what was printed; anything but success without complaints is a failure.
     pub fn run(&self, config: &Value, cases: &[&str]) -> String {
         let output = process::capture(&mut self.command(config, cases), Some(LIMIT)).unwrap();
