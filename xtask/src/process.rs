@@ -280,14 +280,18 @@ pub fn library_path_of_the_user(target_dir: &Path) -> Option<OsString> {
     }
 }
 
+/// Waits for Ctrl-C, a polite end or a closed terminal and returns the exit code that shells expect then.
 async fn signalled() -> i32 {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        if let (Ok(mut terminate), Ok(mut hangup)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        {
             return tokio::select! {
                 _ = tokio::signal::ctrl_c() => 130,
                 _ = terminate.recv() => 143,
+                _ = hangup.recv() => 129,
             };
         }
     }

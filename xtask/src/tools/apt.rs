@@ -37,11 +37,17 @@ pub const NEWEST: [Suite; 3] = [
     },
 ];
 
-/// Debian 12.
-pub const BOOKWORM: [Suite; 1] = [Suite {
-    name: "bookworm",
-    components: "main",
-}];
+/// Suites of some years ago, Debian's and Ubuntu's.
+pub const OLDER: [Suite; 2] = [
+    Suite {
+        name: "bookworm",
+        components: "main",
+    },
+    Suite {
+        name: "noble",
+        components: "main universe",
+    },
+];
 
 /// A private apt state that reads one suite.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
+use super::apt;
 use super::cache::{Cache, Record};
 use crate::{process, ui, workspace};
 
@@ -20,12 +21,11 @@ pub fn get(cache: &Cache, name: &str) -> Result<PathBuf> {
         return Ok(found);
     }
     ui::step("Getting the GDScript linter and formatter (once)");
-    let python =
-        process::which("python3").context("python3 not found; hint: sudo apt-get install python3-venv")?;
+    let python = python()?;
     cache.get(KEY, |folder| {
         let environment = folder.join("venv");
         process::read(workspace::command(&python).args(["-m", "venv"]).arg(&environment))
-            .context("make a Python environment; hint: sudo apt-get install python3-venv")?;
+            .context("make a Python environment")?;
         let mut install = workspace::command(environment.join("bin/python"));
         install.args([
             "-m",
@@ -49,6 +49,19 @@ pub fn get(cache: &Cache, name: &str) -> Result<PathBuf> {
         })
     })?;
     find(cache, name).with_context(|| format!("{name} was installed but is not found"))
+}
+
+/// Returns a Python that can make environments, which Debian keeps in a package of its own.
+fn python() -> Result<PathBuf> {
+    let find = || process::which("python3");
+    let can_make_environments = |python: &PathBuf| {
+        process::read(workspace::command(python).args(["-c", "import ensurepip, venv"])).is_ok()
+    };
+    if let Some(python) = find().filter(can_make_environments) {
+        return Ok(python);
+    }
+    apt::install(&["python3", "python3-venv"])?;
+    find().context("python3 was installed but is not found")
 }
 
 const KEY: &str = "gdtoolkit-4-1";

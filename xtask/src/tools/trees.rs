@@ -40,7 +40,7 @@ impl Trees {
             bail!("the large trees come from Debian's packages, and this system has no apt");
         }
         ui::step("Getting a large tree in two versions for the tests (once; about 350 MB to load)");
-        for (key, suites) in [(OLD, &apt::BOOKWORM[..]), (NEW, &apt::NEWEST[..])] {
+        for (key, suites) in [(OLD, &apt::OLDER[..]), (NEW, &apt::NEWEST[..])] {
             let record = cache.get(key, |folder| make(folder, suites))?;
             ui::note(format!("wesnoth-data {}", record.version));
         }
