@@ -68,6 +68,13 @@ func test_play_during_a_check_ends_the_check_first() -> void:
 	await _close()
 
 
+func test_choices_are_in_the_chosen_language_from_the_start() -> void:
+	await _open(SIZES[1], "es", 100)
+	var rates: OptionButton = _shell.get_node("%SettingsPage/%RateChoice")
+	equal(rates.get_item_text(0), "Sin límite")
+	await _close()
+
+
 func test_closing_during_a_download_asks_first() -> void:
 	await _open(SIZES[1], "en", 100)
 	Scenes.play("downloading", _updater)

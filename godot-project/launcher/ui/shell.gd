@@ -59,6 +59,7 @@ func start(
 	add_child(_session)
 	get_window().title = config.launcher_name
 	_name_label.text = config.game_name
+	_apply_appearance()
 	(_page_nodes["home"] as HomePage).start(_session)
 	(_page_nodes["activity"] as ActivityPage).start(_session)
 	(_page_nodes["settings"] as SettingsPage).start(_session, _question)
@@ -67,7 +68,6 @@ func start(
 	if DisplayServer.get_name() != "headless":
 		WindowFit.fit(get_window(), true)
 	get_window().dpi_changed.connect(func() -> void: WindowFit.fit(get_window(), false))
-	_apply_appearance()
 	show_page("home")
 	_session.open()
 
