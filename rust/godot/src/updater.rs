@@ -42,6 +42,13 @@ pub struct VSekaiUpdater {
     /// Absolute path of the install folder, or a `user://` path.
     #[export]
     install_path: GString,
+    /// Agrees to a server on another machine without encryption, and is kept for that server. This machine's own
+    /// servers need no consent.
+    #[export]
+    allow_http: bool,
+    /// Takes a release that is older than the installed one when the channel offers it.
+    #[export]
+    allow_downgrade: bool,
     /// Version of this library.
     #[var(no_set)]
     #[init(val = GString::from(env!("CARGO_PKG_VERSION")))]
@@ -297,6 +304,8 @@ impl VSekaiUpdater {
         config.title = optional_slug("title", &self.title)?;
         config.channel = optional_slug("channel", &self.channel)?;
         config.rate_limit = self.rate_limit;
+        config.allow_http = self.allow_http;
+        config.allow_downgrade = self.allow_downgrade;
         Ok(config)
     }
 

@@ -25,6 +25,7 @@ const STATUS_KEYS: Array = [
 func run(harness: Harness) -> void:
 	_opens_an_empty_folder(harness)
 	_refuses_what_makes_no_sense(harness)
+	await _wants_consent_to_a_server_without_encryption(harness)
 	await _says_offline_when_no_server_answers(harness)
 
 
@@ -62,6 +63,23 @@ func _refuses_what_makes_no_sense(harness: Harness) -> void:
 		harness.equal(error.get("code"), "invalid-input", promise + " as invalid input")
 		harness.equal(error.keys(), ERROR_KEYS, promise + " with the documented keys")
 		recorder.free()
+
+
+func _wants_consent_to_a_server_without_encryption(harness: Harness) -> void:
+	# An address that is set aside for documentation: nobody can be reached there.
+	var recorder: Recorder = harness.recorder("plain", "http://192.0.2.1:9")
+	harness.check(recorder.updater.open(), "plain: the folder opens")
+	harness.check(not await recorder.operate(&"check"), "plain: the server is not asked")
+	var error: Dictionary = recorder.last_dictionary("failed")
+	harness.equal(error.get("code"), "invalid-input", "plain: consent is wanted first")
+	recorder.updater.allow_http = true
+	harness.check(recorder.updater.open(), "plain: the folder opens with consent")
+	recorder.clear()
+	harness.check(recorder.updater.check(), "plain: then the server is asked")
+	await harness.seconds(0.3)
+	recorder.updater.cancel()
+	harness.check(await recorder.until("finished"), "plain: which can be cancelled")
+	recorder.free()
 
 
 func _says_offline_when_no_server_answers(harness: Harness) -> void:
