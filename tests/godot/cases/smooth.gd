@@ -23,4 +23,8 @@ func run(harness: Harness) -> void:
 		print("      %s: of that the updater: %s" % [operation, Recorder.figures(recorder.spent)])
 		var usual: float = Recorder.percentile(recorder.spent, 99)
 		harness.check(usual < SHARE, "%s: the updater takes little of a frame" % operation)
+	var start: int = Time.get_ticks_usec()
+	harness.check(recorder.updater.open(), "an installed version opens")
+	var took: float = (Time.get_ticks_usec() - start) / 1000.0
+	harness.check(took < 100.0, "opening does not keep the window waiting (%.3f ms)" % took)
 	recorder.free()
