@@ -118,7 +118,8 @@ func _add_fields() -> void:
 	_colour("font_selected_color", "LineEdit", _palette.on_accent)
 	for state: String in ["normal", "hover", "pressed", "hover_pressed", "disabled"]:
 		var choice: StyleBoxFlat = (read_only if state == "disabled" else field).duplicate()
-		choice.border_color = _palette.text_soft if state == "normal" else _palette.accent
+		var is_still: bool = state in ["normal", "disabled"]
+		choice.border_color = _palette.text_soft if is_still else _palette.accent
 		_theme.set_stylebox(state, "OptionButton", choice)
 	_theme.set_stylebox("focus", "OptionButton", _focus_ring(0))
 	for state: String in ["", "_hover", "_pressed", "_hover_pressed", "_focus"]:
