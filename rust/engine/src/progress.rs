@@ -22,6 +22,8 @@ pub(crate) struct Meter<'a> {
 
 /// When was told last, and how fast it went since.
 struct Pace {
+    started: Instant,
+    done_at_start: u64,
     told: Instant,
     done: u64,
     per_second: f64,
@@ -29,6 +31,8 @@ struct Pace {
 
 /// Time between two events.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// Time at the start in which the speed is the plain average: a first burst would be remembered for long.
+const WARM_UP: Duration = Duration::from_secs(3);
 /// Weight of the past in the speed: about three seconds at ten events a second.
 const SMOOTHING: f64 = 0.97;
 
@@ -43,11 +47,15 @@ impl<'a> Meter<'a> {
         step: Step,
         (done, total): (u64, u64),
     ) -> Self {
-        let pace = Mutex::new(Pace {
-            told: Instant::now(),
+        let now = Instant::now();
+        let pace = Pace {
+            started: now,
+            done_at_start: done,
+            told: now,
             done,
             per_second: 0.0,
-        });
+        };
+        let pace = Mutex::new(pace);
         let done = AtomicU64::new(done);
         let meter = Self {
             observer,
@@ -81,13 +89,13 @@ impl<'a> Meter<'a> {
             return;
         }
         let done = self.done.load(Ordering::Relaxed);
-        let now = done.saturating_sub(pace.done) as f64 / elapsed.as_secs_f64();
-        pace.per_second = match pace.per_second {
-            0.0 => now,
-            before => {
-                let weight = SMOOTHING.powf(elapsed.as_secs_f64() / INTERVAL.as_secs_f64());
-                before * weight + now * (1.0 - weight)
-            }
+        let since_start = pace.started.elapsed();
+        pace.per_second = if since_start < WARM_UP {
+            done.saturating_sub(pace.done_at_start) as f64 / since_start.as_secs_f64()
+        } else {
+            let now = done.saturating_sub(pace.done) as f64 / elapsed.as_secs_f64();
+            let weight = SMOOTHING.powf(elapsed.as_secs_f64() / INTERVAL.as_secs_f64());
+            pace.per_second * weight + now * (1.0 - weight)
         };
         pace.told = Instant::now();
         pace.done = done;
