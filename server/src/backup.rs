@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use fs_err as fs;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
 use vsekai_store::{ChunkStore as _, LocalStore, StoreFormat, WriteStore as _};
@@ -90,14 +91,18 @@ async fn copy_chunks(
     wanted: &[(ChunkId, ChunkSizes)],
     copied: &mut Copied,
 ) -> Result<(), ServiceError> {
-    for (id, sizes) in wanted {
-        let there = fs::metadata(target.path(*id)).is_ok_and(|found| found.len() == sizes.stored);
-        if there {
-            continue;
-        }
+    let lacks = |(id, sizes): &&(ChunkId, ChunkSizes)| {
+        let there = fs::metadata(target.path(*id)).map(|found| found.len());
+        there.ok() != Some(sizes.stored)
+    };
+    let copies = wanted.iter().filter(lacks).map(|(id, sizes)| async move {
         target.put(&source.get(*id).await?).await?;
+        Ok::<u64, ServiceError>(sizes.stored)
+    });
+    let mut copies = stream::iter(copies).buffer_unordered(COPIES_AT_ONCE);
+    while let Some(bytes) = copies.try_next().await? {
         copied.chunks += 1;
-        copied.bytes += sizes.stored;
+        copied.bytes += bytes;
     }
     Ok(target.sync().await?)
 }
@@ -138,3 +143,5 @@ fn remove(path: &Path) -> Result<(), StorageError> {
         _ => Ok(()),
     }
 }
+
+const COPIES_AT_ONCE: usize = 8;

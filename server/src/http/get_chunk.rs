@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::reply::{Caching, Conditions, Representation, Source};
 use crate::service::{Service, ServiceError};
 
-/// Serves a chunk. It is not verified again: every client does that.
+/// Serves a chunk.
 #[handler]
 pub async fn get_chunk(
     service: Data<&Arc<Service>>,
@@ -18,15 +18,22 @@ pub async fn get_chunk(
     request: &Request,
 ) -> Result<Response, Problem> {
     let id = super::chunk_id(&folder, &file)?;
-    let stored = service.store().get_stored(id).await.map_err(ServiceError::from)?;
+    let conditions = Conditions::of(request);
+    let source = match conditions.head {
+        true => {
+            let stored = service.store().get_stored(id).await.map_err(ServiceError::from)?;
+            Source::File {
+                file: stored.file,
+                len: stored.len,
+            }
+        }
+        false => Source::Bytes(service.read_chunk(id).await?),
+    };
     let representation = Representation {
-        source: Source::File {
-            file: stored.file,
-            len: stored.len,
-        },
+        source,
         tag: id.to_string(),
         media_type: "application/octet-stream",
         caching: Caching::Immutable,
     };
-    Ok(representation.respond(&Conditions::of(request)).await?)
+    Ok(representation.respond(&conditions).await?)
 }

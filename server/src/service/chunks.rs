@@ -7,13 +7,14 @@
 //! that was cut off looks at start through the chunks that the ledger does not have.
 
 use std::collections::{HashMap, HashSet};
+use std::io::{self, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use fs_err as fs;
 use vsekai_formats::ChunkId;
 use vsekai_store::local::StoreEntry;
-use vsekai_store::{Chunk, LocalStore, StoreError, WriteStore as _};
+use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreError, WriteStore as _};
 
 use super::error::ServiceError;
 use super::{Service, blocking, turn};
@@ -48,6 +49,32 @@ pub struct MissingChunks {
 }
 
 impl Service {
+    /// Returns a chunk as it is stored. It is not verified again: every client does that.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] within [`ServiceError::Store`], or the file cannot be read.
+    pub async fn read_chunk(&self, id: ChunkId) -> Result<Bytes, ServiceError> {
+        let store = self.store().clone();
+        // Opened and read in one go: handing work to another thread costs more than a read from memory.
+        blocking(move || {
+            let failed = |error: io::Error| match error.kind() {
+                io::ErrorKind::NotFound => StoreError::missing(store.name(), id),
+                _ => StoreError::io("read chunk", error),
+            };
+            let most = store.format().max_stored() as u64;
+            let mut bytes = Vec::new();
+            let file = fs::File::open(store.path(id)).map_err(failed)?;
+            file.take(most.saturating_add(1))
+                .read_to_end(&mut bytes)
+                .map_err(failed)?;
+            match bytes.len() as u64 > most {
+                true => Err(StoreError::invalid(store.name(), id, "it is too long").into()),
+                false => Ok(bytes.into()),
+            }
+        })
+        .await
+    }
+
     /// Tells which of `ids` the store does not have.
     ///
     /// # Errors

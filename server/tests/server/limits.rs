@@ -14,14 +14,17 @@ use vsekai_server::Limits;
 use crate::client::{TestServer, chunk_path, problem};
 
 /// Longest any of these tests waits for the server to act.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How late a busy machine may be.
+const SLACK: Duration = Duration::from_secs(5);
 
+/// Short times, yet long enough for a busy machine to do what an honest client does.
 fn quick() -> Limits {
     Limits {
-        head_timeout: Duration::from_millis(400),
-        idle_timeout: Duration::from_millis(800),
-        stall_timeout: Duration::from_millis(400),
-        stop_grace: Duration::from_millis(800),
+        head_timeout: Duration::from_millis(1500),
+        idle_timeout: Duration::from_millis(2500),
+        stall_timeout: Duration::from_millis(1500),
+        stop_grace: Duration::from_millis(1500),
         connections_per_address: 512,
         ..Limits::default()
     }
@@ -43,10 +46,7 @@ async fn read_to_close(stream: &mut TcpStream) -> String {
 
 fn closed_in_time(started: Instant, expected: Duration) {
     let took = started.elapsed();
-    assert!(
-        took >= expected / 2 && took < expected + Duration::from_secs(2),
-        "{took:?}"
-    );
+    assert!(took >= expected / 2 && took < expected + SLACK, "{took:?}");
 }
 
 #[tokio::test]
@@ -79,10 +79,7 @@ async fn a_head_that_drips_is_closed() {
             () = drip => {}
         }
         let took = started.elapsed();
-        assert!(
-            took < quick().head_timeout + Duration::from_secs(2),
-            "{beginning}: {took:?}"
-        );
+        assert!(took < quick().head_timeout + SLACK, "{beginning}: {took:?}");
     }
     server.stop().await;
 }
@@ -158,7 +155,7 @@ async fn a_head_beyond_the_limit_is_refused() {
 async fn a_body_over_the_cap_gets_413_whatever_its_length_claims() {
     let limits = Limits {
         chunk_bytes: 100_000,
-        ..quick()
+        ..Limits::default()
     };
     let server = TestServer::with_limits(limits.clone()).await;
     let path = chunk_path(ChunkId::from_bytes([7; 32]));
@@ -185,7 +182,7 @@ async fn a_body_over_the_cap_gets_413_whatever_its_length_claims() {
 async fn an_endless_body_is_cut_off_just_above_the_cap() {
     let limits = Limits {
         chunk_bytes: 100_000,
-        ..quick()
+        ..Limits::default()
     };
     let server = TestServer::with_limits(limits.clone()).await;
     let mut stream = connect(&server).await;
@@ -342,11 +339,7 @@ async fn many_slow_clients_do_not_keep_a_good_one_waiting() {
     for _ in 0..50 {
         let started = Instant::now();
         assert_eq!(server.client.get(&chunk_path(id)).await.status(), StatusCode::OK);
-        assert!(
-            started.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed() < SLACK, "{:?}", started.elapsed());
     }
     drop(slow);
     server.stop().await;
@@ -412,7 +405,7 @@ async fn a_client_cannot_keep_a_server_from_stopping() {
     let started = Instant::now();
     server.stop().await;
     assert!(
-        started.elapsed() < quick().stop_grace + Duration::from_secs(2),
+        started.elapsed() < quick().stop_grace + SLACK,
         "{:?}",
         started.elapsed()
     );
