@@ -371,6 +371,9 @@ pub struct UntarArgs {
     /// Leave extended attributes out
     #[arg(long)]
     pub no_same_xattrs: bool,
+    /// Read and compare all files, also if nothing has touched them since the same index was unpacked here
+    #[arg(long)]
+    pub full_check: bool,
     /// Print how much was left alone, taken from seeds and fetched, as JSON
     #[arg(long)]
     pub print_stats: bool,

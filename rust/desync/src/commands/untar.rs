@@ -15,6 +15,7 @@ use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::session::Session;
 use crate::tree::image::TreeImage;
+use crate::tree::receipt::Receipt;
 use crate::tree::stream::{Follow, IndexStream, StreamStats};
 use crate::tree::unpack::{UnpackOptions, UnpackStats, Unpacker};
 
@@ -54,24 +55,40 @@ async fn from_archive(args: UntarArgs, env: &mut Env) -> Outcome {
     let unpacking = spawn_blocking(move || {
         let decoder = Decoder::new(BufReader::with_capacity(1 << 20, input), DecodeLimits::default());
         let unpacker = Unpacker::new(&args.input, &args.target, options(&args), &cancel);
-        let (files, skipped) = unpacker.run(decoder, &mut ())?;
-        Ok((UntarStats { files, chunks: None }, skipped))
+        let unpacked = unpacker.run(decoder, &mut ())?;
+        let files = unpacked.stats;
+        Ok((UntarStats { files, chunks: None }, unpacked.skipped))
     });
     unpacking.await?
 }
 
 async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcome {
     let mut index = session.read_index(&args.input, &args.options, env).await?;
+    let receipt = Receipt::of(&args.target, &index.to_bytes(), &options(&args), env);
+    if let Some(receipt) = receipt.clone().filter(|_| !args.full_check)
+        && let Some(files_unchanged) = spawn_blocking(move || receipt.untouched()).await?
+    {
+        let files = UnpackStats {
+            files_unchanged,
+            ..UnpackStats::default()
+        };
+        return Ok((UntarStats { files, chunks: None }, Vec::new()));
+    }
     let store = session
         .open_source(&mut index, &args.stores, args.cache.as_deref(), &args.options)
         .await?;
     let concurrency = usize::from(args.options.concurrency);
     let stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
     let cancel = env.cancel.clone();
-    spawn_blocking(move || unpack_index(&args, stream, &cancel)).await?
+    spawn_blocking(move || unpack_index(&args, stream, receipt.as_ref(), &cancel)).await?
 }
 
-fn unpack_index(args: &UntarArgs, stream: IndexStream, cancel: &Cancel) -> Outcome {
+fn unpack_index(
+    args: &UntarArgs,
+    stream: IndexStream,
+    receipt: Option<&Receipt>,
+    cancel: &Cancel,
+) -> Outcome {
     let folders: Vec<PathBuf> = std::iter::once(&args.target)
         .chain(&args.seeds)
         .cloned()
@@ -86,9 +103,13 @@ fn unpack_index(args: &UntarArgs, stream: IndexStream, cancel: &Cancel) -> Outco
     let counters = stream.counters();
     let decoder = Decoder::new(stream, DecodeLimits::default());
     let unpacker = Unpacker::new(&args.input, &args.target, options(args), cancel);
-    let (files, skipped) = unpacker.run(decoder, &mut follow)?;
-    let chunks = Some(counters.stats());
-    Ok((UntarStats { files, chunks }, skipped))
+    let unpacked = unpacker.run(decoder, &mut follow)?;
+    if let Some(receipt) = receipt {
+        // Only the next run would be quicker for it.
+        let _ = receipt.write(&unpacked.paths, unpacked.has_times);
+    }
+    let (files, chunks) = (unpacked.stats, Some(counters.stats()));
+    Ok((UntarStats { files, chunks }, unpacked.skipped))
 }
 
 /// Looks at the folders that chunks may be put together from. One that cannot be looked at is no loss: its

@@ -3,6 +3,7 @@
 
 pub(crate) mod image;
 pub(crate) mod pack;
+pub(crate) mod receipt;
 pub(crate) mod stream;
 pub(crate) mod unpack;
 

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use fs_err as fs;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
 use vsekai_formats::catar::{Metadata, NodeKind};
 
 use crate::tree::unpack::UnpackOptions;
@@ -65,6 +66,25 @@ pub(crate) fn metadata(path: &Path, found: &std::fs::Metadata) -> io::Result<Met
         mtime: i64::try_from(nanoseconds).unwrap_or_default(),
         xattrs: xattrs(path).map_err(|error| named(path, error))?,
     })
+}
+
+/// Returns what tells whether a file was touched (first what it is and whose, then size and times), and when
+/// anything about it changed last, in nanoseconds since 1970.
+pub(crate) fn stamp(found: &std::fs::Metadata) -> ([u64; 10], i128) {
+    let fields = [
+        found.dev(),
+        found.ino(),
+        u64::from(found.mode()),
+        u64::from(found.uid()),
+        u64::from(found.gid()),
+        found.len(),
+        found.mtime().cast_unsigned(),
+        found.mtime_nsec().cast_unsigned(),
+        found.ctime().cast_unsigned(),
+        found.ctime_nsec().cast_unsigned(),
+    ];
+    let changed = i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec());
+    (fields, changed)
 }
 
 /// Sets what an archive keeps, where it is not set already: owner, attributes, permissions, time, in an order
@@ -220,26 +240,37 @@ fn times(time: Timespec) -> Timestamps {
 }
 
 fn xattrs(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-    let mut names = vec![0u8; MAX_XATTR_LIST];
-    let len = match rustix::fs::llistxattr(path, names.as_mut_slice()) {
-        Ok(len) => len,
+    let names = match growing(|buffer| rustix::fs::llistxattr(path, buffer)) {
+        Ok(names) => names,
         // File systems without attributes have none.
-        Err(rustix::io::Errno::NOTSUP) => 0,
+        Err(Errno::NOTSUP) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    names.truncate(len);
     let mut found = BTreeMap::new();
     for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        let mut value = vec![0u8; MAX_XATTR_VALUE];
-        match rustix::fs::lgetxattr(path, name, value.as_mut_slice()) {
-            Ok(len) => value.truncate(len),
+        match growing(|buffer| rustix::fs::lgetxattr(path, name, buffer)) {
+            Ok(value) => drop(found.insert(name.to_vec(), value)),
             // Removed meanwhile.
-            Err(rustix::io::Errno::NODATA) => continue,
+            Err(Errno::NODATA) => {}
             Err(error) => return Err(error.into()),
         }
-        found.insert(name.to_vec(), value);
     }
     Ok(found)
+}
+
+/// Calls `read` with a small buffer, and with one that holds the most there can be if that is too small.
+fn growing(read: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
+    let mut small = [0u8; 512];
+    match read(&mut small) {
+        Ok(len) => Ok(small.get(..len).unwrap_or_default().to_vec()),
+        Err(Errno::RANGE) => {
+            let mut large = vec![0u8; MAX_XATTR];
+            let len = read(&mut large)?;
+            large.truncate(len);
+            Ok(large)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn set_xattrs(file: BorrowedFd<'_>, wanted: &Metadata) -> io::Result<()> {
@@ -258,6 +289,5 @@ fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Linux's own limits.
-const MAX_XATTR_LIST: usize = 64 << 10;
-const MAX_XATTR_VALUE: usize = 64 << 10;
+/// Linux's own limit, for a value and for all names of a file together.
+const MAX_XATTR: usize = 64 << 10;

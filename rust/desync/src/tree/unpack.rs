@@ -56,7 +56,39 @@ pub(crate) struct Unpacker<'a> {
     open: Vec<OpenFolder>,
     stats: UnpackStats,
     skipped: Vec<String>,
+    paths: Paths,
+    changed: bool,
     next_temp: u64,
+    buffers: (Vec<u8>, Vec<u8>),
+}
+
+/// What an archive was unpacked to.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    pub(crate) stats: UnpackStats,
+    /// Nodes that were left out.
+    pub(crate) skipped: Vec<String>,
+    /// All others, the root first.
+    pub(crate) paths: Paths,
+    /// Whether the archive keeps times.
+    pub(crate) has_times: bool,
+}
+
+/// Paths below a target, each ended by a NUL.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths(pub(crate) Vec<u8>);
+
+impl Paths {
+    fn push(&mut self, path: &[u8]) {
+        self.0.extend_from_slice(path);
+        self.0.push(0);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0
+            .split_inclusive(|byte| *byte == 0)
+            .filter_map(|path| path.split_last().map(|(_, path)| path))
+    }
 }
 
 struct OpenFolder {
@@ -82,16 +114,20 @@ impl<'a> Unpacker<'a> {
             open: Vec::new(),
             stats: UnpackStats::default(),
             skipped: Vec::new(),
+            paths: Paths::default(),
+            changed: false,
             next_temp: 0,
+            buffers: (vec![0; BLOCK], Vec::new()),
         }
     }
 
-    /// Unpacks everything, and returns figures and what was left out.
+    /// Unpacks everything.
     pub(crate) fn run<R: Read>(
         mut self,
         mut decoder: Decoder<R>,
         watch: &mut dyn Watch<R>,
-    ) -> Result<(UnpackStats, Vec<String>), DesyncError> {
+    ) -> Result<Unpacked, DesyncError> {
+        let mut has_times = false;
         loop {
             self.cancel.check()?;
             let event = decoder.next_event().map_err(|source| self.decode_error(source))?;
@@ -100,13 +136,19 @@ impl<'a> Unpacker<'a> {
                 Some(Event::Leave) => self.leave()?,
                 Some(Event::Orphan(name)) => self.skip(&name),
                 Some(Event::Node(node, kind)) => {
+                    has_times |= node.name.is_none() && node.metadata.mtime != 0;
                     let path = self.archive_path(&node);
                     watch.node(&mut decoder, &path, &node, &kind);
                     self.node(&mut decoder, &node, kind, path)?;
                 }
             }
         }
-        Ok((self.stats, self.skipped))
+        Ok(Unpacked {
+            stats: self.stats,
+            skipped: self.skipped,
+            paths: self.paths,
+            has_times,
+        })
     }
 
     fn node<R: Read>(
@@ -125,6 +167,9 @@ impl<'a> Unpacker<'a> {
                 "{name:?} is no file name on this system"
             )));
         };
+        if !matches!(kind, NodeKind::Fifo | NodeKind::Socket) {
+            self.paths.push(&archive_path);
+        }
         match kind {
             NodeKind::Folder => self.folder(&os_name, node, archive_path),
             NodeKind::File { size, .. } => self.file(decoder, &os_name, size, &node.metadata),
@@ -146,6 +191,7 @@ impl<'a> Unpacker<'a> {
                 self.archive
             )));
         }
+        self.paths.push(b"");
         let failed = DesyncError::file("create the target");
         fs::create_dir_all(self.target).map_err(&failed)?;
         let dir = Dir::open_ambient_dir(self.target, ambient_authority());
@@ -169,6 +215,7 @@ impl<'a> Unpacker<'a> {
                 return Err(DesyncError::Damaged(message));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.changed = true;
                 parent.create_dir(name).map_err(failed)?;
             }
             Err(error) => return Err(failed(error)),
@@ -192,7 +239,7 @@ impl<'a> Unpacker<'a> {
         let failed = DesyncError::file("set the folder's metadata");
         system::set_folder_metadata(&folder.dir, &folder.metadata, &self.options)
             .map_err(|error| failed(named(&folder.path, error)))?;
-        if self.open.is_empty() {
+        if self.open.is_empty() && self.changed {
             system::sync(&folder.dir).map_err(DesyncError::file("sync the target"))?;
         }
         Ok(())
@@ -211,8 +258,7 @@ impl<'a> Unpacker<'a> {
         let mut old = same_size(&parent, name, size);
         let mut new: Option<TempFile> = None;
         let mut same = 0u64;
-        let mut block = vec![0u8; BLOCK];
-        let mut there = Vec::new();
+        let (mut block, mut there) = std::mem::take(&mut self.buffers);
         loop {
             self.cancel.check()?;
             let read = decoder
@@ -244,6 +290,7 @@ impl<'a> Unpacker<'a> {
                 break;
             }
         }
+        self.buffers = (block, there);
         self.finish_file(&parent, name, old, new, (size, metadata))
             .map_err(failed)
     }
@@ -257,6 +304,7 @@ impl<'a> Unpacker<'a> {
         (size, metadata): (u64, &Metadata),
     ) -> io::Result<()> {
         if let Some(new) = new {
+            self.changed = true;
             system::set_metadata(&new.file, metadata, &self.options)?;
             self.stats.files_written += 1;
             self.stats.bytes_written += size;
@@ -280,6 +328,7 @@ impl<'a> Unpacker<'a> {
             .read_link_contents(name)
             .is_ok_and(|found| system::name_bytes(found.as_os_str()) == target);
         if !same {
+            self.changed = true;
             let temp = self.temp_name();
             system::make_link(&parent, target, &temp).map_err(failed)?;
             parent.rename(&temp, &parent, name).map_err(|error| {
@@ -296,6 +345,7 @@ impl<'a> Unpacker<'a> {
         numbers: (bool, u64, u64),
         metadata: &Metadata,
     ) -> Result<(), DesyncError> {
+        self.changed = true;
         let (parent, path) = self.place(name)?;
         let failed = |error| DesyncError::file("create the device")(named(&path, error));
         match parent.remove_file(name) {

@@ -65,6 +65,27 @@ pub(crate) fn metadata(_: &Path, found: &std::fs::Metadata) -> io::Result<Metada
     })
 }
 
+/// Returns what tells whether a file was touched, and when its content changed last, in nanoseconds since 1970.
+pub(crate) fn stamp(found: &std::fs::Metadata) -> ([u64; 7], i128) {
+    use std::os::windows::fs::MetadataExt as _;
+    let nanoseconds = |time: io::Result<SystemTime>| {
+        let age = time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        age.unwrap_or_default().as_nanos()
+    };
+    let (written, created) = (nanoseconds(found.modified()), nanoseconds(found.created()));
+    let narrow = |nanoseconds: u128| u64::try_from(nanoseconds).unwrap_or(u64::MAX);
+    let fields = [
+        u64::from(found.file_attributes()),
+        narrow(created),
+        0,
+        0,
+        0,
+        found.len(),
+        narrow(written),
+    ];
+    (fields, i128::try_from(written).unwrap_or(i128::MAX))
+}
+
 /// Leaves folders as they are: nothing an archive keeps of them means the same here.
 pub(crate) fn set_folder_metadata(_: &cap_std::fs::Dir, _: &Metadata, _: &UnpackOptions) -> io::Result<()> {
     Ok(())

@@ -31,6 +31,15 @@ pub fn ours(arguments: &[&str]) -> Outcome {
 
 /// Runs one of our commands with this input, stopped by `cancel`.
 pub fn ours_with(arguments: &[&str], input: &[u8], cancel: &Cancel) -> Outcome {
+    run(arguments, input, cancel, None)
+}
+
+/// Runs one of our commands for a user with this home folder.
+pub fn ours_at_home(arguments: &[&str], home: &str) -> Outcome {
+    run(arguments, b"", &Cancel::default(), Some(home.to_owned()))
+}
+
+fn run(arguments: &[&str], input: &[u8], cancel: &Cancel, home: Option<String>) -> Outcome {
     let words = std::iter::once("desync").chain(arguments.iter().copied());
     let cli = match DesyncCli::try_parse_from(words) {
         Ok(cli) => cli,
@@ -41,7 +50,7 @@ pub fn ours_with(arguments: &[&str], input: &[u8], cancel: &Cancel) -> Outcome {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
         input: Box::new(Cursor::new(input.to_vec())),
-        variables: Box::new(|_| None),
+        variables: Box::new(move |name| home.clone().filter(|_| name == "HOME").map(Into::into)),
         working_folder: None,
         cancel: cancel.clone(),
     };

@@ -345,3 +345,56 @@ fn a_missing_chunk_is_a_failure() {
         1
     );
 }
+
+#[test]
+fn a_receipt_saves_reading_until_anything_is_touched() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::new();
+    let (source, store, empty) = (tree(&place, "tree"), place.folder("store"), place.folder("empty"));
+    let (index, target, home) = (place.at("t.caidx"), place.at("target"), place.folder("home"));
+    ours_ok(&["tar", "-i", "-s", &store, &index, &source]);
+    let from = |store: &str, extra: &[&str]| {
+        let line = [
+            &UNTAR[..],
+            extra,
+            &["--print-stats", "-i", "-s", store, &index, &target],
+        ]
+        .concat();
+        crate::common::ours_at_home(&line, &home)
+    };
+    assert_eq!(from(&store, &[]).code, 0);
+    // Nothing can be fetched from an empty store, so nothing was.
+    let again = from(&empty, &[]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert!(
+        again.text().contains("\"files-unchanged\": 208"),
+        "{}",
+        again.text()
+    );
+    assert_eq!(from(&empty, &["--full-check"]).code, 1);
+    assert_eq!(from(&empty, &["--no-same-permissions"]).code, 1);
+
+    // The same length and the same time as before, and still noticed.
+    let file = format!("{target}/a.txt");
+    let before = fs_err::metadata(&file).unwrap();
+    fs_err::write(&file, b"hellO\n").unwrap();
+    let time = rustix::fs::Timespec {
+        tv_sec: before.mtime(),
+        tv_nsec: before.mtime_nsec(),
+    };
+    let times = rustix::fs::Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    rustix::fs::utimensat(rustix::fs::CWD, &file, &times, rustix::fs::AtFlags::empty()).unwrap();
+    assert_eq!(from(&empty, &[]).code, 1);
+    let repaired = from(&store, &[]);
+    assert!(
+        repaired.text().contains("\"files-written\": 1"),
+        "{}",
+        repaired.text()
+    );
+    assert_eq!(listing(&source), listing(&target));
+    fs_err::remove_file(&file).unwrap();
+    assert_eq!(from(&empty, &[]).code, 1);
+}

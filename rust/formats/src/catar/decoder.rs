@@ -533,6 +533,9 @@ impl<R: Read> Decoder<R> {
     }
 
     fn skip_payload(&mut self) -> Result<(), DecodeError> {
+        if self.payload_left == 0 {
+            return Ok(());
+        }
         let mut block = [0u8; 8192];
         while self.read_payload(&mut block)? > 0 {}
         Ok(())

@@ -270,7 +270,9 @@ impl<W: Write> Encoder<W> {
 
     fn copy(&mut self, name: Option<&[u8]>, size: u64, content: &mut dyn Read) -> Result<(), EncodeError> {
         let shown = || printable(name.unwrap_or(b"."));
-        let mut block = vec![0; COPY_BLOCK];
+        // One byte more than the file should have tells one that grows.
+        let wanted = usize::try_from(size).map_or(COPY_BLOCK, |size| size.saturating_add(1));
+        let mut block = vec![0; wanted.min(COPY_BLOCK)];
         let mut copied = 0u64;
         loop {
             let read = match content.read(&mut block) {
