@@ -17,6 +17,8 @@ const RATE_LIMITS: PackedInt32Array = [0, 256, 512, 1024, 2048, 5120, 10240, 204
 
 ## Empty means the build's own value.
 var server_url: String = ""
+## The player agreed to `server_url` being without encryption.
+var allow_http: bool = false
 var install_dir: String = ""
 var update_mode: String = "ask"
 var rate_limit_kib: int = 0
@@ -49,6 +51,7 @@ static func read(path: String = PATH) -> LauncherSettings:
 func save() -> Error:
 	var file: ConfigFile = ConfigFile.new()
 	file.set_value("update", "server_url", server_url)
+	file.set_value("update", "allow_http", allow_http)
 	file.set_value("update", "install_dir", install_dir)
 	file.set_value("update", "mode", update_mode)
 	file.set_value("update", "rate_limit_kib", rate_limit_kib)
@@ -75,6 +78,8 @@ func rate_limit_bytes() -> int:
 
 func _take(file: ConfigFile) -> void:
 	server_url = _text(file, "update", "server_url", [])
+	allow_http = file.get_value("update", "allow_http", false) is bool
+	allow_http = allow_http and file.get_value("update", "allow_http", false)
 	install_dir = _text(file, "update", "install_dir", [])
 	update_mode = _text(file, "update", "mode", UPDATE_MODES, update_mode)
 	rate_limit_kib = _number(file, "update", "rate_limit_kib", RATE_LIMITS, rate_limit_kib)

@@ -140,6 +140,15 @@ func test_a_chosen_folder_with_other_things_in_it_is_not_filled() -> void:
 	DirAccess.remove_absolute(folder)
 
 
+func test_only_other_machines_need_encryption() -> void:
+	for address: String in ["http://127.0.0.1:7780", "http://localhost/", "http://[::1]:80/x"]:
+		check(not ServerAddress.is_unprotected(address), address)
+	for address: String in ["http://example.org", "http://127.0.0.1.example.org", "http://[::2]"]:
+		check(ServerAddress.is_unprotected(address), address)
+	check(not ServerAddress.is_unprotected("https://example.org"), "https")
+	check(not ServerAddress.is_address("example.org"), "no scheme")
+
+
 func test_the_interface_grows_with_dense_screens() -> void:
 	equal(WindowFit.scale_for(Vector2i(1280, 800), 96, 1.0), 1.0, "Steam Deck")
 	equal(WindowFit.scale_for(Vector2i(1920, 1080), 96, 1.0), 1.0)

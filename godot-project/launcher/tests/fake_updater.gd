@@ -20,6 +20,7 @@ var channel: String = ""
 var install_path: String = ""
 var calls: PackedStringArray = []
 var busy: bool = false
+var allow_http: bool = false
 
 
 func open() -> bool:

@@ -75,6 +75,27 @@ func test_choices_are_in_the_chosen_language_from_the_start() -> void:
 	await _close()
 
 
+func test_a_server_without_encryption_needs_consent() -> void:
+	await _open(SIZES[1], "en", 100)
+	Scenes.play("ready", _updater)
+	_shell.show_page("settings")
+	await _frames(2)
+	var field: LineEdit = _shell.get_node("%SettingsPage/%ServerField")
+	var question: Question = _shell.get_node("%Question")
+	for consent: bool in [false, true] as Array[bool]:
+		field.text = "http://updates.example.org"
+		field.text_submitted.emit(field.text)
+		await _frames(2)
+		check(question.visible, "asked")
+		var answer: Button = question.get_node("%QuestionYes" if consent else "%QuestionNo")
+		answer.pressed.emit()
+		await _frames(2)
+		equal(_updater.allow_http, consent)
+		equal(_updater.server_url == "http://updates.example.org", consent)
+	DirAccess.remove_absolute("user://test_window.cfg")
+	await _close()
+
+
 func test_closing_during_a_download_asks_first() -> void:
 	await _open(SIZES[1], "en", 100)
 	Scenes.play("downloading", _updater)

@@ -76,6 +76,7 @@ func open() -> void:
 	if _updater == null:
 		return
 	_updater.set("server_url", server_url())
+	_updater.set("allow_http", settings.allow_http)
 	_updater.set("title", config.title)
 	_updater.set("channel", config.channel)
 	_updater.set("install_path", install_path())

@@ -10,6 +10,7 @@ var _session: LauncherSession
 var _settings: LauncherSettings
 var _question: Question
 var _channels_asked: bool = false
+var _asking: bool = false
 
 @onready var _scroll: ScrollContainer = %Scroll
 @onready var _mode: OptionButton = %ModeChoice
@@ -179,18 +180,31 @@ func _on_look_selected(_place: int) -> void:
 
 func _set_server(address: String) -> void:
 	var wanted: String = address.strip_edges()
-	if wanted == _session.server_url():
-		_tell("")
+	if _asking or wanted == _session.server_url():
 		return
-	if not (wanted.is_empty() or wanted.begins_with("https://") or wanted.begins_with("http://")):
+	_tell("")
+	if not (wanted.is_empty() or ServerAddress.is_address(wanted)):
 		_tell("SERVER_NOT_AN_ADDRESS")
 		return
+	var unprotected: bool = ServerAddress.is_unprotected(wanted)
+	if unprotected and not await _agrees_to(wanted):
+		_server.text = _session.server_url()
+		return
 	_settings.server_url = "" if wanted == _session.config.server_url else wanted
+	_settings.allow_http = unprotected
 	_keep()
-	_tell("")
 	_server.text = _session.server_url()
 	_channels_asked = false
 	_session.open()
+
+
+func _agrees_to(address: String) -> bool:
+	_asking = true
+	var agreed: bool = await _question.ask(
+		tr("HTTP_TITLE"), tr("HTTP_WORDS").format([address]), tr("HTTP_YES"), tr("ANSWER_NO")
+	)
+	_asking = false
+	return agreed
 
 
 func _choose_folder() -> void:
