@@ -6,6 +6,7 @@
 
 pub mod exported;
 pub mod proxy;
+pub mod stock;
 pub mod tree;
 pub mod world;
 

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use vsekai_tests::stock::Desync;
 use vsekai_tests::world::World;
 use vsekai_tests::{skip, tree};
 use xtask::fs;
@@ -38,6 +39,11 @@ fn a_large_tree_is_published_installed_and_updated_between_two_real_versions() {
         tree::assert_same(build, &world.installed());
     }
     assert!(world.play().contains("Test Game 1.18.8 started"));
+    let Some(desync) = Desync::find(&world) else {
+        return;
+    };
+    desync.untar("1.18.8", &world.path("untarred"));
+    tree::assert_same(&new, &world.path("untarred"));
 }
 
 /// A release needs a program to start, which the data alone does not have.

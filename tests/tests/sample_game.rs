@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use vsekai_tests::stock::{Desync, casync_extract};
 use vsekai_tests::world::{TITLE, World};
 use vsekai_tests::{exported, tree};
 use xtask::{events, godot, projects};
@@ -32,7 +33,7 @@ fn the_exported_launcher_installs_updates_and_starts_the_exported_game() {
     }
     let mut command = launcher();
     command
-        .args(["launch", "--wait", "--install-dir"])
+        .args(["launch", "--wait", "--title", TITLE, "--install-dir"])
         .arg(world.install_folder());
     command.args(["--", "--headless", "--", "--quit-after-start"]);
     let run = events::run(&mut command).unwrap().successful().unwrap();
@@ -42,6 +43,20 @@ fn the_exported_launcher_installs_updates_and_starts_the_exported_game() {
         "{:?}",
         run.lines
     );
+}
+
+#[test]
+fn stock_tools_unpack_the_exported_game() {
+    let Some([_, game]) = exported::game() else { return };
+    let world = World::new();
+    world.publish(&game, tree::newest_game_version());
+    if let Some(desync) = Desync::find(&world) {
+        desync.untar(tree::newest_game_version(), &world.path("untarred"));
+        tree::assert_same(&game, &world.path("untarred"));
+    }
+    if casync_extract(&world, tree::newest_game_version(), &world.path("extracted")).is_some() {
+        tree::assert_same(&game, &world.path("extracted"));
+    }
 }
 
 #[test]
