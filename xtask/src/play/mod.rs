@@ -201,7 +201,7 @@ fn start_game(builds: &Builds, folder: &Folder) -> Result<String> {
     ui::step("Starting the game");
     let mut command = builds.updater();
     command
-        .arg("launch")
+        .args(["launch", "--title", builds.title])
         .arg("--install-dir")
         .arg(folder.install())
         .args(["--wait", "--"]);
