@@ -50,7 +50,7 @@ static func from(values: Dictionary, fetching: bool = false) -> Failure:
 func sentence() -> Message:
 	if KNOWN_CODES.has(code):
 		return Message.of(_key("ERROR_"))
-	return Message.of("ERROR_INTERNAL")
+	return Message.of("ERROR_INVALID_INPUT" if code == "invalid-input" else "ERROR_INTERNAL")
 
 
 ## What to do next.
@@ -59,7 +59,9 @@ func next_step() -> Message:
 		return Message.of(_key("NEXT_"))
 	if _message.is_empty():
 		return Message.of("NEXT_INTERNAL")
-	return Message.plain(_message.left(1).to_upper() + _message.substr(1) + ".")
+	var starts_with_a_name: bool = _message.get_slice(" ", 0).contains(":")
+	var first: String = _message.left(1) if starts_with_a_name else _message.left(1).to_upper()
+	return Message.plain(first + _message.substr(1) + ".")
 
 
 ## The engine's own words, not translated, for a report.
