@@ -95,7 +95,7 @@ fn pack_node<W: Write>(
     match kind {
         NodeKind::Folder => encoder.folder(name, metadata)?,
         NodeKind::File { size, .. } => {
-            let mut file = fs::File::open(path).map_err(DesyncError::file("open the file"))?;
+            let mut file = system::open_file(path).map_err(DesyncError::file("open the file"))?;
             encoder.file(name, metadata, *size, &mut file)?;
         }
         NodeKind::Link { target } => encoder.link(name, metadata, target)?,

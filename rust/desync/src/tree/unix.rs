@@ -26,6 +26,16 @@ pub(crate) fn name_from(bytes: &[u8]) -> Option<OsString> {
     Some(OsString::from_vec(bytes.to_vec()))
 }
 
+/// Opens a regular file that was just looked at; should it be something else by now, the open fails or does not
+/// wait.
+pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    fs::OpenOptions::from_options(options).open(path)
+}
+
 /// Returns the file system a file is on.
 pub(crate) fn device(found: &std::fs::Metadata) -> u64 {
     found.dev()

@@ -24,6 +24,11 @@ pub(crate) fn name_from(bytes: &[u8]) -> Option<OsString> {
     TreePath::parse(text).ok().map(|path| path.as_str().into())
 }
 
+/// Opens a regular file that was just looked at.
+pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
+    fs::File::open(path)
+}
+
 /// Returns the file system a file is on, which is not known here.
 pub(crate) fn device(_: &std::fs::Metadata) -> u64 {
     0

@@ -4,6 +4,7 @@
 
 mod blobs;
 mod common;
+mod damage;
 mod http;
 mod layout;
 mod random;
