@@ -33,6 +33,8 @@ pub enum Tool {
     Xdotool,
     /// Screenshots of a virtual display.
     Import,
+    /// Ends programs at single system calls, for tests of crashes.
+    Strace,
     /// The linter for GDScript.
     Gdlint,
     /// The formatter for GDScript.
@@ -41,13 +43,14 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
         Self::Xvfb,
         Self::Xdotool,
         Self::Import,
+        Self::Strace,
         Self::Gdlint,
         Self::Gdformat,
     ];
@@ -62,6 +65,7 @@ impl Tool {
             Self::Xvfb => "Xvfb",
             Self::Xdotool => "xdotool",
             Self::Import => "import",
+            Self::Strace => "strace",
             Self::Gdlint => "gdlint",
             Self::Gdformat => "gdformat",
         }
@@ -71,7 +75,7 @@ impl Tool {
     #[must_use]
     pub fn hint(self) -> String {
         match self {
-            Self::Casync | Self::Xdotool | Self::Xvfb | Self::Import => {
+            Self::Casync | Self::Xdotool | Self::Xvfb | Self::Import | Self::Strace => {
                 format!("hint: sudo apt-get install {}", self.packages().join(" "))
             }
             Self::Desync | Self::Gdlint | Self::Gdformat => "hint: cargo xtask tools".to_owned(),
@@ -86,7 +90,9 @@ impl Tool {
             Self::Godot => Godot::find(cache).map(|godot| godot.editor),
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
             Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
-            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import => process::which(self.name()),
+            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
+                process::which(self.name())
+            }
         }
     }
 
@@ -99,7 +105,9 @@ impl Tool {
             Self::Godot => return Godot::get(cache).map(|godot| godot.editor),
             Self::Gdlint | Self::Gdformat => return gdtoolkit::get(cache, self.name()),
             Self::Desync => get_desync(cache)?,
-            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import => apt::install(self.packages())?,
+            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
+                apt::install(self.packages())?
+            }
         }
         self.find(cache)
             .with_context(|| format!("{} was installed but is not found", self.name()))
@@ -111,13 +119,14 @@ impl Tool {
             Self::Xvfb => &["xvfb", "libgl1-mesa-dri"],
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
+            Self::Strace => &["strace"],
             Self::Desync | Self::Godot | Self::Gdlint | Self::Gdformat => &[],
         }
     }
 
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Casync | Self::Gdlint | Self::Gdformat => &["--version"],
+            Self::Casync | Self::Strace | Self::Gdlint | Self::Gdformat => &["--version"],
             Self::Godot => &["--headless", "--version"],
             Self::Import => &["-version"],
             // These have no option that prints a version and succeeds without a display.
