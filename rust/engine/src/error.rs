@@ -292,11 +292,10 @@ fn store_code(error: &StoreError) -> ErrorCode {
     match error {
         StoreError::Missing { .. } => ErrorCode::NotFound,
         StoreError::Invalid { .. } => ErrorCode::Damaged,
+        StoreError::Unavailable { .. } => ErrorCode::Server,
         StoreError::Unreachable { .. } => ErrorCode::Offline,
         StoreError::Refused { .. } => ErrorCode::Refused,
         StoreError::Io { source, .. } => io_code(source),
-        #[allow(unreachable_patterns)]
-        _ => ErrorCode::Server,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Object, StoreError};
 /// "Missing" is only said if every store said so, because one that did not answer may well have it.
 pub(crate) fn worst(name: &str, object: Object, failures: Vec<StoreError>) -> StoreError {
     let rank = |error: &StoreError| match error {
-        StoreError::Unreachable { .. } => 0,
+        StoreError::Unavailable { .. } | StoreError::Unreachable { .. } => 0,
         StoreError::Refused { .. } => 1,
         StoreError::Io { .. } => 2,
         StoreError::Invalid { .. } => 3,

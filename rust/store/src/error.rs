@@ -65,15 +65,23 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The store did not answer, broke off, or asked to be left alone for now.
+    /// The store answered that it cannot serve for now: overloaded, failing, or limiting requests.
+    #[error("{store} cannot serve at the moment: {reason}")]
+    Unavailable {
+        /// The store's name.
+        store: String,
+        /// What the server said.
+        reason: String,
+        /// How long the store asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// The store did not answer, or broke off.
     #[error("{store} cannot be reached: {reason}")]
     Unreachable {
         /// The store's name.
         store: String,
-        /// What the network or the server said.
+        /// What the network said.
         reason: String,
-        /// How long the store asked to be left alone.
-        retry_after: Option<Duration>,
     },
     /// The store refuses.
     #[error("{store} refused: {reason}")]
@@ -135,7 +143,7 @@ impl StoreError {
     /// Returns what a caller can do about it.
     pub fn class(&self) -> StoreErrorClass {
         match self {
-            Self::Unreachable { .. } => StoreErrorClass::Retry,
+            Self::Unavailable { .. } | Self::Unreachable { .. } => StoreErrorClass::Retry,
             Self::Missing { .. } | Self::Invalid { .. } => StoreErrorClass::OtherStore,
             Self::Refused { .. } | Self::Io { .. } => StoreErrorClass::UserMustAct,
         }

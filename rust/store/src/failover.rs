@@ -57,7 +57,10 @@ impl Failover {
     }
 
     fn note(&self, position: usize, error: &StoreError) {
-        if matches!(error, StoreError::Unreachable { .. } | StoreError::Refused { .. }) {
+        if matches!(
+            error,
+            StoreError::Unavailable { .. } | StoreError::Unreachable { .. } | StoreError::Refused { .. }
+        ) {
             self.leave(position);
         }
     }

@@ -83,7 +83,7 @@ impl Failure {
     /// Returns what `error` means for trying again.
     pub fn of(error: &StoreError) -> Self {
         match error {
-            StoreError::Unreachable { retry_after, .. } => Self::Passing {
+            StoreError::Unavailable { retry_after, .. } => Self::Passing {
                 retry_after: *retry_after,
             },
             other if other.class() == StoreErrorClass::Retry => Self::Passing { retry_after: None },

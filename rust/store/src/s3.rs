@@ -182,7 +182,6 @@ impl S3Store {
         StoreError::Unreachable {
             store: self.0.name.clone(),
             reason: reason.to_string(),
-            retry_after: None,
         }
     }
 

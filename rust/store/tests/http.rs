@@ -90,11 +90,11 @@ async fn a_server_that_fails_half_of_the_time_is_good_enough() {
 }
 
 #[tokio::test]
-async fn a_server_that_always_fails_is_unreachable_after_the_last_attempt() {
+async fn a_server_that_always_fails_is_given_up_after_the_last_attempt() {
     let server = BadServer::start(|_, _| Reply::status(500)).await;
     let outcome = store(&server.url("")).get(chunk(1, 10).id()).await;
     assert!(
-        matches!(outcome, Err(StoreError::Unreachable { .. })),
+        matches!(outcome, Err(StoreError::Unavailable { .. })),
         "{outcome:?}"
     );
     assert_eq!(server.count(), 4);
@@ -119,7 +119,7 @@ async fn retry_after_is_waited_for_and_no_longer_than_allowed() {
 
     let busy = BadServer::start(|_, _| Reply::status(429).header("retry-after", "3600")).await;
     match store(&busy.url("")).get(body.id()).await {
-        Err(StoreError::Unreachable { retry_after, .. }) => {
+        Err(StoreError::Unavailable { retry_after, .. }) => {
             assert_eq!(retry_after, Some(Duration::from_secs(3600)));
         }
         other => panic!("{other:?}"),
@@ -561,7 +561,7 @@ async fn calls_return_any_answer_and_repeat_only_what_may_be_repeated() {
     call.repeatable = false;
     assert!(matches!(
         origin.call(&call).await,
-        Err(StoreError::Unreachable { .. })
+        Err(StoreError::Unavailable { .. })
     ));
     assert_eq!(server.count(), 2);
 }

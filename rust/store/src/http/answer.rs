@@ -46,7 +46,7 @@ pub(super) fn read_error(
 pub(super) fn status_error(store: &str, status: StatusCode, headers: &HeaderMap, text: &[u8]) -> StoreError {
     let reason = describe(status, headers, text);
     if is_passing(status) {
-        return StoreError::Unreachable {
+        return StoreError::Unavailable {
             store: store.to_owned(),
             reason,
             retry_after: retry_after(headers),
@@ -197,7 +197,7 @@ mod tests {
     fn overload_and_server_faults_may_pass() {
         for status in [408, 425, 429, 500, 502, 503, 504, 520, 599] {
             assert!(
-                matches!(error(status, true), StoreError::Unreachable { .. }),
+                matches!(error(status, true), StoreError::Unavailable { .. }),
                 "{status}"
             );
         }

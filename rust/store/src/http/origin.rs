@@ -326,7 +326,6 @@ impl HttpOrigin {
         StoreError::Unreachable {
             store: self.0.name.clone(),
             reason,
-            retry_after: None,
         }
     }
 

@@ -99,7 +99,6 @@ pub fn unreachable(store: &str) -> StoreError {
     StoreError::Unreachable {
         store: store.to_owned(),
         reason: "no answer".to_owned(),
-        retry_after: None,
     }
 }
 
