@@ -328,6 +328,12 @@ pub struct TarArgs {
     /// Store to put the chunks into
     #[arg(short = 's', long, value_name = "LOCATION")]
     pub store: Option<String>,
+    /// What the source is: a folder, or a tar file (- for standard input)
+    #[arg(long, value_name = "FORM", default_value = "disk")]
+    pub input_format: InputFormat,
+    /// Put the members of a tar file into a root of their own
+    #[arg(long)]
+    pub tar_add_root: bool,
     /// Leave times out, so that the same files give the same archive
     #[arg(long)]
     pub no_time: bool,
@@ -340,6 +346,24 @@ pub struct TarArgs {
     /// How stores are reached.
     #[command(flatten)]
     pub options: StoreArgs,
+}
+
+/// What `tar` packs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InputFormat {
+    /// A folder
+    Disk,
+    /// A tar file
+    Tar,
+}
+
+/// What `untar` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A folder
+    Disk,
+    /// A tar file in GNU's format
+    GnuTar,
 }
 
 /// `untar`
@@ -362,6 +386,9 @@ pub struct UntarArgs {
     /// Folders with files that may be in the archive, such as an older version; the target is always one
     #[arg(long = "seed", value_name = "DIR", value_delimiter = ',')]
     pub seeds: Vec<PathBuf>,
+    /// What to make: a folder, or a tar file (- for standard output)
+    #[arg(long, value_name = "FORM", default_value = "disk")]
+    pub output_format: OutputFormat,
     /// Keep files owned by whoever runs this
     #[arg(long)]
     pub no_same_owner: bool,

@@ -20,8 +20,7 @@ mod tree;
 pub use args::{DesyncArgs, DesyncCli, DesyncCommand};
 pub use env::{Cancel, Env};
 pub use error::DesyncError;
-
-use crate::session::Session;
+pub use session::{Session, read_small};
 
 /// Does one command.
 ///

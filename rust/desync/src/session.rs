@@ -21,9 +21,9 @@ use crate::args::{ChunkerName, CutArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
 
-/// The settings of one command.
+/// The settings of one command: its configuration, hash function and credentials.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     pub(crate) config: Config,
     pub(crate) digest: DigestAlgorithm,
     working_folder: Option<PathBuf>,
@@ -32,7 +32,10 @@ pub(crate) struct Session {
 
 impl Session {
     /// Reads the configuration; a file the user names must be there.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// The configuration cannot be read.
+    pub fn new(
         config_file: Option<PathBuf>,
         digest: DigestAlgorithm,
         env: &Env,
@@ -54,7 +57,10 @@ impl Session {
     }
 
     /// Returns what opens stores of the process-wide digest.
-    pub(crate) fn opener(&self, options: &StoreArgs) -> Result<StoreOpener, DesyncError> {
+    ///
+    /// # Errors
+    /// A certificate or key cannot be read.
+    pub fn opener(&self, options: &StoreArgs) -> Result<StoreOpener, DesyncError> {
         Ok(StoreOpener {
             format: StoreFormat {
                 digest: self.digest,
@@ -184,7 +190,10 @@ pub(crate) fn new_index(cut: &CutArgs, digest: DigestAlgorithm, entry_flags: u64
 }
 
 /// Reads a file of settings or ids, which has a few MiB at most.
-pub(crate) fn read_small(path: &std::path::Path) -> Result<Vec<u8>, DesyncError> {
+///
+/// # Errors
+/// The file cannot be read, or is longer than 64 MiB.
+pub fn read_small(path: &std::path::Path) -> Result<Vec<u8>, DesyncError> {
     let failed = DesyncError::file("read the file");
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(&failed)?;

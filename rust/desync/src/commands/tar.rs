@@ -1,49 +1,102 @@
 // SPDX-License-Identifier: MIT
 //! `tar`: a folder into an archive or an index.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fs_err as fs;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::Encoder;
 use vsekai_formats::chunker::ChunkWriter;
 use vsekai_formats::{Chunker, DigestAlgorithm, Index, flags};
 
-use crate::args::TarArgs;
+use crate::args::{InputFormat, TarArgs};
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::{Session, chunker};
 use crate::transfer::store_cuts;
+use crate::tree::from_tar::{TarTree, spool};
 use crate::tree::pack::{PackOptions, pack};
 
 /// Packs a folder; what cannot be packed is named on the error stream.
 pub(crate) async fn tar(args: TarArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
-    let options = PackOptions {
-        no_time: args.no_time,
-        one_file_system: args.one_file_system,
-    };
+    let source = Source::of(&args, env);
     let skipped = match (&args.store, args.index) {
-        (Some(store), true) => to_index(&args, store, options, session, env).await?,
-        _ => to_archive(&args, options, session.digest, env).await?,
+        (Some(store), true) => to_index(&args, source, store, session, env).await?,
+        _ => to_archive(&args, source, session.digest, env).await?,
     };
     for path in skipped {
-        env.warn(&format!(
-            "skipped {}: it is no file, folder, link or device",
-            path.display()
-        ));
+        env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
     }
     Ok(())
 }
 
+/// What is packed.
+enum Source {
+    Disk(PathBuf, PackOptions),
+    Tar {
+        /// Read from its start to its end, or at any position.
+        input: TarInput,
+        add_root: bool,
+        no_time: bool,
+    },
+}
+
+enum TarInput {
+    File(PathBuf),
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Source {
+    fn of(args: &TarArgs, env: &mut Env) -> Self {
+        match args.input_format {
+            InputFormat::Disk => {
+                let options = PackOptions {
+                    no_time: args.no_time,
+                    one_file_system: args.one_file_system,
+                };
+                Self::Disk(args.source.clone(), options)
+            }
+            InputFormat::Tar => Self::Tar {
+                input: match args.source == Path::new("-") {
+                    true => TarInput::Stream(env.take_input()),
+                    false => TarInput::File(args.source.clone()),
+                },
+                add_root: args.tar_add_root,
+                no_time: args.no_time,
+            },
+        }
+    }
+
+    fn pack<W: Write>(self, encoder: Encoder<W>, cancel: &Cancel) -> Result<(W, Vec<String>), DesyncError> {
+        match self {
+            Self::Disk(path, options) => pack(&path, options, encoder, cancel),
+            Self::Tar {
+                input,
+                add_root,
+                no_time,
+            } => {
+                let file = match input {
+                    TarInput::Stream(input) => spool(input)?,
+                    TarInput::File(path) => {
+                        fs::File::open(path).map_err(DesyncError::file("open the tar file"))?
+                    }
+                };
+                TarTree::read(file, add_root, no_time)?.pack(encoder, cancel)
+            }
+        }
+    }
+}
+
 async fn to_archive(
     args: &TarArgs,
-    options: PackOptions,
+    source: Source,
     digest: DigestAlgorithm,
     env: &mut Env,
-) -> Result<Vec<PathBuf>, DesyncError> {
+) -> Result<Vec<String>, DesyncError> {
     let file = match args.output.as_str() {
         "-" => None,
         path => Some(NewFile::beside(Path::new(path))?),
@@ -52,10 +105,10 @@ async fn to_archive(
         Some(file) => Box::new(file.open()?),
         None => env.take_out(),
     };
-    let (source, cancel) = (args.source.clone(), env.cancel.clone());
+    let cancel = env.cancel.clone();
     let packing = spawn_blocking(move || {
         let encoder = Encoder::new(BufWriter::with_capacity(1 << 20, output), digest);
-        pack(&source, options, encoder, &cancel).map(|(_, skipped)| skipped)
+        source.pack(encoder, &cancel).map(|(_, skipped)| skipped)
     });
     let skipped = packing.await??;
     env.cancel.check()?;
@@ -67,19 +120,19 @@ async fn to_archive(
 
 async fn to_index(
     args: &TarArgs,
+    source: Source,
     store: &str,
-    options: PackOptions,
     session: &Session,
     env: &mut Env,
-) -> Result<Vec<PathBuf>, DesyncError> {
+) -> Result<Vec<String>, DesyncError> {
     let chunker = chunker(&args.cut)?;
     let digest = session.digest;
     let mut index = Index::new(flags::for_catar(digest), digest, args.cut.sizes.for_index());
     let store = session.opener_for(&index, &args.options)?.open_writable(store)?;
     let concurrency = usize::from(args.options.concurrency);
     let (sender, cuts) = mpsc::channel(concurrency);
-    let (source, cancel) = (args.source.clone(), env.cancel.clone());
-    let packing = spawn_blocking(move || pack_cuts(&source, options, digest, chunker, &sender, &cancel));
+    let cancel = env.cancel.clone();
+    let packing = spawn_blocking(move || pack_cuts(source, digest, chunker, &sender, &cancel));
     // A failing store ends the packing too, but is the cause and so reported first.
     store_cuts(cuts, &mut index, store, concurrency).await?;
     let skipped = packing.await??;
@@ -90,19 +143,18 @@ async fn to_index(
 }
 
 fn pack_cuts(
-    source: &Path,
-    options: PackOptions,
+    source: Source,
     digest: DigestAlgorithm,
     chunker: Arc<dyn Chunker>,
     cuts: &mpsc::Sender<Vec<u8>>,
     cancel: &Cancel,
-) -> Result<Vec<PathBuf>, DesyncError> {
+) -> Result<Vec<String>, DesyncError> {
     let writer = ChunkWriter::new(chunker, |chunk: &[u8]| {
         cancel.check_io()?;
         let sent = cuts.blocking_send(chunk.to_vec());
         sent.map_err(|_| io::Error::other("the chunks cannot be stored"))
     });
-    let (writer, skipped) = pack(source, options, Encoder::new(writer, digest), cancel)?;
+    let (writer, skipped) = source.pack(Encoder::new(writer, digest), cancel)?;
     writer.finish().map_err(DesyncError::file("cut the archive"))?;
     Ok(skipped)
 }

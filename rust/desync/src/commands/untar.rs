@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! `untar`: a folder from an archive or an index.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,28 +10,31 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::{DecodeLimits, Decoder, Node};
 
-use crate::args::UntarArgs;
+use crate::args::{OutputFormat, UntarArgs};
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
+use crate::files::NewFile;
 use crate::session::Session;
 use crate::tree::image::TreeImage;
 use crate::tree::receipt::Receipt;
 use crate::tree::stream::{Follow, IndexStream, StreamStats};
+use crate::tree::to_tar::to_tar;
 use crate::tree::unpack::{UnpackOptions, UnpackStats, Unpacker};
 
 /// Unpacks into a folder; files with the right content are left alone.
 pub(crate) async fn untar(args: UntarArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
     let print_stats = args.print_stats;
-    let (stats, skipped) = match args.index {
-        true => from_index(args, session, env).await?,
-        false => from_archive(args, env).await?,
+    let (stats, skipped) = match (args.output_format, args.index) {
+        (OutputFormat::GnuTar, _) => to_tar_file(args, session, env).await?,
+        (OutputFormat::Disk, true) => from_index(args, session, env).await?,
+        (OutputFormat::Disk, false) => from_archive(args, env).await?,
     };
     for path in skipped {
         env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
     }
-    match print_stats {
-        true => env.print_json(&stats),
-        false => Ok(()),
+    match stats {
+        Some(stats) if print_stats => env.print_json(&stats),
+        _ => Ok(()),
     }
 }
 
@@ -44,20 +47,62 @@ struct UntarStats {
     chunks: Option<StreamStats>,
 }
 
-type Outcome = Result<(UntarStats, Vec<String>), DesyncError>;
+type Outcome = Result<(Option<UntarStats>, Vec<String>), DesyncError>;
 
-async fn from_archive(args: UntarArgs, env: &mut Env) -> Outcome {
-    let input: Box<dyn Read + Send> = match args.input.as_str() {
+/// Writes a tar file in place of a folder; as a file it gets its name when it is complete.
+async fn to_tar_file(args: UntarArgs, session: &Session, env: &mut Env) -> Outcome {
+    let input: Box<dyn Read + Send> = match args.index {
+        false => open_archive(&args, env)?,
+        true => {
+            let mut index = session.read_index(&args.input, &args.options, env).await?;
+            let store = session
+                .open_source(&mut index, &args.stores, args.cache.as_deref(), &args.options)
+                .await?;
+            let concurrency = usize::from(args.options.concurrency);
+            let mut stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
+            stream.look_in(Vec::new());
+            Box::new(stream)
+        }
+    };
+    let file = match args.target == Path::new("-") {
+        true => None,
+        false => Some(NewFile::beside(&args.target)?),
+    };
+    let output: Box<dyn Write + Send> = match &file {
+        Some(file) => Box::new(file.open()?),
+        None => env.take_out(),
+    };
+    let cancel = env.cancel.clone();
+    let writing = spawn_blocking(move || {
+        let input = BufReader::with_capacity(1 << 20, input);
+        let decoder = Decoder::new(input, DecodeLimits::default());
+        let output = BufWriter::with_capacity(1 << 20, output);
+        to_tar(&args.input, decoder, output, &cancel)
+    });
+    let skipped = writing.await??;
+    env.cancel.check()?;
+    if let Some(file) = file {
+        file.publish()?;
+    }
+    Ok((None, skipped))
+}
+
+fn open_archive(args: &UntarArgs, env: &mut Env) -> Result<Box<dyn Read + Send>, DesyncError> {
+    Ok(match args.input.as_str() {
         "-" => env.take_input(),
         path => Box::new(fs::File::open(path).map_err(DesyncError::file("open the archive"))?),
-    };
+    })
+}
+
+async fn from_archive(args: UntarArgs, env: &mut Env) -> Outcome {
+    let input = open_archive(&args, env)?;
     let cancel = env.cancel.clone();
     let unpacking = spawn_blocking(move || {
         let decoder = Decoder::new(BufReader::with_capacity(1 << 20, input), DecodeLimits::default());
         let unpacker = Unpacker::new(&args.input, &args.target, options(&args), &cancel);
         let unpacked = unpacker.run(decoder, &mut ())?;
         let files = unpacked.stats;
-        Ok((UntarStats { files, chunks: None }, unpacked.skipped))
+        Ok((Some(UntarStats { files, chunks: None }), unpacked.skipped))
     });
     unpacking.await?
 }
@@ -72,7 +117,7 @@ async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcom
             files_unchanged,
             ..UnpackStats::default()
         };
-        return Ok((UntarStats { files, chunks: None }, Vec::new()));
+        return Ok((Some(UntarStats { files, chunks: None }), Vec::new()));
     }
     let store = session
         .open_source(&mut index, &args.stores, args.cache.as_deref(), &args.options)
@@ -109,7 +154,7 @@ fn unpack_index(
         let _ = receipt.write(&unpacked.paths, unpacked.has_times);
     }
     let (files, chunks) = (unpacked.stats, Some(counters.stats()));
-    Ok((UntarStats { files, chunks }, unpacked.skipped))
+    Ok((Some(UntarStats { files, chunks }), unpacked.skipped))
 }
 
 /// Looks at the folders that chunks may be put together from. One that cannot be looked at is no loss: its

@@ -65,14 +65,14 @@ pub(crate) fn pack<W: Write>(
     options: PackOptions,
     encoder: Encoder<W>,
     cancel: &Cancel,
-) -> Result<(W, Vec<PathBuf>), DesyncError> {
+) -> Result<(W, Vec<String>), DesyncError> {
     let mut encoder = encoder;
     let mut skipped = Vec::new();
     walk(root, options, &mut |step| {
         cancel.check()?;
         match step {
             Step::Leave => encoder.leave()?,
-            Step::Skipped(path) => skipped.push(path.to_owned()),
+            Step::Skipped(path) => skipped.push(path.display().to_string()),
             Step::Node {
                 name,
                 path,

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
@@ -24,6 +24,11 @@ pub(crate) fn name_bytes(name: &OsStr) -> Vec<u8> {
 /// Returns the name with these bytes; any is one here.
 pub(crate) fn name_from(bytes: &[u8]) -> Option<OsString> {
     Some(OsString::from_vec(bytes.to_vec()))
+}
+
+/// Returns the path with these bytes, which may have slashes.
+pub(crate) fn path_from(bytes: &[u8]) -> io::Result<PathBuf> {
+    Ok(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
 /// Opens a regular file that was just looked at; should it be something else by now, the open fails or does not

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fs_err as fs;
@@ -22,6 +22,12 @@ pub(crate) fn name_bytes(name: &OsStr) -> Vec<u8> {
 pub(crate) fn name_from(bytes: &[u8]) -> Option<OsString> {
     let text = std::str::from_utf8(bytes).ok()?;
     TreePath::parse(text).ok().map(|path| path.as_str().into())
+}
+
+/// Returns the path with these bytes, which may have slashes.
+pub(crate) fn path_from(bytes: &[u8]) -> io::Result<PathBuf> {
+    let text = std::str::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(PathBuf::from(text))
 }
 
 /// Opens a regular file that was just looked at.

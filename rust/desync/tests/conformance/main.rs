@@ -8,4 +8,5 @@ mod damage;
 mod http;
 mod layout;
 mod random;
+mod tarfiles;
 mod trees;
