@@ -43,16 +43,10 @@ pub fn build_programs() {
     static DONE: Mutex<bool> = Mutex::new(false);
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     // `cargo xtask test` has built them; a second Cargo would only wait for locks.
-    if !*done && std::env::var_os("VSEKAI_TEST_BUILT").is_none() {
-        let packages = [
-            "--package",
-            "vsekai-cli",
-            "--package",
-            "vsekai-server",
-            "--package",
-            "sample-game",
-        ];
-        if let Err(error) = process::read(workspace::cargo(&["build", "--quiet"]).args(packages)) {
+    if !*done && !workspace::is_built() {
+        // All of them, as every other build does: other sets of packages mean other sets of features.
+        let arguments = ["--quiet", "--workspace", "--exclude", "vsekai-godot"];
+        if let Err(error) = process::read(workspace::cargo(&["build"]).args(arguments)) {
             panic!("the programs do not build: {error:#}");
         }
     }

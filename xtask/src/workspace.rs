@@ -60,7 +60,20 @@ pub fn built_program(name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Builds the given packages with Cargo.
+/// Builds the given packages with Cargo, unless `cargo xtask test` has just done so: a second build while the
+/// tests run would replace the programs that they start.
 pub fn build(arguments: &[&str]) -> Result<()> {
+    if is_built() {
+        return Ok(());
+    }
     process::run(cargo(&["build"]).args(arguments))
 }
+
+/// Returns whether everything is known to be built; see [`BUILT`].
+#[must_use]
+pub fn is_built() -> bool {
+    std::env::var_os(BUILT).is_some()
+}
+
+/// The environment variable by which `cargo xtask test` says that everything is built.
+pub const BUILT: &str = "VSEKAI_TEST_BUILT";

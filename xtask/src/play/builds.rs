@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use crate::fs::{self, Fingerprint};
 use crate::godot::{self, Export};
@@ -62,10 +62,11 @@ impl Builds {
     /// Makes two builds of the workspace's own small program.
     pub fn without_godot() -> Result<Self> {
         let base = workspace::target_dir().join("play-builds");
-        let mut versions = Vec::new();
-        for name in projects::GAME_VERSIONS {
-            versions.push(stand_in(&base.join(name), name)?);
-        }
+        fs_err::create_dir_all(&base)?;
+        let versions = projects::GAME_VERSIONS
+            .iter()
+            .map(|name| stand_in(&base, name))
+            .collect::<Result<_>>()?;
         let game_arguments = vec!["--quit-after-start"];
         Ok(Self {
             title: "stand-in-game",
@@ -89,9 +90,29 @@ impl Builds {
     }
 }
 
+/// Returns a build in a folder named after its content, so that no other run changes what one publishes.
+fn stand_in(base: &Path, version: &str) -> Result<Version> {
+    let made = tempfile::tempdir_in(base).context("make a folder for a build")?;
+    write_stand_in(made.path(), version)?;
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.folder(made.path(), &[])?;
+    let stamp = fingerprint.finish();
+    let folder = base.join(&stamp);
+    if !folder.is_dir() && fs_err::rename(made.path(), &folder).is_err() && !folder.is_dir() {
+        bail!("cannot put a build into {}", folder.display());
+    }
+    let notes = base.join(format!("{stamp}.md"));
+    fs_err::write(&notes, format!("Version {version} of a stand-in for a game.\n"))?;
+    Ok(Version {
+        name: version.to_owned(),
+        folder,
+        notes,
+        stamp,
+    })
+}
+
 /// The second version changes a file, adds one and removes one, so that the update is a real one.
-fn stand_in(folder: &Path, version: &str) -> Result<Version> {
-    fs::remove_folder(folder)?;
+fn write_stand_in(folder: &Path, version: &str) -> Result<()> {
     let program = workspace::built_program("sample-game");
     fs::replace_file(&program, &folder.join(program.file_name().unwrap_or_default()))?;
     fs_err::write(folder.join("game.txt"), format!("Stand-in Game\n{version}\n"))?;
@@ -104,15 +125,5 @@ fn stand_in(folder: &Path, version: &str) -> Result<Version> {
         folder.join(extra),
         format!("This file belongs to version {version}.\n"),
     )?;
-    let notes = folder.with_extension("notes.md");
-    fs_err::write(&notes, format!("Version {version} of a stand-in for a game.\n"))?;
-    let mut fingerprint = Fingerprint::default();
-    fingerprint.folder(folder, &[])?;
-    let stamp = fingerprint.finish();
-    Ok(Version {
-        name: version.to_owned(),
-        folder: folder.to_path_buf(),
-        notes,
-        stamp,
-    })
+    Ok(())
 }

@@ -72,10 +72,11 @@ fn prepare(cache: &Cache, options: &Options) -> Result<Builds> {
         find_godot(cache)
     };
     ui::step("Building");
-    let packages = ["vsekai-cli", "vsekai-server", "sample-game"].iter();
-    let packages = packages.chain(godot.is_some().then_some(&"vsekai-godot"));
-    let arguments: Vec<&str> = packages.flat_map(|package| ["--package", package]).collect();
-    workspace::build(&arguments)?;
+    // The same packages as the tests: another set would build dependencies once more with other features.
+    match godot {
+        Some(_) => workspace::build(&["--workspace"])?,
+        None => workspace::build(&["--workspace", "--exclude", "vsekai-godot"])?,
+    }
     let Some(godot) = godot else {
         return Builds::without_godot();
     };

@@ -229,7 +229,7 @@ fn tests(cache: &Cache, options: &Options) -> Result<()> {
         false => workspace::cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]),
     };
     tools::name_in_environment(&mut command, cache);
-    command.env("VSEKAI_TEST_BUILT", "1");
+    command.env(workspace::BUILT, "1");
     command.args(&options.runner);
     process::run(&mut command)
 }
