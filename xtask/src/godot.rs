@@ -64,7 +64,6 @@ pub fn export(godot: &Godot, project: &Project) -> Result<Export> {
         ui::note(format!("{}: unchanged since its last export", project.name));
         return Ok(export);
     }
-    fs::remove_folder(&export.folder)?;
     let staged = place.join("project");
     stage(godot, project, &staged)?;
     import(godot, &staged)?;
@@ -73,6 +72,7 @@ pub fn export(godot: &Godot, project: &Project) -> Result<Export> {
     if let Some(extras) = &project.extras {
         copy_extras(&staged.join(extras), &partial)?;
     }
+    fs::remove_folder(&export.folder)?;
     fs_err::rename(&partial, &export.folder)?;
     fs_err::write(stamp_file, &export.stamp)?;
     ui::note(format!("{}: exported", project.name));
