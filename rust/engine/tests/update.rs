@@ -5,7 +5,7 @@ mod support;
 
 use support::site::Site;
 use support::web::{Answer, Web};
-use support::{Player, game, noise};
+use support::{Player, Scene, game, noise};
 use vsekai_engine::{CheckOutcome, ErrorCode, Event, UpdateOutcome};
 
 const UPDATE: [&str; 9] = [
@@ -22,10 +22,10 @@ const UPDATE: [&str; 9] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn installs_updates_and_goes_back_through_the_states_by_name() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
+    let scene = Scene::published().await;
+    let Scene {
+        site, web, player, ..
+    } = &scene;
     let installed = player.updater.update().await.unwrap();
     assert!(matches!(installed, UpdateOutcome::Installed(done) if done.reused_bytes == 0));
     assert_eq!(player.states(), UPDATE);
@@ -52,11 +52,8 @@ async fn installs_updates_and_goes_back_through_the_states_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn finds_nothing_to_do_without_fetching_more_than_two_documents() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
     web.reset();
     let checked = player.updater.check().await.unwrap();
     assert!(matches!(checked, CheckOutcome::UpToDate { version } if version.as_str() == "1.0"));
@@ -66,11 +63,10 @@ async fn finds_nothing_to_do_without_fetching_more_than_two_documents() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tells_what_an_update_costs_before_anything_is_fetched() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene {
+        site, web, player, ..
+    } = &scene;
     site.publish(&game(2), "2.0", 2);
     web.reset();
     let CheckOutcome::Available { plan } = player.updater.check().await.unwrap() else {
@@ -95,11 +91,8 @@ async fn tells_what_an_update_costs_before_anything_is_fetched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unchanged_and_moved_files_are_shared_with_the_version_before() {
     use std::os::unix::fs::MetadataExt as _;
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene { site, player, .. } = &scene;
     let before = player.current();
     site.publish(&game(2), "2.0", 2);
     player.updater.update().await.unwrap();
@@ -124,10 +117,8 @@ async fn unchanged_and_moved_files_are_shared_with_the_version_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_away_half_way_costs_nothing_but_the_rest() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
+    let scene = Scene::published().await;
+    let Scene { web, player, .. } = &scene;
     let mut left = 12;
     web.on(move |path| {
         if path.starts_with("/store/") {
@@ -156,11 +147,10 @@ async fn a_server_that_goes_away_half_way_costs_nothing_but_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_chunks_are_never_installed() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene {
+        site, web, player, ..
+    } = &scene;
     site.publish(&game(2), "2.0", 2);
     web.on(|path| {
         if path.starts_with("/store/") {
@@ -179,10 +169,10 @@ async fn damaged_chunks_are_never_installed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_document_is_believed_with_a_single_bit_changed() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
+    let scene = Scene::published().await;
+    let Scene {
+        root, web, player, ..
+    } = &scene;
     for document in ["manifest.json", "contents.json.zst", ".caidx"] {
         web.on(move |path| {
             if path.ends_with(document) {
@@ -199,10 +189,8 @@ async fn no_document_is_believed_with_a_single_bit_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_keeps_what_was_fetched_and_the_version_before() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
+    let scene = Scene::published().await;
+    let Scene { web, player, .. } = &scene;
     let control = player.updater.control();
     let mut left = 10;
     web.on(move |path| {
@@ -228,10 +216,8 @@ async fn cancelling_keeps_what_was_fetched_and_the_version_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_is_told_and_ends_with_resume() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
+    let scene = Scene::published().await;
+    let Scene { web, player, .. } = &scene;
     let (updater, control) = (player.updater.clone(), player.updater.control());
     control.pause();
     let running = tokio::spawn(async move { updater.update().await });
@@ -298,11 +284,10 @@ async fn an_update_dropped_after_any_number_of_chunks_is_finished_by_the_next() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_players_own_files_come_along_and_are_never_removed() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene {
+        site, root, player, ..
+    } = &scene;
     let first = player.current();
     fs_err::create_dir_all(first.join("mods/mine")).unwrap();
     fs_err::write(first.join("mods/mine/mod.txt"), b"my mod").unwrap();
@@ -403,11 +388,8 @@ async fn a_title_that_is_not_there_and_a_server_that_is_not_there_are_told_apart
 
 #[tokio::test(flavor = "multi_thread")]
 async fn verify_names_every_damaged_file_and_repair_fetches_only_their_chunks() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
     assert!(player.updater.verify().await.unwrap().is_intact());
     let pack = player.current().join("Game.pck");
     let mut bytes = fs_err::read(&pack).unwrap();
@@ -431,11 +413,8 @@ async fn verify_names_every_damaged_file_and_repair_fetches_only_their_chunks() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installed_file_that_was_damaged_does_not_damage_the_next_version() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(root.path(), &web.address);
-    player.updater.update().await.unwrap();
+    let scene = Scene::installed().await;
+    let Scene { site, player, .. } = &scene;
     let pack = player.current().join("Game.pck");
     fs_err::remove_file(&pack).unwrap();
     fs_err::write(&pack, noise(9, 700_000)).unwrap();

@@ -125,6 +125,37 @@ impl Player {
     }
 }
 
+/// A publisher, a server and a player.
+pub struct Scene {
+    pub site: site::Site,
+    pub root: tempfile::TempDir,
+    pub web: web::Web,
+    pub player: Player,
+}
+
+impl Scene {
+    /// Version 1.0 is published, nothing is installed.
+    pub async fn published() -> Self {
+        let (site, root) = (site::Site::new(), tempfile::tempdir().unwrap());
+        let web = web::Web::start(site.path()).await;
+        site.publish(&game(1), "1.0", 1);
+        let player = Player::open(root.path(), &web.address);
+        Self {
+            site,
+            root,
+            web,
+            player,
+        }
+    }
+
+    /// Version 1.0 is published and installed.
+    pub async fn installed() -> Self {
+        let scene = Self::published().await;
+        scene.player.updater.update().await.unwrap();
+        scene
+    }
+}
+
 /// Reads a tree back.
 pub fn read_tree(root: &Path) -> Files {
     fn walk(root: &Path, folder: &Path, files: &mut Files) {
