@@ -3,6 +3,7 @@
 //!
 //! `options.rs` turns this into what the commands work with.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -117,6 +118,13 @@ pub enum Command {
     /// Publish a folder as a release
     #[command(long_about = PUBLISH_LONG)]
     Publish(Box<PublishArgs>),
+    /// Work with chunk stores, indexes and archives, as the tool desync does
+    #[command(disable_help_flag = true, override_usage = "vsekai desync COMMAND")]
+    Desync {
+        /// The tool's command line; it is dealt with before this one.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
     /// Show the version of this program
     Version,
 }
@@ -143,6 +151,7 @@ impl Command {
                 command: ChannelCommand::Switch(_),
             } => "channel switch",
             Self::Publish(_) => "publish",
+            Self::Desync { .. } => "desync",
             Self::Version => "version",
         }
     }

@@ -49,6 +49,11 @@ impl Interrupter {
 }
 
 impl Interrupts {
+    /// Tells whether the process's signals are for this command.
+    pub(crate) fn are_signals(&self) -> bool {
+        matches!(self, Self::Signals)
+    }
+
     async fn next(&mut self) {
         match self {
             Self::Signals => signal().await,

@@ -11,6 +11,7 @@ pub mod shell;
 pub mod units;
 
 mod commands;
+mod desync;
 mod error;
 mod interrupt;
 mod options;
@@ -22,9 +23,12 @@ use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
+use tokio::runtime::Runtime;
+use tokio::task::JoinError;
 
 use crate::args::Cli;
 use crate::commands::Context;
+use crate::desync::Invocation;
 use crate::error::CliError;
 use crate::interrupt::Interrupter;
 use crate::output::{Output, Style};
@@ -34,6 +38,7 @@ pub use crate::shell::{Interrupts, Shell, default_install_dir};
 /// Runs a command line, `arguments` with the program's name first, and returns the exit code ([`exit`]).
 ///
 /// Everything printed goes to the shell's streams. A reader that goes away ends the output, not the work.
+/// Under the name `desync`, or with `desync` as the first argument, it behaves as that tool.
 /// Blocks until the command is done; at the second interrupt it returns without waiting for it.
 pub fn main_with<I, A>(arguments: I, shell: Shell) -> u8
 where
@@ -41,6 +46,9 @@ where
     A: Into<OsString>,
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    if let Some(invocation) = Invocation::find(&arguments) {
+        return invocation.run(shell);
+    }
     let cli = match parse(&arguments, &shell) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments, shell),
@@ -123,17 +131,30 @@ fn run(
         output: Arc::clone(output),
         interrupter,
     };
-    let outcome = runtime.block_on(async {
-        // A task of its own: commands may block the thread they are polled on.
-        let mut command = tokio::spawn(commands::run(cli, context));
-        tokio::select! {
-            joined = &mut command => {
-                joined.unwrap_or_else(|error| Err(CliError::internal(error.to_string())))
-            }
-            () = watcher.watch(interrupts) => Err(CliError::cancelled()),
-        }
-    });
+    let work = commands::run(cli, context);
+    let joined = run_to_the_end(&runtime, &watcher, interrupts, work);
     // What still runs after a second interrupt is not waited for.
     runtime.shutdown_background();
-    outcome
+    match joined {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(error)) => Err(CliError::internal(error.to_string())),
+        None => Err(CliError::cancelled()),
+    }
+}
+
+/// Runs a command until it is done or the user interrupts for the second time, which gives nothing.
+fn run_to_the_end<T: Send + 'static>(
+    runtime: &Runtime,
+    watcher: &Interrupter,
+    interrupts: Interrupts,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<Result<T, JoinError>> {
+    runtime.block_on(async {
+        // A task of its own: commands may block the thread they are polled on.
+        let mut command = tokio::spawn(work);
+        tokio::select! {
+            joined = &mut command => Some(joined),
+            () = watcher.watch(interrupts) => None,
+        }
+    })
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{IsTerminal as _, Write};
+use std::io::{IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -20,6 +20,10 @@ pub struct Shell {
     pub variables: Variables,
     /// The user's folder for data of programs on this machine.
     pub data_folder: Option<PathBuf>,
+    /// The folder that relative paths start from.
+    pub working_folder: Option<PathBuf>,
+    /// What is read where a command line says `-`.
+    pub input: Box<dyn Read + Send>,
     /// Where results go.
     pub out: Box<dyn Write + Send>,
     /// Where progress and errors go.
@@ -51,6 +55,8 @@ impl Shell {
         Self {
             variables: Box::new(|name| std::env::var_os(name)),
             data_folder: data_folder(),
+            working_folder: std::env::current_dir().ok(),
+            input: Box::new(std::io::stdin()),
             out: Box::new(std::io::stdout()),
             err: Box::new(std::io::stderr()),
             out_is_terminal: std::io::stdout().is_terminal(),

@@ -30,6 +30,10 @@ fn help_texts() {
     for command in ["install", "check", "launch", "channel", "publish"] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command, "--help"]));
     }
+    for command in ["desync", "desync chunk-server"] {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        insta::assert_snapshot!(format!("help_{}", command.replace(' ', "_")), help(&words));
+    }
     insta::assert_snapshot!("help_channel_switch", help(&["mode", "switch", "--help"]));
     assert_eq!(help(&["--version"]), help(&["version"]));
 }

@@ -7,9 +7,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -18,9 +20,29 @@ use tokio_util::sync::CancellationToken;
 use super::connection;
 use crate::limits::Limits;
 
+/// What requests are read from and answers written to.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Makes a connection that was accepted ready for requests, as TLS does.
+pub type Handshake =
+    Arc<dyn Fn(TcpStream) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> + Send + Sync>;
+
 /// Serves connections until `stop` is called; then answers what is under way within the grace time.
 pub async fn serve(
     listener: TcpListener,
+    endpoint: BoxEndpoint<'static, Response>,
+    limits: Arc<Limits>,
+    stop: CancellationToken,
+) {
+    serve_after(listener, None, endpoint, limits, stop).await;
+}
+
+/// As [`serve`], with a handshake first, which may take as long as a request's head.
+pub(super) async fn serve_after(
+    listener: TcpListener,
+    handshake: Option<Handshake>,
     endpoint: BoxEndpoint<'static, Response>,
     limits: Arc<Limits>,
     stop: CancellationToken,
@@ -51,9 +73,16 @@ pub async fn serve(
         };
         // Answers are written whole, so waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
-        let served = connection::serve(stream, remote, endpoint.clone(), limits.clone(), stop.clone());
+        let (handshake, endpoint) = (handshake.clone(), endpoint.clone());
+        let (limits, stop) = (limits.clone(), stop.clone());
         tasks.spawn(async move {
-            served.await;
+            match handshake {
+                None => connection::serve(stream, remote, endpoint, limits, stop).await,
+                Some(handshake) => match shake_hands(handshake(stream), &limits, &stop).await {
+                    Ok(stream) => connection::serve(stream, remote, endpoint, limits, stop).await,
+                    Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
+                },
+            }
             drop((place, address));
         });
     }
@@ -63,6 +92,18 @@ pub async fn serve(
 
 async fn next<T>(event: impl Future<Output = T>, stop: &CancellationToken) -> Option<T> {
     stop.run_until_cancelled(event).await
+}
+
+async fn shake_hands<S>(
+    handshake: impl Future<Output = io::Result<S>>,
+    limits: &Limits,
+    stop: &CancellationToken,
+) -> io::Result<S> {
+    match next(timeout(limits.head_timeout, handshake), stop).await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(late)) => Err(late.into()),
+        None => Err(io::Error::other("the server is stopping")),
+    }
 }
 
 async fn finish(mut tasks: JoinSet<()>, grace: Duration) {

@@ -65,6 +65,10 @@ pub(crate) async fn run(cli: Cli, context: Context) -> Result<Finish, CliError> 
         Command::Rollback => verify::rollback(&context, &global).await,
         Command::Channel { command } => channel::run(&context, &global, command).await,
         Command::Publish(args) => publish::run(&context, &global, *args).await,
+        // The first word decides, so this one came after an option of vsekai's.
+        Command::Desync { .. } => Err(CliError::usage(
+            "options of vsekai do not go with desync; write \"vsekai desync\" first",
+        )),
         Command::Version => {
             context
                 .output

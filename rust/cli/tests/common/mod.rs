@@ -98,6 +98,8 @@ pub fn shell(data: &Path, variables: &[(&str, &str)]) -> (Shell, Page, Page) {
     let shell = Shell {
         variables: Box::new(lookup),
         data_folder: Some(data.to_owned()),
+        working_folder: None,
+        input: Box::new(io::empty()),
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
         out_is_terminal: false,

@@ -25,6 +25,7 @@ use crate::limits::Limits;
 use crate::server::StartError;
 use crate::service::ServiceError;
 
+pub use super::accept::{Handshake, Stream};
 pub use chunk_server::{ChunkServer, chunk_routes};
 pub use index_server::{IndexServer, index_routes};
 
@@ -32,6 +33,7 @@ pub use index_server::{IndexServer, index_routes};
 #[derive(Debug)]
 pub struct RunningRoutes {
     address: SocketAddr,
+    scheme: &'static str,
     stop: CancellationToken,
     accepting: JoinHandle<()>,
 }
@@ -46,6 +48,28 @@ impl RunningRoutes {
         routes: BoxEndpoint<'static, Response>,
         limits: Limits,
     ) -> Result<Self, StartError> {
+        Self::start_after(listen, None, routes, limits).await
+    }
+
+    /// As [`RunningRoutes::start`], over TLS or whatever else `handshake` does with connections.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start_tls(
+        listen: SocketAddr,
+        handshake: Handshake,
+        routes: BoxEndpoint<'static, Response>,
+        limits: Limits,
+    ) -> Result<Self, StartError> {
+        Self::start_after(listen, Some(handshake), routes, limits).await
+    }
+
+    async fn start_after(
+        listen: SocketAddr,
+        handshake: Option<Handshake>,
+        routes: BoxEndpoint<'static, Response>,
+        limits: Limits,
+    ) -> Result<Self, StartError> {
         let failed = |source| StartError::Listen {
             address: listen,
             source,
@@ -53,9 +77,13 @@ impl RunningRoutes {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
-        let accepting = tokio::spawn(accept::serve(listener, routes, Arc::new(limits), stop.clone()));
+        let scheme = if handshake.is_some() { "https" } else { "http" };
+        let limits = Arc::new(limits);
+        let serving = accept::serve_after(listener, handshake, routes, limits, stop.clone());
+        let accepting = tokio::spawn(serving);
         Ok(Self {
             address,
+            scheme,
             stop,
             accepting,
         })
@@ -63,7 +91,7 @@ impl RunningRoutes {
 
     /// Returns the base address, without a slash at its end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops accepting and answers what is under way within the grace time.
