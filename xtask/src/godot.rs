@@ -72,6 +72,8 @@ pub fn export(godot: &Godot, project: &Project) -> Result<Export> {
     if let Some(extras) = &project.extras {
         copy_extras(&staged.join(extras), &partial)?;
     }
+    // A kill between these steps must not leave an export under the fingerprint of another one.
+    fs_err::write(&stamp_file, "")?;
     fs::remove_folder(&export.folder)?;
     fs_err::rename(&partial, &export.folder)?;
     fs_err::write(stamp_file, &export.stamp)?;
