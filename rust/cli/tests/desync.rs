@@ -143,6 +143,51 @@ fn options_of_vsekai_do_not_go_with_desync() {
 }
 
 #[test]
+fn verbose_tells_of_every_attempt_and_cause() {
+    let blob = Blob::new();
+    let nobody = [
+        "-e",
+        "2",
+        "-b",
+        "1ms",
+        "-s",
+        "http://127.0.0.1:1/",
+        "blob.caibx",
+        "out",
+    ];
+    let quiet = blob.run("desync", &[&["extract"], &nobody[..]].concat());
+    let verbose = blob.run("desync", &[&["extract", "--verbose"], &nobody[..]].concat());
+    assert_eq!((quiet.status.code(), verbose.status.code()), (Some(1), Some(1)));
+    assert_eq!(text(&quiet.stderr).lines().count(), 1, "{quiet:?}");
+    assert!(text(&verbose.stderr).contains("trying again"), "{verbose:?}");
+    let missing = blob.run(
+        "desync",
+        &["extract", "--verbose", "-s", "no", "blob.caibx", "out"],
+    );
+    assert!(text(&missing.stderr).contains("\n  because: "), "{missing:?}");
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn stores_in_buckets_are_asked() {
+    let blob = Blob::new();
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!("s3+http://{}/bucket/prefix", deaf.local_addr().unwrap());
+    let mut child = blob
+        .program("desync")
+        .envs([("S3_ACCESS_KEY", "key"), ("S3_SECRET_KEY", "secret")])
+        .args(["extract", "-s", &store, "blob.caibx", "out"])
+        .spawn()
+        .unwrap();
+    let (mut connection, _) = deaf.accept().unwrap();
+    let mut head = [0; 19];
+    std::io::Read::read_exact(&mut connection, &mut head).unwrap();
+    assert_eq!(text(&head), "GET /bucket/prefix/");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn a_reader_that_goes_away_does_not_make_unfinished_work_a_success() {
     let blob = Blob::new();
     assert!(
