@@ -10,7 +10,7 @@ use support::site::Site;
 use support::web::Web;
 use support::{Files, Player, noise};
 
-const UPDATES: u64 = 400;
+const UPDATES: u64 = 200;
 const TREES: u64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
