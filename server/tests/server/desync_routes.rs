@@ -4,13 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fs_err as fs;
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_server::Limits;
-use vsekai_server::http::desync::{ChunkServer, IndexServer, RunningRoutes, chunk_routes, index_routes};
+use vsekai_server::http::desync::{
+    ChunkServer, Handshake, IndexServer, RunningRoutes, Stream, chunk_routes, index_routes,
+};
 use vsekai_store::{ChunkStore, LocalIndexStore, LocalStore, StoreFormat, WriteStore};
 
 use crate::build::Build;
@@ -271,4 +275,61 @@ async fn a_damaged_chunk_is_not_passed_on() {
         chunks.get(&id.store_path(".cacnk")).await.status(),
         StatusCode::INTERNAL_SERVER_ERROR
     );
+}
+
+fn no_routes() -> poem::endpoint::BoxEndpoint<'static, poem::Response> {
+    index_routes(IndexServer {
+        store: Arc::new(LocalIndexStore::new("/no/such/folder")),
+        writable: false,
+        digest: None,
+        authorization: None,
+        limits: Limits::default(),
+    })
+}
+
+/// A handshake that waits for what the client never sends.
+fn endless() -> Handshake {
+    Arc::new(|stream| {
+        Box::pin(async move {
+            std::future::pending::<()>().await;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_handshake_takes_no_longer_than_a_head_may() {
+    let limits = Limits {
+        head_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = RunningRoutes::start_tls(listen, endless(), no_routes(), limits)
+        .await
+        .unwrap();
+    let address = server.url().replace("https://", "");
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    assert_eq!(client.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_handshakes() {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let limits = Limits {
+        head_timeout: Duration::from_secs(3600),
+        stop_grace: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let server = RunningRoutes::start_tls(listen, endless(), no_routes(), limits)
+        .await
+        .unwrap();
+    let address = server.url().replace("https://", "");
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), server.stop())
+        .await
+        .expect("it waits");
+    // Accepted and dropped, or never accepted: either way it is over.
+    let mut rest = Vec::new();
+    assert_eq!(client.read_to_end(&mut rest).await.unwrap_or_default(), 0);
 }

@@ -105,7 +105,7 @@ pub(super) struct ListenArgs {
 #[derive(Debug, Args)]
 #[cfg_attr(not(feature = "servers"), allow(dead_code))]
 pub(super) struct ChunkServerArgs {
-    /// Stores to serve, asked in order; "a|b" is a group that stand in for one another
+    /// Stores to serve, asked in order; "a|b" is a group of stores with the same chunks
     #[arg(
         short = 's',
         long = "store",
