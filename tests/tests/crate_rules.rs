@@ -74,6 +74,19 @@ const RULES: &[Rule] = &[
         because: "a library never prints, exits, reads the environment or panics",
     },
     Rule {
+        sources: "rust/desync/src",
+        banned: &[
+            "println!",
+            "eprintln!",
+            "process::exit",
+            "env::var",
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+        ],
+        because: "a library never prints, exits, reads the environment or panics",
+    },
+    Rule {
         sources: "rust/engine/src/state.rs",
         banned: &["std::fs", "fs_err", "tokio", "Instant", "SystemTime", "reqwest"],
         because: "the state machine is pure",
