@@ -5,6 +5,7 @@
 //! Godot projects in the same way as the commands do. It never writes into the source tree, except for the
 //! built library that a Godot project needs in its ignored `bin/` folder.
 
+pub mod bench;
 pub mod events;
 pub mod fs;
 pub mod godot;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::tools::{self, Cache, Godot};
-use xtask::{godot, play, process, projects, test, ui, workspace};
+use xtask::{bench, godot, play, process, projects, test, ui, workspace};
 
 /// Builds, plays, tests and exports the project.
 #[derive(Debug, Parser)]
@@ -74,6 +74,25 @@ enum Task {
         #[arg(last = true)]
         runner: Vec<String>,
     },
+    /// Measure how fast we are, beside desync, casync and cp, on real game data.
+    ///
+    /// Prints a report with the goals that hold and those that do not, and keeps it in target/bench.
+    Bench {
+        /// What to measure.
+        what: bench::What,
+        /// Bytes of the large tree, such as 700M or 4G [default: 800M, with --small 30M].
+        #[arg(long, value_name = "SIZE", value_parser = bench::parse_size)]
+        data: Option<u64>,
+        /// Use little data, to see that all of it works.
+        #[arg(long)]
+        small: bool,
+        /// How often to do each piece of work; the run in the middle counts.
+        #[arg(long, value_name = "N", default_value = "3")]
+        repetitions: u8,
+        /// Measure the programs that an earlier run built.
+        #[arg(long)]
+        no_build: bool,
+    },
     /// Export with the real export templates and print the folder of each result.
     Export {
         /// What to export.
@@ -133,6 +152,22 @@ fn run(task: Task) -> Result<()> {
             )?;
         }
         Task::Test { only, runner } => test::test(&cache, &test::Options { only, runner })?,
+        Task::Bench {
+            what,
+            data,
+            small,
+            repetitions,
+            no_build,
+        } => bench::bench(
+            &cache,
+            &bench::Options {
+                what,
+                data,
+                small,
+                repetitions,
+                no_build,
+            },
+        )?,
         Task::Export { what } => export(&cache, &what)?,
     }
     Ok(())

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::process;
 
@@ -77,3 +77,14 @@ pub fn is_built() -> bool {
 
 /// The environment variable by which `cargo xtask test` says that everything is built.
 pub const BUILT: &str = "VSEKAI_TEST_BUILT";
+
+/// Returns this machine's platform as releases call it.
+pub fn platform() -> Result<String> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok("linux-x86_64".to_owned()),
+        ("linux", "aarch64") => Ok("linux-arm64".to_owned()),
+        ("windows", "x86_64") => Ok("windows-x86_64".to_owned()),
+        ("macos", _) => Ok("macos-universal".to_owned()),
+        (system, architecture) => bail!("nothing can be published for {system} on {architecture}"),
+    }
+}

@@ -88,8 +88,7 @@ fn watch(running: &Running) -> u64 {
 fn finish(peak: u64, running: &Running) -> (Duration, u64) {
     let stat = fs_err::read_to_string(format!("/proc/{}/stat", running.id())).unwrap_or_default();
     let ticks = cpu_ticks(&stat).unwrap_or(0);
-    let per_second = rustix::param::clock_ticks_per_second().max(1);
-    (Duration::from_millis(ticks * 1000 / per_second), peak)
+    (Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND), peak)
 }
 
 #[cfg(target_os = "linux")]
@@ -113,9 +112,12 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     // The program's name may hold anything, so counting starts behind it: at field 3.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let kernel: u64 = fields.next()?.parse().ok()?;
-    Some(user + kernel)
+    // User and kernel time of the program itself, then of the children that it waited for.
+    let mut sum = 0;
+    for _ in 0..4 {
+        sum += fields.next()?.parse::<u64>().ok()?;
+    }
+    Some(sum)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -125,6 +127,10 @@ fn watch(_running: &Running) {}
 fn finish(_usage: (), _running: &Running) -> (Duration, u64) {
     (Duration::ZERO, 0)
 }
+
+/// The unit of times in /proc, which Linux promises to keep on the processors that there are builds for.
+#[cfg(target_os = "linux")]
+const TICKS_PER_SECOND: u64 = 100;
 
 #[cfg(target_os = "linux")]
 const SAMPLE: Duration = Duration::from_millis(5);
@@ -147,8 +153,8 @@ mod tests {
 
     #[test]
     fn processor_time_is_found_behind_any_program_name() {
-        let stat = "7 (a) b (c)) Z 1 7 7 0 -1 4 5 6 7 8 30 12 0 0 20 0 1 0 99";
-        assert_eq!(cpu_ticks(stat), Some(42));
+        let stat = "7 (a) b (c)) Z 1 7 7 0 -1 4 5 6 7 8 30 12 3 4 20 0 1 0 99";
+        assert_eq!(cpu_ticks(stat), Some(49));
         assert_eq!(cpu_ticks("7 (a"), None);
     }
 }

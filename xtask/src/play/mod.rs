@@ -116,7 +116,7 @@ fn publish(server: &Server, builds: &Builds, version: &Version, folder: &mut Fol
         "--channel",
         CHANNEL,
         "--platform",
-        &platform()?,
+        &workspace::platform()?,
     ]);
     command.args(["--version", &version.name, "--server", server.address(), "--json"]);
     command.env("VSEKAI_TOKEN", server.token()?);
@@ -265,16 +265,6 @@ fn window(launcher: &Path, builds: &Builds, server: &Server, install: &Path) -> 
 fn has_display() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !cfg!(target_os = "linux") || set("DISPLAY") || set("WAYLAND_DISPLAY")
-}
-
-fn platform() -> Result<String> {
-    match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", "x86_64") => Ok("linux-x86_64".to_owned()),
-        ("linux", "aarch64") => Ok("linux-arm64".to_owned()),
-        ("windows", "x86_64") => Ok("windows-x86_64".to_owned()),
-        ("macos", _) => Ok("macos-universal".to_owned()),
-        (system, architecture) => bail!("nothing can be published for {system} on {architecture}"),
-    }
 }
 
 const CHANNEL: &str = "stable";

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+//! Installing and updating a game from the real server, beside `cp -r` and desync from the same server.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::data::{self, PROGRAM, Tree};
+use super::report::Report;
+use super::{Bench, CONCURRENCY, Contender, check_same, measure};
+use crate::server::Server;
+use crate::tools::{Cache, Tool};
+use crate::{fs, process, ui, workspace};
+
+/// Measures and returns the report.
+pub(super) fn run(cache: &Cache, bench: &Bench) -> Result<Report> {
+    let mut report = bench.report("The update engine", cache);
+    let field = Field::prepare(cache, bench, &mut report)?;
+    report.note(format!("Game: {}", field.game.describe()));
+    report.note(format!(
+        "All from vsekai-server on this machine, {CONCURRENCY} chunks at a time; our install checks and syncs \
+         all files before it counts, cp and desync do not"
+    ));
+    field.install(&mut report)?;
+    for change in CHANGES {
+        field.update(&mut report, &change)?;
+    }
+    field.nothing_new(&mut report)?;
+    Ok(report)
+}
+
+/// A version beside the first one.
+struct Change {
+    percent: u64,
+    version: &'static str,
+    channel: &'static str,
+    goal: f64,
+}
+
+const CHANGES: [Change; 3] = [
+    Change {
+        percent: 0,
+        version: "1.0.1",
+        channel: "same",
+        goal: 50.0,
+    },
+    Change {
+        percent: 1,
+        version: "1.1.0",
+        channel: "one",
+        goal: 10.0,
+    },
+    Change {
+        percent: 10,
+        version: "1.10.0",
+        channel: "ten",
+        goal: 3.0,
+    },
+];
+
+/// The programs, the server and the data.
+struct Field<'a> {
+    bench: &'a Bench,
+    desync: PathBuf,
+    server: Server,
+    game: Tree,
+}
+
+impl<'a> Field<'a> {
+    fn prepare(cache: &Cache, bench: &'a Bench, report: &mut Report) -> Result<Self> {
+        let desync = Tool::Desync.get(cache)?;
+        ui::step("Making the data");
+        let folder = bench.path("game");
+        data::make_game(cache, bench.extent, &folder)?;
+        fs_err::copy(&bench.programs.game, folder.join(PROGRAM))?;
+        let field = Self {
+            bench,
+            desync,
+            server: Server::start(&bench.programs.server, &bench.path("server"))?,
+            game: Tree::of(folder)?,
+        };
+        ui::step("Publishing");
+        let published = field.publish(&field.game.folder, FIRST, FIRST_CHANNEL)?;
+        report.note(format!(
+            "Publishing the game to the server, once: {:.2} s, processor time {:.2} s, {:.0} MiB",
+            published.wall.as_secs_f64(),
+            published.cpu.as_secs_f64(),
+            mebibytes(published.peak)
+        ));
+        for change in &CHANGES {
+            let folder = bench.path(change.channel);
+            data::make_changed(&field.game, change.percent, &folder)?;
+            field.publish(&folder, change.version, change.channel)?;
+        }
+        Ok(field)
+    }
+
+    fn publish(&self, folder: &Path, version: &str, channel: &str) -> Result<measure::Figures> {
+        let mut command = self.bench.vsekai();
+        command.arg("publish").arg(folder);
+        command.args([
+            "--version",
+            version,
+            "--platform",
+            &workspace::platform()?,
+            "--program",
+            PROGRAM,
+        ]);
+        command.args(["--title", TITLE, "--channel", channel]);
+        command.args(["--server", self.server.address()]);
+        command.env("VSEKAI_TOKEN", self.server.token()?);
+        measure::measure(&mut command, &self.bench.path("output.log"))
+    }
+
+    /// The first install, into an empty folder.
+    fn install(&self, report: &mut Report) -> Result<()> {
+        let target = self.bench.path("copied");
+        let copy = |and_sync: bool| {
+            let target = target.clone();
+            move || {
+                fs::remove_folder(&target)?;
+                let mut command = workspace::command("sh");
+                let script = if and_sync {
+                    "cp -r \"$0\" \"$1\" && sync -f \"$1\""
+                } else {
+                    "exec cp -r \"$0\" \"$1\""
+                };
+                command.args(["-c", script]).arg(&self.game.folder).arg(&target);
+                Ok(command)
+            }
+        };
+        let contenders = [
+            Contender::new("ours", || {
+                fs::remove_folder(&self.install_folder())?;
+                self.player("install", FIRST_CHANNEL)
+            }),
+            Contender::new("cp -r", copy(false)),
+            Contender::new("cp -r, sync", copy(true)),
+            Contender::new("desync", || {
+                fs::remove_folder(&self.desync_folder())?;
+                fs_err::create_dir_all(self.desync_folder())?;
+                self.untar(FIRST, None)
+            }),
+        ];
+        let row = self.bench.compare("install into an empty folder", &contenders)?;
+        check_same(&self.game, &self.installed()?)?;
+        check_same(&self.game, &self.desync_folder())?;
+        let copied = row.ratio("cp -r").filter(|ratio| *ratio > 0.0);
+        report.at_most(
+            "install, against cp -r",
+            1.1,
+            "times its time",
+            copied.map(f64::recip),
+        );
+        report.at_least("install, against desync untar", 1.4, row.ratio("desync"));
+        add(report, row);
+        self.count_requests(report)
+    }
+
+    /// Says how many answers an install takes, ours and desync's.
+    fn count_requests(&self, report: &mut Report) -> Result<()> {
+        fs::remove_folder(&self.install_folder())?;
+        let before = self.answers()?;
+        process::read(&mut self.player("install", FIRST_CHANNEL)?)?;
+        let ours = self.answers()? - before;
+        let before = self.answers()?;
+        process::read(&mut self.untar(FIRST, None)?)?;
+        let desync = self.answers()? - before;
+        report.note(format!(
+            "Requests of an install: {ours} ours, {desync} of desync; counted by the server, the request for \
+             the count included"
+        ));
+        Ok(())
+    }
+
+    /// From the first version to one with some bytes changed.
+    fn update(&self, report: &mut Report, change: &Change) -> Result<()> {
+        let cache = self.bench.path("desync-cache");
+        let full = self.bench.path("desync-cache-of-the-first-version");
+        if !full.exists() {
+            fs_err::create_dir_all(&full)?;
+            process::read(&mut self.untar(FIRST, Some(&full))?)?;
+        }
+        let contenders = [
+            Contender::new("ours", || {
+                fs::remove_folder(&self.install_folder())?;
+                process::read(&mut self.player("install", FIRST_CHANNEL)?)?;
+                let mut switch = self.bench.vsekai();
+                switch.args(["channel", "switch", change.channel, "--install-dir"]);
+                process::read(switch.arg(self.install_folder()))?;
+                self.player("update", change.channel)
+            }),
+            Contender::new("desync", || {
+                // Chunks in a cache are only ever replaced, so links keep the first version's as they are.
+                fs::remove_folder(&cache)?;
+                link_all(&full, &cache)?;
+                self.untar(change.version, Some(&cache))
+            }),
+        ];
+        let name = format!(
+            "update to a version with {} % of its bytes changed",
+            change.percent
+        );
+        let row = self.bench.compare(&name, &contenders)?;
+        let tree = Tree::of(self.bench.path(change.channel))?;
+        check_same(&tree, &self.installed()?)?;
+        report.at_least(&name, change.goal, row.ratio("desync"));
+        add(report, row);
+        Ok(())
+    }
+
+    /// An update with nothing to do, and a look whether there is one.
+    fn nothing_new(&self, report: &mut Report) -> Result<()> {
+        fs::remove_folder(&self.install_folder())?;
+        process::read(&mut self.player("install", FIRST_CHANNEL)?)?;
+        let cache = self.bench.path("desync-cache-of-the-first-version");
+        for verb in ["update", "check"] {
+            let mut contenders = vec![Contender::new("ours", || self.player(verb, FIRST_CHANNEL))];
+            // desync has no command that only looks.
+            if verb == "update" {
+                contenders.push(Contender::new("desync", || self.untar(FIRST, Some(&cache))));
+            }
+            let row = self
+                .bench
+                .compare(&format!("{verb} with nothing new"), &contenders)?;
+            let milliseconds = row.of("ours").map(|figures| figures.wall.as_secs_f64() * 1e3);
+            report.at_most(&row.name, 100.0, "ms", milliseconds);
+            report.at_least(&row.name, 50.0, row.ratio("desync"));
+            add(report, row);
+        }
+        Ok(())
+    }
+
+    fn install_folder(&self) -> PathBuf {
+        self.bench.path("install")
+    }
+
+    fn desync_folder(&self) -> PathBuf {
+        self.bench.path("desync")
+    }
+
+    fn player(&self, verb: &str, channel: &str) -> Result<Command> {
+        let mut command = self.bench.vsekai();
+        command.arg(verb).arg("--install-dir").arg(self.install_folder());
+        command.args(["--server", self.server.address(), "--connections", CONCURRENCY]);
+        command.args(["--title", TITLE, "--channel", channel, "--json"]);
+        Ok(command)
+    }
+
+    fn untar(&self, version: &str, cache: Option<&Path>) -> Result<Command> {
+        let address = self.server.address();
+        let address = address.trim_end_matches('/');
+        let platform = workspace::platform()?;
+        let mut command = workspace::command(&self.desync);
+        command.args([
+            "untar",
+            "-i",
+            "-n",
+            CONCURRENCY,
+            "-s",
+            &format!("{address}/store"),
+        ]);
+        if let Some(cache) = cache {
+            command.arg("--cache").arg(cache);
+        }
+        command
+            .arg(format!("{address}/index/{TITLE}_{version}_{platform}.caidx"))
+            .arg(self.desync_folder());
+        Ok(command)
+    }
+
+    fn installed(&self) -> Result<PathBuf> {
+        let current = fs_err::read(self.install_folder().join(".vsekai/current.json"))?;
+        let current: Value = serde_json::from_slice(&current).context("read what is installed")?;
+        let name = current["current"]["name"]
+            .as_str()
+            .context("nothing is installed")?;
+        Ok(self.install_folder().join("versions").join(name))
+    }
+
+    /// Returns how many requests the server has answered.
+    fn answers(&self) -> Result<u64> {
+        let address = self.server.address();
+        let host = address.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(host).context("ask the server for its figures")?;
+        let token = self.server.token()?;
+        write!(
+            stream,
+            "GET /api/v1/metrics HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Connection: close\r\n\r\n"
+        )?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        sum_answers(&text).context("the server does not tell its figures")
+    }
+}
+
+fn sum_answers(text: &str) -> Option<u64> {
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("vsekai_server_answers_total{"));
+    let figures: Vec<u64> = lines
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse().ok())
+        .collect();
+    (!figures.is_empty()).then(|| figures.iter().sum())
+}
+
+fn link_all(from: &Path, to: &Path) -> Result<()> {
+    for file in fs::files(from, &[])? {
+        let target = to.join(&file);
+        if let Some(parent) = target.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        fs_err::hard_link(from.join(&file), target)?;
+    }
+    Ok(())
+}
+
+fn add(report: &mut Report, row: super::Row) {
+    let peak = row.of("ours").map(|figures| mebibytes(figures.peak));
+    report.at_most(&format!("memory, {}", row.name), 64.0, "MiB", peak);
+    report.row(row);
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+const TITLE: &str = "bench-game";
+const FIRST: &str = "1.0.0";
+const FIRST_CHANNEL: &str = "first";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_all_kinds_are_summed() {
+        let text = "# HELP\nvsekai_server_answers_total{kind=\"chunk\",status=\"200\"} 2\n\
+            vsekai_server_answers_total{kind=\"api\",status=\"404\"} 3\n\
+            vsekai_server_body_bytes_total{kind=\"chunk\",status=\"200\"} 150\n";
+        assert_eq!(sum_answers(text), Some(5));
+        assert_eq!(sum_answers(""), None);
+    }
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+//! The commands of desync, done by us, by desync and by casync on the same data.
+//!
+//! Indexes that are unpacked are the same for all, and so are the stores and the server they come from.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::data::{self, Tree};
+use super::report::{Report, Row};
+use super::{Bench, CONCURRENCY, Contender, check_same, evict};
+use crate::process::{self, Running};
+use crate::tools::{Cache, Tool};
+use crate::{fs, ui, workspace};
+
+/// Measures and returns the report.
+pub(super) fn run(cache: &Cache, bench: &Bench) -> Result<Report> {
+    let field = Field::prepare(cache, bench)?;
+    let mut report = bench.report("The desync protocol", cache);
+    report.note(format!(
+        "Game: {}; small files: {}; blob: all files of the game in one",
+        field.game.describe(),
+        field.small.describe()
+    ));
+    report.note(format!(
+        "Every program works on {CONCURRENCY} chunks at a time, except for casync, which works on one and runs \
+         once; chunks of 16 to 256 KiB, compressed with zstd; \"from a server\" is desync's own chunk server \
+         on this machine; \"cold\" is a store that is not in the page cache"
+    ));
+    field.packing(&mut report)?;
+    field.unpacking(&mut report)?;
+    Ok(report)
+}
+
+/// The programs and the data.
+struct Field<'a> {
+    bench: &'a Bench,
+    desync: PathBuf,
+    casync: PathBuf,
+    game: Tree,
+    small: Tree,
+    blob: PathBuf,
+    /// A store with all chunks, made by desync.
+    store: PathBuf,
+}
+
+/// One of the programs, which take the same words in another order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    Ours,
+    Desync,
+    Casync,
+}
+
+impl Program {
+    const ALL: [Self; 3] = [Self::Ours, Self::Desync, Self::Casync];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Desync => "desync",
+            Self::Casync => "casync",
+        }
+    }
+}
+
+/// Something that is packed into an index and unpacked again.
+#[derive(Clone, Copy, Debug)]
+struct Thing<'a> {
+    name: &'static str,
+    path: &'a Path,
+    /// The files, if it is a folder.
+    tree: Option<&'a Tree>,
+}
+
+impl<'a> Thing<'a> {
+    fn folder(name: &'static str, tree: &'a Tree) -> Self {
+        Self {
+            name,
+            path: &tree.folder,
+            tree: Some(tree),
+        }
+    }
+
+    fn index_name(&self) -> String {
+        let ending = if self.tree.is_some() { "caidx" } else { "caibx" };
+        format!("{}.{ending}", self.name)
+    }
+}
+
+impl<'a> Field<'a> {
+    fn prepare(cache: &Cache, bench: &'a Bench) -> Result<Self> {
+        let desync = Tool::Desync.get(cache)?;
+        let casync = Tool::Casync.get(cache)?;
+        ui::step("Making the data");
+        let game = data::make_game(cache, bench.extent, &bench.path("game"))?;
+        let small = data::make_small_files(cache, bench.extent, &bench.path("small"))?;
+        let blob = bench.path("blob");
+        data::make_blob(&game, &blob)?;
+        let field = Self {
+            bench,
+            desync,
+            casync,
+            game,
+            small,
+            blob,
+            store: bench.path("store"),
+        };
+        fs_err::create_dir_all(&field.store)?;
+        for thing in field.things() {
+            let index = bench.path(&thing.index_name());
+            process::read(&mut field.pack(Program::Desync, thing, &index, &field.store))?;
+        }
+        Ok(field)
+    }
+
+    fn things(&self) -> [Thing<'_>; 3] {
+        let blob = Thing {
+            name: "blob",
+            path: &self.blob,
+            tree: None,
+        };
+        [
+            blob,
+            Thing::folder("game", &self.game),
+            Thing::folder("small files", &self.small),
+        ]
+    }
+
+    /// `make` and `tar -i`, into a store that is empty and one that has everything.
+    fn packing(&self, report: &mut Report) -> Result<()> {
+        for thing in self.things() {
+            let verb = if thing.tree.is_some() { "tar -i" } else { "make" };
+            for full in [false, true] {
+                let state = if full { "a full" } else { "an empty" };
+                let row = self.compare(&format!("{verb}: {}, {state} store", thing.name), |program| {
+                    let store = self.bench.path(&format!("store-of-{}", program.name()));
+                    if !full {
+                        fs::remove_folder(&store)?;
+                        fs_err::create_dir_all(&store)?;
+                    }
+                    let index = self.bench.path(&format!("made-by-{}.caibx", program.name()));
+                    let index = index.with_extension(if thing.tree.is_some() { "caidx" } else { "caibx" });
+                    Ok(self.pack(program, thing, &index, &store))
+                })?;
+                let text = format!("publish, {verb}, {}, {state} store", thing.name);
+                report.at_least(&text, 2.0, row.ratio("desync"));
+                add(report, row);
+            }
+        }
+        Ok(())
+    }
+
+    /// `extract` and `untar -i`, from a folder and from a server, into nothing and over the same again.
+    fn unpacking(&self, report: &mut Report) -> Result<()> {
+        let (address, _server) = self.serve()?;
+        let store = self.store.to_string_lossy().into_owned();
+        for thing in self.things() {
+            let verb = if thing.tree.is_some() {
+                "untar -i"
+            } else {
+                "extract"
+            };
+            for (text, from, cold) in [("cold store", &store, true), ("warm store", &store, false)] {
+                let row = self.compare(&format!("{verb}: {}, {text}", thing.name), |program| {
+                    if cold {
+                        evict(&self.store)?;
+                    }
+                    self.unpack_fresh(program, thing, from)
+                })?;
+                add(report, row);
+            }
+            let row = self.compare(&format!("{verb}: {}, from a server", thing.name), |program| {
+                self.unpack_fresh(program, thing, &address)
+            })?;
+            let text = format!("install from a local server, {verb}, {}", thing.name);
+            report.at_least(&text, 1.4, row.ratio("desync"));
+            add(report, row);
+            self.check(thing)?;
+            if thing.tree.is_some() {
+                let row = self.compare(&format!("{verb}: {}, nothing changed", thing.name), |program| {
+                    Ok(self.unpack(program, thing, &address))
+                })?;
+                let text = format!("nothing changed, {verb}, {}", thing.name);
+                report.at_least(&text, 50.0, row.ratio("desync"));
+                add(report, row);
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&self, name: &str, start: impl Fn(Program) -> Result<Command>) -> Result<Row> {
+        let start = &start;
+        let contenders = Program::ALL.map(|program| {
+            let contender = Contender::new(program.name(), move || start(program));
+            match program {
+                Program::Casync => contender.once(),
+                Program::Ours | Program::Desync => contender,
+            }
+        });
+        self.bench.compare(name, &contenders)
+    }
+
+    fn target(&self, program: Program) -> PathBuf {
+        self.bench.path(&format!("unpacked-by-{}", program.name()))
+    }
+
+    fn unpack_fresh(&self, program: Program, thing: Thing<'_>, store: &str) -> Result<Command> {
+        let target = self.target(program);
+        if target.is_file() {
+            fs_err::remove_file(&target)?;
+        }
+        fs::remove_folder(&target)?;
+        if thing.tree.is_some() {
+            fs_err::create_dir_all(&target)?;
+        }
+        Ok(self.unpack(program, thing, store))
+    }
+
+    /// Looks once at what everybody unpacked.
+    fn check(&self, thing: Thing<'_>) -> Result<()> {
+        for program in Program::ALL {
+            let target = self.target(program);
+            match thing.tree {
+                Some(tree) => check_same(tree, &target)?,
+                None => same_file(thing.path, &target)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn pack(&self, program: Program, thing: Thing<'_>, index: &Path, store: &Path) -> Command {
+        if program == Program::Casync {
+            let mut command = workspace::command(&self.casync);
+            let mut option = std::ffi::OsString::from("--store=");
+            option.push(store);
+            command
+                .args(["make", "--compression=zstd", "--with=unix"])
+                .arg(option);
+            command.arg(index).arg(thing.path);
+            return command;
+        }
+        let mut command = self.desync_like(program);
+        match thing.tree {
+            Some(_) => command.args(["tar", "-i"]),
+            None => command.arg("make"),
+        };
+        command.args(["-n", CONCURRENCY, "-s"]).arg(store);
+        command.arg(index).arg(thing.path);
+        command
+    }
+
+    fn unpack(&self, program: Program, thing: Thing<'_>, store: &str) -> Command {
+        let index = self.bench.path(&thing.index_name());
+        let target = self.target(program);
+        if program == Program::Casync {
+            let mut command = workspace::command(&self.casync);
+            command
+                .args(["extract", &format!("--store={store}")])
+                .arg(index)
+                .arg(target);
+            return command;
+        }
+        let mut command = self.desync_like(program);
+        match thing.tree {
+            Some(_) => command.args(["untar", "-i"]),
+            None => command.arg("extract"),
+        };
+        command
+            .args(["-n", CONCURRENCY, "-s", store])
+            .arg(index)
+            .arg(target);
+        command
+    }
+
+    fn desync_like(&self, program: Program) -> Command {
+        if program == Program::Desync {
+            return workspace::command(&self.desync);
+        }
+        let mut command = self.bench.vsekai();
+        command.arg("desync");
+        command
+    }
+
+    /// Serves the store with desync's own server and returns its address.
+    fn serve(&self) -> Result<(String, Running)> {
+        // desync cannot take a port of the system's choice, so one that was free a moment ago has to do.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = format!("127.0.0.1:{port}");
+        let mut command = workspace::command(&self.desync);
+        command
+            .args(["chunk-server", "-l", &address, "-s"])
+            .arg(&self.store);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut running = process::spawn(&mut command)?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(&address).is_err() {
+            if let Some(status) = running.try_wait()? {
+                bail!("desync's chunk server ended with {status}");
+            }
+            if Instant::now() > deadline {
+                bail!("desync's chunk server does not answer");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok((format!("http://{address}/"), running))
+    }
+}
+
+fn add(report: &mut Report, row: Row) {
+    let peak = row
+        .of("ours")
+        .map(|figures| figures.peak as f64 / f64::from(1 << 20));
+    report.at_most(&format!("memory, {}", row.name), 64.0, "MiB", peak);
+    report.row(row);
+}
+
+fn same_file(expected: &Path, found: &Path) -> Result<()> {
+    use std::io::Read as _;
+
+    let (mut a, mut b) = (fs_err::File::open(expected)?, fs_err::File::open(found)?);
+    let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    loop {
+        let count = a.read(&mut left)?;
+        if count == 0 && b.read(&mut right)? == 0 {
+            return Ok(());
+        }
+        b.read_exact(&mut right[..count])
+            .with_context(|| format!("{} is too short", found.display()))?;
+        if count == 0 || left[..count] != right[..count] {
+            bail!("{} was not unpacked as it was packed", found.display());
+        }
+    }
+}
