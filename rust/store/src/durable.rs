@@ -64,16 +64,27 @@ pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
 }
 
 /// Syncs many files at once and returns those that could not be, with the reason.
-///
+pub(crate) fn sync_files(files: &BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)> {
+    sync_each(files, sync_file)
+}
+
+/// Syncs many folders at once and returns those that could not be, with the reason.
+pub(crate) fn sync_folders(folders: &BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)> {
+    sync_each(folders, sync_folder)
+}
+
 /// Several threads wait for the disk together, because file systems write one journal entry for all that
 /// wait at the same moment.
-pub(crate) fn sync_files(files: &BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)> {
-    let files: Vec<&PathBuf> = files.iter().collect();
+fn sync_each(
+    paths: &BTreeSet<PathBuf>,
+    sync: impl Fn(&Path) -> io::Result<()> + Sync,
+) -> Vec<(PathBuf, io::Error)> {
+    let files: Vec<&PathBuf> = paths.iter().collect();
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     let work = || {
         while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = sync_file(path) {
+            if let Err(error) = sync(path) {
                 let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                 failed.push(((*path).clone(), error));
             }

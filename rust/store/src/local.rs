@@ -365,13 +365,11 @@ impl Unsynced {
             let _ = fs::remove_file(path);
             first_error.get_or_insert(error);
         }
-        for folder in &self.folders {
-            if let Err(error) = durable::sync_folder(folder) {
-                for file in self.files.iter().filter(|file| file.starts_with(folder)) {
-                    let _ = fs::remove_file(file);
-                }
-                first_error.get_or_insert(error);
+        for (folder, error) in durable::sync_folders(&self.folders) {
+            for file in self.files.iter().filter(|file| file.starts_with(&folder)) {
+                let _ = fs::remove_file(file);
             }
+            first_error.get_or_insert(error);
         }
         match first_error {
             Some(error) => Err(StoreError::io("sync chunks", error)),
