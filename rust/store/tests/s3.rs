@@ -27,7 +27,7 @@ struct World {
 impl World {
     /// Starts a server with the bucket `bucket`, if s3s-fs is here.
     fn start() -> Option<Self> {
-        let s3s_fs = tools::find("s3s-fs", "VSEKAI_TEST_S3S_FS", false)?;
+        let s3s_fs = tools::find("s3s-fs", "VSEKAI_TEST_S3S_FS", true)?;
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bucket")).unwrap();
         let server = tools::serve_s3(&s3s_fs, folder.path(), ACCESS, SECRET);

@@ -5,6 +5,7 @@ pub mod apt;
 pub mod cache;
 mod gdtoolkit;
 mod godot;
+mod s3s;
 mod trees;
 
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub enum Tool {
     Import,
     /// Ends programs at single system calls, for tests of crashes.
     Strace,
+    /// An S3 server, for tests of stores in buckets.
+    S3s,
     /// The linter for GDScript.
     Gdlint,
     /// The formatter for GDScript.
@@ -43,7 +46,7 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
@@ -51,6 +54,7 @@ impl Tool {
         Self::Xdotool,
         Self::Import,
         Self::Strace,
+        Self::S3s,
         Self::Gdlint,
         Self::Gdformat,
     ];
@@ -66,6 +70,7 @@ impl Tool {
             Self::Xdotool => "xdotool",
             Self::Import => "import",
             Self::Strace => "strace",
+            Self::S3s => s3s::NAME,
             Self::Gdlint => "gdlint",
             Self::Gdformat => "gdformat",
         }
@@ -78,7 +83,7 @@ impl Tool {
             Self::Casync | Self::Xdotool | Self::Xvfb | Self::Import | Self::Strace => {
                 format!("hint: sudo apt-get install {}", self.packages().join(" "))
             }
-            Self::Desync | Self::Gdlint | Self::Gdformat => "hint: cargo xtask tools".to_owned(),
+            Self::Desync | Self::S3s | Self::Gdlint | Self::Gdformat => "hint: cargo xtask tools".to_owned(),
             Self::Godot => godot::HINT.to_owned(),
         }
     }
@@ -88,6 +93,7 @@ impl Tool {
     pub fn find(self, cache: &Cache) -> Option<PathBuf> {
         match self {
             Self::Godot => Godot::find(cache).map(|godot| godot.editor),
+            Self::S3s => s3s::find(cache),
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
             Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
             Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
@@ -103,6 +109,7 @@ impl Tool {
         }
         match self {
             Self::Godot => return Godot::get(cache).map(|godot| godot.editor),
+            Self::S3s => return s3s::get(cache),
             Self::Gdlint | Self::Gdformat => return gdtoolkit::get(cache, self.name()),
             Self::Desync => get_desync(cache)?,
             Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
@@ -120,13 +127,13 @@ impl Tool {
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
             Self::Strace => &["strace"],
-            Self::Desync | Self::Godot | Self::Gdlint | Self::Gdformat => &[],
+            Self::Desync | Self::Godot | Self::S3s | Self::Gdlint | Self::Gdformat => &[],
         }
     }
 
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Casync | Self::Strace | Self::Gdlint | Self::Gdformat => &["--version"],
+            Self::Casync | Self::Strace | Self::S3s | Self::Gdlint | Self::Gdformat => &["--version"],
             Self::Godot => &["--headless", "--version"],
             Self::Import => &["-version"],
             // These have no option that prints a version and succeeds without a display.
@@ -219,6 +226,7 @@ pub fn name_in_environment(command: &mut Command, cache: &Cache) {
     for (tool, variable) in [
         (Tool::Desync, "VSEKAI_TEST_DESYNC"),
         (Tool::Casync, "VSEKAI_TEST_CASYNC"),
+        (Tool::S3s, "VSEKAI_TEST_S3S_FS"),
         (Tool::Xvfb, "VSEKAI_TEST_XVFB"),
         (Tool::Xdotool, "VSEKAI_TEST_XDOTOOL"),
         (Tool::Import, "VSEKAI_TEST_IMPORT"),
