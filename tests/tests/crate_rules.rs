@@ -12,6 +12,18 @@ struct Rule {
     because: &'static str,
 }
 
+/// What no library says.
+const LIBRARY: &[&str] = &[
+    "println!",
+    "eprintln!",
+    "process::exit",
+    "env::var",
+    ".unwrap()",
+    ".expect(",
+    "panic!(",
+];
+const A_LIBRARY: &str = "a library never prints, exits, reads the environment or panics";
+
 const RULES: &[Rule] = &[
     Rule {
         sources: "rust/formats/src",
@@ -49,42 +61,18 @@ const RULES: &[Rule] = &[
     },
     Rule {
         sources: "rust/store/src",
-        banned: &[
-            "println!",
-            "eprintln!",
-            "process::exit",
-            "env::var",
-            ".unwrap()",
-            ".expect(",
-            "panic!(",
-        ],
-        because: "a library never prints, exits, reads the environment or panics",
+        banned: LIBRARY,
+        because: A_LIBRARY,
     },
     Rule {
         sources: "rust/publish/src",
-        banned: &[
-            "println!",
-            "eprintln!",
-            "process::exit",
-            "env::var",
-            ".unwrap()",
-            ".expect(",
-            "panic!(",
-        ],
-        because: "a library never prints, exits, reads the environment or panics",
+        banned: LIBRARY,
+        because: A_LIBRARY,
     },
     Rule {
         sources: "rust/desync/src",
-        banned: &[
-            "println!",
-            "eprintln!",
-            "process::exit",
-            "env::var",
-            ".unwrap()",
-            ".expect(",
-            "panic!(",
-        ],
-        because: "a library never prints, exits, reads the environment or panics",
+        banned: LIBRARY,
+        because: A_LIBRARY,
     },
     Rule {
         sources: "rust/engine/src/state.rs",
