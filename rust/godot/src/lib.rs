@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! The update engine as Godot classes: `VSekaiUpdater` and `VSekaiCli`, described in `docs/godot-api.md`.
+//! The update engine as Godot classes, described in `docs/godot-api.md`: `VSekaiUpdater`, `VSekaiCli` and
+//! `VSekaiInstanceLock`.
 //!
 //! The classes hold no logic: they convert types and emit signals. What they talk to ([`session`], [`worker`])
 //! knows nothing of Godot, because only the main thread may.
@@ -10,6 +11,7 @@ mod convert;
 // The one `unsafe impl` of the project.
 #[allow(unsafe_code)]
 mod extension;
+mod instance;
 mod message;
 mod operation;
 mod outbox;
