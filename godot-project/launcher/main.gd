@@ -3,6 +3,10 @@
 extends Node
 
 const WINDOW_SCENE: String = "res://ui/shell.tscn"
+## How long a second start waits for the first to hear it.
+const CALL_SECONDS: float = 5.0
+const CALL_STEP_SECONDS: float = 0.1
+const EXIT_NOT_HEARD: int = 1
 
 
 func _ready() -> void:
@@ -14,9 +18,43 @@ func _ready() -> void:
 		return
 	config.override_with(options)
 	_take_precedence(options, settings)
+	DesktopEntries.remember_program()
+	var instance: SingleInstance = SingleInstance.new()
+	add_child(instance)
+	var folder: String = settings.install_dir if settings.install_dir else config.install_dir
+	if instance.is_first("%s %s" % [config.title, folder]):
+		_open_window(options, config, settings, instance)
+	else:
+		_call_the_first(options.link)
+
+
+func _open_window(
+	options: LaunchOptions,
+	config: LauncherConfig,
+	settings: LauncherSettings,
+	instance: SingleInstance
+) -> void:
 	var shell: Shell = (load(WINDOW_SCENE) as PackedScene).instantiate()
 	add_child(shell)
 	shell.start(_make_updater(), config, settings, ActivityLog.read())
+	instance.called.connect(shell.on_called)
+	if options.link:
+		shell.session().open_link(options.link)
+
+
+## Ends once the launcher that is open has heard. One that does not answer is left alone.
+func _call_the_first(link: String) -> void:
+	get_window().mode = Window.MODE_MINIMIZED
+	var left: String = SingleInstance.leave_call(link, Time.get_unix_time_from_system())
+	var patience: float = CALL_SECONDS
+	while not left.is_empty() and FileAccess.file_exists(left) and patience > 0.0:
+		patience -= CALL_STEP_SECONDS
+		await get_tree().create_timer(CALL_STEP_SECONDS).timeout
+	if left.is_empty() or FileAccess.file_exists(left):
+		push_error("another launcher is open for this game, but it does not answer")
+		get_tree().quit(EXIT_NOT_HEARD)
+	else:
+		get_tree().quit(0)
 
 
 func _run_command_line(config: LauncherConfig, settings: LauncherSettings) -> void:

@@ -36,6 +36,12 @@ static func time_left(seconds: int) -> Message:
 	return Message.of("TIME_HOURS", [hours, ceili((seconds % 3600) / 60.0)])
 
 
+## The day of `time` (seconds since 1970) where the player is: 2026-11-25.
+static func date(time: int) -> String:
+	var bias: int = int(Time.get_time_zone_from_system().get("bias", 0)) * 60
+	return Time.get_date_string_from_unix_time(time + bias)
+
+
 ## A percentage from 0 to 100, without going over.
 static func percent(done: int, total: int) -> int:
 	return clampi(int(100.0 * done / total), 0, 100) if total > 0 else 0

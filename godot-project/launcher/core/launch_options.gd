@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 ## What the launcher was asked to do by the arguments after `--`.
 ##
-## Options alone open the window with these values; a verb, `--help` or `--version` asks for the
-## command line.
+## Options and a link alone open the window with these values; a verb, `--help` or `--version` asks
+## for the command line.
 class_name LaunchOptions
 extends RefCounted
 
@@ -14,6 +14,8 @@ var server_url: String = ""
 var title: String = ""
 var channel: String = ""
 var install_dir: String = ""
+## A link that the game is started with, empty if none was given.
+var link: String = ""
 ## First argument that the window does not know, or an option without a value; empty if all is well.
 var unknown: String = ""
 
@@ -25,6 +27,10 @@ static func parse(arguments: PackedStringArray) -> LaunchOptions:
 	while position < arguments.size():
 		var argument: String = arguments[position]
 		var name: String = argument.get_slice("=", 0)
+		if LaunchLink.parse(argument):
+			options.link = LaunchLink.parse(argument)
+			position += 1
+			continue
 		if not name in VALUE_OPTIONS:
 			options.wants_command_line = true
 			if argument.begins_with("-"):

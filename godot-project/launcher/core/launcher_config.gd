@@ -9,6 +9,9 @@ var server_url: String = ""
 var title: String = ""
 var channel: String = ""
 var install_dir: String = ""
+## The root of trust for signed releases: a file of the launcher's own, or its text; empty if this
+## build trusts the first one that its server shows.
+var trusted_root: String = ""
 var game_name: String = ""
 var launcher_name: String = ""
 ## Address by the translation key of its name, in the order to show them.
@@ -26,6 +29,7 @@ static func read(path: String = PATH) -> LauncherConfig:
 	config.title = str(file.get_value("update", "title", ""))
 	config.channel = str(file.get_value("update", "channel", ""))
 	config.install_dir = str(file.get_value("update", "install_dir", ""))
+	config.trusted_root = str(file.get_value("update", "trusted_root", ""))
 	config.game_name = str(file.get_value("product", "game_name", ""))
 	config.launcher_name = str(file.get_value("product", "launcher_name", ""))
 	for link: String in ["website", "manual", "community", "source"]:

@@ -7,13 +7,14 @@ class_name LauncherSettings
 extends RefCounted
 
 const PATH: String = "user://settings.cfg"
-const UPDATE_MODES: PackedStringArray = ["automatic", "ask"]
+const UPDATE_MODES: PackedStringArray = ["automatic", "ask", "manual"]
 const THEMES: PackedStringArray = ["system", "light", "dark"]
 const MOTIONS: PackedStringArray = ["system", "full", "reduced"]
 const LANGUAGES: PackedStringArray = ["", "en", "es", "ja"]
+const AFTER_START: PackedStringArray = ["stay", "close"]
 const TEXT_SCALES: PackedInt32Array = [100, 115, 130, 150]
-## Limits in KiB a second that the window offers; 0 is none.
-const RATE_LIMITS: PackedInt32Array = [0, 256, 512, 1024, 2048, 5120, 10240, 20480]
+## The highest limit in KiB a second that is taken for one.
+const MAX_RATE_LIMIT: int = 1 << 30
 
 ## Empty means the build's own value.
 var server_url: String = ""
@@ -28,6 +29,11 @@ var theme: String = "system"
 var motion: String = "system"
 ## In percent.
 var text_scale: int = 100
+## What the launcher does once the game runs.
+var after_start: String = "stay"
+## Where the window was; without a size if nobody knows.
+var window_rect: Rect2i = Rect2i()
+var window_maximised: bool = false
 
 var _path: String = PATH
 
@@ -59,6 +65,9 @@ func save() -> Error:
 	file.set_value("window", "theme", theme)
 	file.set_value("window", "motion", motion)
 	file.set_value("window", "text_scale", text_scale)
+	file.set_value("window", "after_start", after_start)
+	file.set_value("window", "rect", window_rect)
+	file.set_value("window", "maximised", window_maximised)
 	var writer: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
 	if writer == null:
 		return FileAccess.get_open_error()
@@ -82,11 +91,17 @@ func _take(file: ConfigFile) -> void:
 	allow_http = allow_http and file.get_value("update", "allow_http", false)
 	install_dir = _text(file, "update", "install_dir", [])
 	update_mode = _text(file, "update", "mode", UPDATE_MODES, update_mode)
-	rate_limit_kib = _number(file, "update", "rate_limit_kib", RATE_LIMITS, rate_limit_kib)
+	var limit: Variant = file.get_value("update", "rate_limit_kib", 0)
+	rate_limit_kib = clampi(limit, 0, MAX_RATE_LIMIT) if limit is int else 0
 	language = _text(file, "window", "language", LANGUAGES)
 	theme = _text(file, "window", "theme", THEMES, theme)
 	motion = _text(file, "window", "motion", MOTIONS, motion)
 	text_scale = _number(file, "window", "text_scale", TEXT_SCALES, text_scale)
+	after_start = _text(file, "window", "after_start", AFTER_START, after_start)
+	var rect: Variant = file.get_value("window", "rect", Rect2i())
+	window_rect = rect if rect is Rect2i else Rect2i()
+	window_maximised = file.get_value("window", "maximised", false) is bool
+	window_maximised = window_maximised and file.get_value("window", "maximised", false)
 
 
 func _text(

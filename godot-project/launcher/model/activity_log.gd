@@ -6,6 +6,8 @@ extends RefCounted
 const PATH: String = "user://activity.jsonl"
 const MAX_ENTRIES: int = 200
 const MAX_LINE: int = 2000
+## Names of accounts that say nothing about a person.
+const COMMON_NAMES: PackedStringArray = ["root", "user", "admin", "player", "game"]
 
 
 ## One line of the log.
@@ -51,14 +53,24 @@ func report(header: String) -> String:
 	return without_private_paths("\n".join(lines) + "\n")
 
 
-## Replaces the home folder and the user's name in paths.
+## Replaces the home folder, and the user's name where it stands as a word of its own.
 static func without_private_paths(text: String) -> String:
 	var out: String = text
 	for variable: String in ["HOME", "USERPROFILE"]:
 		var folder: String = OS.get_environment(variable)
 		if folder.length() > 1:
 			out = out.replace(folder.replace("\\", "/"), "~").replace(folder, "~")
+	for variable: String in ["USER", "USERNAME", "LOGNAME"]:
+		out = without_name(out, OS.get_environment(variable))
 	return out
+
+
+## `text` with `name` as "(user)". Names of two letters would take half of every sentence along.
+static func without_name(text: String, name: String) -> String:
+	if name.length() < 3 or name in COMMON_NAMES:
+		return text
+	var letters: String = RegEx.create_from_string("[^\\w]").sub(name, "\\$0", true)
+	return RegEx.create_from_string("(?i)(?<!\\w)%s(?!\\w)" % letters).sub(text, "(user)", true)
 
 
 func _append(time: int, text: String) -> void:

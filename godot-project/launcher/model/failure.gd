@@ -21,6 +21,28 @@ const KNOWN_CODES: Array[String] = [
 	"no-previous",
 	"launch",
 	"library-missing",
+	"untrusted",
+	"expired",
+	"rolled-back",
+	"clock",
+	"trust-state",
+	"not-installed",
+]
+## Nothing of the install is in doubt: what is there can be played.
+const HARMLESS_CODES: Array[String] = [
+	"offline",
+	"server",
+	"refused",
+	"not-found",
+	"untrusted",
+	"expired",
+	"rolled-back",
+	"clock",
+	"trust-state",
+	"launcher-too-old",
+	"damaged-download",
+	"bad-release",
+	"wrong-platform",
 ]
 
 var code: String = ""
@@ -80,6 +102,19 @@ func is_about_reaching_the_server() -> bool:
 
 func wants_repair() -> bool:
 	return code in ["damaged", "launch"]
+
+
+## What is installed is sound, so playing is the first thing to offer.
+func leaves_the_game_alone() -> bool:
+	return HARMLESS_CODES.has(code)
+
+
+func wants_newer_launcher() -> bool:
+	return code in ["launcher-too-old", "library-missing"]
+
+
+func is_about_space() -> bool:
+	return code == "disk-full"
 
 
 ## Another folder, address or channel may help.

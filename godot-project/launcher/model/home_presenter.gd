@@ -3,10 +3,24 @@
 class_name HomePresenter
 extends RefCounted
 
+const WHOLE_GAME_HEADLINES: Dictionary[String, String] = {
+	"verify": "HOME_VERIFYING",
+	"repair": "HOME_REPAIRING",
+	"move_to": "HOME_MOVING",
+	"uninstall": "HOME_UNINSTALLING",
+}
+const WHOLE_GAME_DETAILS: Dictionary[String, String] = {
+	"verify": "HOME_VERIFYING_DETAIL",
+	"repair": "HOME_VERIFYING_DETAIL",
+	"move_to": "HOME_MOVING_DETAIL",
+	"uninstall": "HOME_UNINSTALLING_DETAIL",
+}
+
 
 static func present(model: LauncherModel) -> HomeView:
 	var view: HomeView = HomeView.new()
 	view.notice = model.notice
+	view.notice_picture = model.notice_picture
 	view.build_label = _build_label(model)
 	_show_notes(view, model)
 	match model.screen():
@@ -16,26 +30,44 @@ static func present(model: LauncherModel) -> HomeView:
 			_show_nothing_offered(view, model)
 		LauncherModel.Screen.OFFER_INSTALL, LauncherModel.Screen.OFFER_UPDATE:
 			_show_offer(view, model)
+		LauncherModel.Screen.HELD_BACK:
+			_show_held_back(view, model)
 		LauncherModel.Screen.READY:
 			_show_ready(view, model)
 		LauncherModel.Screen.WORKING, LauncherModel.Screen.PAUSED:
 			_show_work(view, model)
 		LauncherModel.Screen.FAILED:
-			_show_failure(view, model)
+			TroublePresenter.show_failure(view, model)
 		LauncherModel.Screen.PLAYING:
 			_show_playing(view, model)
+		LauncherModel.Screen.CRASHED:
+			TroublePresenter.show_crash(view, model)
+	_show_link(view, model)
 	return view
+
+
+## The button that starts the installed version.
+static func play(model: LauncherModel) -> HomeView.Action:
+	return HomeView.Action.new("play", Message.of("ACTION_PLAY_VERSION", [model.version]), "play")
+
+
+## The button for VR where the game has it.
+static func play_in_vr(model: LauncherModel) -> Array[HomeView.Action]:
+	if not model.vr_offered:
+		return []
+	return [HomeView.Action.new("play_vr", Message.of("ACTION_PLAY_VR"), "vr")]
 
 
 static func _show_checking(view: HomeView, model: LauncherModel) -> void:
 	view.tone = HomeView.Tone.BUSY
-	view.headline = Message.of("HOME_CHECKING")
 	if model.installed:
+		view.headline = Message.of("HOME_CHECKING")
 		view.detail = Message.of("HOME_CHECKING_DETAIL", [model.game_name, model.version])
 		view.primary = _play()
-		view.secondary = _vr(model)
+		view.secondary = play_in_vr(model)
 	else:
-		view.detail = Message.of("HOME_STARTING_DETAIL", [model.game_name])
+		view.headline = Message.of("HOME_WELCOME", [model.game_name])
+		view.detail = Message.of("HOME_WELCOME_DETAIL")
 		view.primary = HomeView.Action.new("", Message.of("ACTION_CHECKING"), "refresh", false)
 
 
@@ -48,6 +80,7 @@ static func _show_nothing_offered(view: HomeView, model: LauncherModel) -> void:
 static func _show_offer(view: HomeView, model: LauncherModel) -> void:
 	var plan: UpdatePlan = model.plan
 	var size: String = Formats.bytes(plan.download_bytes)
+	_show_figures(view, model)
 	if model.installed:
 		view.headline = Message.of("HOME_UPDATE", [plan.version])
 		view.detail = Message.of(
@@ -57,9 +90,9 @@ static func _show_offer(view: HomeView, model: LauncherModel) -> void:
 		view.primary = HomeView.Action.new(
 			"update", Message.of("ACTION_UPDATE", [size]), "download"
 		)
-		view.secondary = [
-			HomeView.Action.new("play", Message.of("ACTION_PLAY_VERSION", [model.version]), "play")
-		]
+		view.secondary = [play(model)]
+		if model.facts.can_skip:
+			view.secondary.append(HomeView.Action.new("skip", Message.of("ACTION_SKIP")))
 	else:
 		view.headline = Message.of("HOME_INSTALL", [model.game_name, plan.version])
 		view.detail = Message.of(
@@ -69,11 +102,40 @@ static func _show_offer(view: HomeView, model: LauncherModel) -> void:
 			"update", Message.of("ACTION_INSTALL", [size]), "download"
 		)
 		view.secondary = [HomeView.Action.new("settings", Message.of("ACTION_CHANGE_FOLDER"))]
+
+
+## An update that is there and waits, by the player's own rules; the game comes first.
+static func _show_held_back(view: HomeView, model: LauncherModel) -> void:
+	var plan: UpdatePlan = model.plan
+	var size: String = Formats.bytes(plan.download_bytes)
+	view.picture = "clock" if plan.hold.passes() else "pause"
+	view.headline = Message.of("HOME_HELD", [plan.version])
+	view.detail = plan.hold.sentence(plan.version, size)
+	view.primary = play(model)
+	view.secondary = [
+		HomeView.Action.new("update_now", Message.of("ACTION_UPDATE_NOW", [size]), "download")
+	]
+	if model.facts.can_skip and plan.hold.reason in ["manual", "left-before"]:
+		view.secondary.append(HomeView.Action.new("skip", Message.of("ACTION_SKIP")))
+	if plan.hold.reason in ["quiet-hours", "metered", "playing"]:
+		view.secondary.append(HomeView.Action.new("settings", Message.of("ACTION_SETTINGS")))
+	_show_figures(view, model)
+
+
+## What saying yes would cost, and whether there is room for it.
+static func _show_figures(view: HomeView, model: LauncherModel) -> void:
+	var plan: UpdatePlan = model.plan
 	view.figures = [
-		HomeView.Figure.new(Message.of("FIGURE_DOWNLOAD"), size),
+		HomeView.Figure.new(Message.of("FIGURE_DOWNLOAD"), Formats.bytes(plan.download_bytes)),
 		HomeView.Figure.new(Message.of("FIGURE_WRITTEN"), Formats.bytes(plan.write_bytes)),
 		HomeView.Figure.new(Message.of("FIGURE_SPACE"), Formats.bytes(plan.disk_bytes)),
 	]
+	var lacking: int = plan.disk_bytes - model.facts.free_bytes
+	if model.facts.free_bytes >= 0 and lacking > 0:
+		view.notice = Message.of(
+			"NOTICE_LITTLE_SPACE", [Formats.bytes(model.facts.free_bytes), Formats.bytes(lacking)]
+		)
+		view.notice_picture = "warning"
 
 
 static func _show_ready(view: HomeView, model: LauncherModel) -> void:
@@ -83,7 +145,7 @@ static func _show_ready(view: HomeView, model: LauncherModel) -> void:
 		"HOME_NEWEST" if newest else "HOME_INSTALLED", [Formats.bytes(model.installed_bytes)]
 	)
 	view.primary = _play()
-	view.secondary = _vr(model)
+	view.secondary = play_in_vr(model)
 	view.secondary.append(HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh"))
 
 
@@ -97,50 +159,31 @@ static func _show_work(view: HomeView, model: LauncherModel) -> void:
 	if model.state == "Paused":
 		view.detail = Message.of("HOME_PAUSED_DETAIL")
 		view.primary = HomeView.Action.new("resume", Message.of("ACTION_RESUME"), "play")
-	elif model.operation in ["verify", "repair"] and not pausing:
-		view.detail = Message.of("HOME_VERIFYING_DETAIL")
+	elif WHOLE_GAME_DETAILS.has(model.operation) and not pausing:
+		view.detail = Message.of(WHOLE_GAME_DETAILS[model.operation])
 		view.primary = HomeView.Action.new("cancel", Message.of("ACTION_CANCEL"), "stop")
 		return
 	else:
 		view.detail = Message.of("HOME_WORKING_DETAIL")
 		view.primary = HomeView.Action.new("pause", Message.of("ACTION_PAUSE"), "pause", pausing)
 	view.secondary = [
-		HomeView.Action.new("cancel", Message.of("ACTION_CANCEL"), "stop", model.can_cancel())
+		HomeView.Action.new("cancel", Message.of("ACTION_CANCEL"), "stop", not model.is_late())
 	]
-
-
-static func _show_failure(view: HomeView, model: LauncherModel) -> void:
-	var failure: Failure = model.failure
-	view.tone = HomeView.Tone.TROUBLE
-	view.headline = failure.sentence()
-	view.detail = failure.next_step()
-	view.error_details = failure.details()
-	var again: HomeView.Action = HomeView.Action.new(
-		model.retry_operation(), Message.of("ACTION_RETRY"), "refresh"
-	)
-	if failure.wants_repair() and model.installed:
-		view.primary = HomeView.Action.new("repair", Message.of("ACTION_REPAIR"), "repair")
-		view.secondary = [_play()]
-	elif failure.is_about_reaching_the_server() and model.installed:
-		view.tone = HomeView.Tone.CALM
-		view.headline = Message.of("HOME_READY", [model.game_name, model.version])
-		view.detail = Message.of("HOME_INSTALLED", [Formats.bytes(model.installed_bytes)])
-		view.notice = Message.of("NOTICE_OFFLINE", [failure.sentence()])
-		view.primary = _play()
-		view.secondary = _vr(model)
-		view.secondary.append(again)
-	else:
-		view.primary = again
-		if model.installed:
-			view.secondary = [_play()]
-	if failure.wants_settings() and view.primary == again or not model.installed:
-		view.secondary.append(HomeView.Action.new("settings", Message.of("ACTION_SETTINGS")))
 
 
 static func _show_playing(view: HomeView, model: LauncherModel) -> void:
 	view.headline = Message.of("HOME_PLAYING", [model.game_name])
 	view.detail = Message.of("HOME_PLAYING_DETAIL")
 	view.primary = HomeView.Action.new("", Message.of("ACTION_PLAYING"), "play", false)
+
+
+## A link that came in waits for the player to start the game, or for the update before that.
+static func _show_link(view: HomeView, model: LauncherModel) -> void:
+	if model.link.is_empty() or not view.notice.is_empty():
+		return
+	var words: String = "NOTICE_LINK_PLAYING" if model.game_running else "NOTICE_LINK"
+	view.notice = Message.of(words, [LaunchLink.shown(model.link)])
+	view.notice_picture = "link"
 
 
 static func _show_notes(view: HomeView, model: LauncherModel) -> void:
@@ -158,7 +201,7 @@ static func _show_progress(view: HomeView, model: LauncherModel) -> void:
 		view.progress_fraction = 1.0
 		return
 	var progress: UpdateProgress = model.progress
-	if progress.total_bytes <= 0 or not model.progress_is_current():
+	if progress.total_bytes <= 0 or not progress.belongs_to(model.phase):
 		return
 	var percent: int = Formats.percent(progress.done_bytes, progress.total_bytes)
 	view.progress_fraction = clampf(
@@ -179,10 +222,8 @@ static func _show_progress(view: HomeView, model: LauncherModel) -> void:
 static func _work_headline(model: LauncherModel) -> Message:
 	if model.state == "Paused":
 		return Message.of("HOME_PAUSED")
-	if model.operation == "verify":
-		return Message.of("HOME_VERIFYING")
-	if model.operation == "repair":
-		return Message.of("HOME_REPAIRING")
+	if WHOLE_GAME_HEADLINES.has(model.operation):
+		return Message.of(WHOLE_GAME_HEADLINES[model.operation])
 	var target: String = model.plan.version if model.plan != null else model.version
 	return Message.of("HOME_UPDATING" if model.installed else "HOME_INSTALLING", [target])
 
@@ -217,9 +258,3 @@ static func _build_label(model: LauncherModel) -> Message:
 
 static func _play() -> HomeView.Action:
 	return HomeView.Action.new("play", Message.of("ACTION_PLAY"), "play")
-
-
-static func _vr(model: LauncherModel) -> Array[HomeView.Action]:
-	if not model.vr_offered:
-		return []
-	return [HomeView.Action.new("play_vr", Message.of("ACTION_PLAY_VR"), "vr")]

@@ -34,10 +34,14 @@ class Figure:
 
 
 var tone: Tone = Tone.CALM
+## The picture beside the headline, by its name; empty for none.
+var picture: String = ""
 var headline: Message = Message.new()
 var detail: Message = Message.new()
 ## Empty when there is nothing to tell.
 var notice: Message = Message.new()
+## The picture beside the notice, by its name.
+var notice_picture: String = "info"
 ## The engine's own words about a failure, for the folded part; empty when nothing failed.
 var error_details: String = ""
 var notes_title: Message = Message.new()

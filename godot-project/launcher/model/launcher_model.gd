@@ -13,11 +13,13 @@ enum Screen {
 	NOTHING_OFFERED,
 	OFFER_INSTALL,
 	OFFER_UPDATE,
+	HELD_BACK,
 	READY,
 	WORKING,
 	PAUSED,
 	FAILED,
 	PLAYING,
+	CRASHED,
 }
 
 ## Phases in which the files of the game change hands and a cancel comes too late.
@@ -25,10 +27,15 @@ const LATE_PHASES: Array[String] = ["FinalizingUpdate", "UpdateSuccessful"]
 ## Phases in which nothing runs.
 const RESTING_PHASES: Array[String] = ["NoUpdateFound", "UpdateAvailable", ""]
 
+## Operations on all that is installed, which have no phases of their own.
+const WHOLE_GAME_OPERATIONS: Array[String] = ["verify", "repair", "move_to", "uninstall"]
+
 var game_name: String = ""
 var install_path: String = ""
 ## Updates of an installed game start without asking. A first install always asks.
 var automatic: bool = false
+## Updates are only looked for when the player asks.
+var manual: bool = false
 
 var state: String = "Idle"
 var phase: String = ""
@@ -53,25 +60,31 @@ var notice: Message = Message.new()
 var operation: String = ""
 ## A check has come to an end since the start.
 var checked: bool = false
+## The picture that goes with the notice.
+var notice_picture: String = "info"
+## The game's last end was a crash that nobody has reacted to yet.
+var crashed: bool = false
+var exit_code: int = 0
+## What lies in the folder, and what the engine can do with it.
+var facts: InstallFacts = InstallFacts.new()
+## The operation to run again for "Try again".
+var last_attempt: String = "check"
+## A link that waits for the game to take it along; empty if none.
+var link: String = ""
 
-var _last_attempt: String = "check"
 var _request: String = ""
 var _auto_tried_version: String = ""
 var _activity: Array[Message] = []
 
 
 func screen() -> Screen:
-	if operation in ["verify", "repair"] or _is_at_work():
+	if operation in WHOLE_GAME_OPERATIONS or _is_at_work():
 		return Screen.WORKING
 	if state == "Paused":
 		return Screen.PAUSED
 	if game_running:
 		return Screen.PLAYING
-	if failure != null:
-		return Screen.FAILED
-	if phase == "Checking":
-		return Screen.CHECKING
-	return _resting_screen()
+	return _troubled_screen() if failure != null or crashed else _calm_screen()
 
 
 ## An update is running that would stop if the window closed.
@@ -79,34 +92,25 @@ func would_lose_by_closing() -> bool:
 	return screen() in [Screen.WORKING, Screen.PAUSED]
 
 
-func can_cancel() -> bool:
-	return not is_late()
-
-
 ## The new version is taking its place.
 func is_late() -> bool:
 	return phase in LATE_PHASES or state == "Updating"
-
-
-## The last progress report belongs to what runs now.
-func progress_is_current() -> bool:
-	match phase:
-		"PreparingUpdate":
-			return false
-		"DownloadingUpdate":
-			return progress.step == "download"
-		"ApplyingUpdate":
-			return progress.step == "apply"
-	return true
 
 
 func can_pause() -> bool:
 	return phase == "DownloadingUpdate"
 
 
-## The operation to run again for "Try again".
-func retry_operation() -> String:
-	return _last_attempt
+## The game can be started for a link: it is there, and no update waits for an answer.
+func is_ready_for_link() -> bool:
+	if not installed:
+		return false
+	match screen():
+		Screen.READY, Screen.HELD_BACK:
+			return checked or manual
+		Screen.FAILED:
+			return failure.leaves_the_game_alone()
+	return false
 
 
 ## Returns what the model wants done by itself, once: `update` or nothing.
@@ -127,10 +131,12 @@ func take_activity() -> Array[Message]:
 func on_requested(name: String) -> void:
 	operation = name
 	failure = null
+	crashed = false
 	notice = Message.new()
+	notice_picture = "info"
 	progress = UpdateProgress.new()
 	if name in ["check", "update", "verify", "repair"]:
-		_last_attempt = name
+		last_attempt = name
 
 
 func on_state_changed(new_state: String, new_phase: String) -> void:
@@ -153,8 +159,7 @@ func on_state_changed(new_state: String, new_phase: String) -> void:
 			notice = Message.of("NOTICE_CANCELLED")
 			_note("ACTIVITY_CANCELLED")
 		"RolledBack":
-			plan = null
-			notice = Message.of("NOTICE_ROLLED_BACK")
+			_on_rolled_back()
 
 
 func on_plan_ready(values: Dictionary) -> void:
@@ -164,6 +169,7 @@ func on_plan_ready(values: Dictionary) -> void:
 		_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
 	# What the player went back from is not taken again without being asked for.
 	var unwanted: bool = bool(values.get("left_before", false)) or operation == "update"
+	unwanted = unwanted or plan.hold != null
 	if automatic and installed and not unwanted and plan.version != _auto_tried_version:
 		_auto_tried_version = plan.version
 		_request = "update"
@@ -175,10 +181,10 @@ func on_progress_changed(values: Dictionary) -> void:
 
 func on_status_changed(values: Dictionary) -> void:
 	installed = bool(values.get("installed", false))
-	version = str(values.get("version", ""))
-	previous_version = str(values.get("previous_version", ""))
-	channel = str(values.get("channel", channel))
-	platform = str(values.get("platform", ""))
+	version = Printable.line(str(values.get("version", "")))
+	previous_version = Printable.line(str(values.get("previous_version", "")))
+	channel = Printable.line(str(values.get("channel", channel)))
+	platform = Printable.line(str(values.get("platform", "")))
 	install_path = str(values.get("install_path", install_path))
 	installed_bytes = int(values.get("installed_bytes", 0))
 	notes = str(values.get("notes", ""))
@@ -202,13 +208,19 @@ func on_finished(name: String, ok: bool) -> void:
 		"update" when ok:
 			plan = null
 			checked = true
-			notice = Message.of("NOTICE_UPDATED", [version])
+			_tell("done", Message.of("NOTICE_UPDATED", [version]))
 			_note("ACTIVITY_UPDATED", [version])
 		"repair" when ok:
-			notice = Message.of("NOTICE_REPAIRED")
+			_tell("done", Message.of("NOTICE_REPAIRED"))
 			_note("ACTIVITY_REPAIRED")
-		"rollback" when ok:
+		"rollback", "rollback_to" when ok:
 			_note("ACTIVITY_ROLLED_BACK", [version])
+		"move_to" when ok:
+			_note("ACTIVITY_MOVED")
+		"uninstall" when ok:
+			plan = null
+			facts.versions.clear()
+			_note("ACTIVITY_UNINSTALLED")
 		"switch_channel" when ok:
 			plan = null
 			checked = false
@@ -218,7 +230,7 @@ func on_verified(report: Dictionary) -> void:
 	var damaged: PackedStringArray = report.get("damaged", PackedStringArray())
 	var files: int = int(report.get("files", 0))
 	if damaged.is_empty():
-		notice = Message.counted("NOTICE_FILE_SOUND", "NOTICE_FILES_SOUND", files)
+		_tell("done", Message.counted("NOTICE_FILE_SOUND", "NOTICE_FILES_SOUND", files))
 		_note("ACTIVITY_SOUND", [files])
 		return
 	failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged), "retry": false})
@@ -230,22 +242,43 @@ func on_channels_listed(names: PackedStringArray, current: String) -> void:
 	channel = current
 
 
+## Something worth a line in the log, in the engine's own words.
+func on_noticed(_code: String, words: String) -> void:
+	_activity.append(Message.plain(Printable.line(words, 400)))
+
+
 func on_game_started() -> void:
 	game_running = true
+	crashed = false
+	link = ""
 	notice = Message.new()
 	_note("ACTIVITY_STARTED", [version])
 
 
-func on_game_exited(code: int, crashed: bool) -> void:
+func on_game_exited(code: int, badly: bool) -> void:
 	game_running = false
-	if crashed:
-		notice = Message.of("NOTICE_CRASHED")
-	_note("ACTIVITY_CRASHED" if crashed else "ACTIVITY_EXITED", [code])
+	crashed = badly
+	exit_code = code
+	_note("ACTIVITY_CRASHED" if badly else "ACTIVITY_EXITED", [code])
 
 
-func _resting_screen() -> Screen:
+## A link came in, from a browser or a second start of the launcher.
+func on_link(address: String) -> void:
+	link = address
+	_note("ACTIVITY_LINK")
+
+
+func _troubled_screen() -> Screen:
+	return Screen.FAILED if failure != null else Screen.CRASHED
+
+
+func _calm_screen() -> Screen:
+	if phase == "Checking":
+		return Screen.CHECKING
 	if plan != null and plan.version != version:
-		return Screen.OFFER_UPDATE if installed else Screen.OFFER_INSTALL
+		if not installed:
+			return Screen.OFFER_INSTALL
+		return Screen.OFFER_UPDATE if plan.hold == null else Screen.HELD_BACK
 	if installed:
 		return Screen.READY
 	return Screen.NOTHING_OFFERED if checked else Screen.STARTING
@@ -256,6 +289,22 @@ func _is_at_work() -> bool:
 		state == "Updating"
 		or state == "CheckForUpdates" and phase != "Checking" and not phase in RESTING_PHASES
 	)
+
+
+## By the player's wish, or by the engine because the newer version did not start.
+func _on_rolled_back() -> void:
+	plan = null
+	if operation.begins_with("rollback"):
+		_tell("back", Message.of("NOTICE_ROLLED_BACK"))
+		return
+	crashed = false
+	_tell("back", Message.of("NOTICE_WENT_BACK", [version]))
+	_note("ACTIVITY_WENT_BACK", [version])
+
+
+func _tell(picture: String, words: Message) -> void:
+	notice = words
+	notice_picture = picture
 
 
 func _note(key: String, arguments: Array = []) -> void:

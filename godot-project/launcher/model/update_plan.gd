@@ -16,12 +16,16 @@ var installed_bytes: int = 0
 var files_added: int = 0
 var files_changed: int = 0
 var files_removed: int = 0
+## Why it is not taken by itself, or null.
+var hold: UpdateHold = null
 
 
 static func from(values: Dictionary) -> UpdatePlan:
 	var plan: UpdatePlan = UpdatePlan.new()
-	for field: String in ["version", "from_version", "notes"]:
-		plan.set(field, str(values.get(field, "")))
+	for field: String in ["version", "from_version"]:
+		plan.set(field, Printable.line(str(values.get(field, ""))))
+	plan.notes = str(values.get("notes", ""))
+	plan.hold = UpdateHold.from(values)
 	for field: String in [
 		"download_bytes",
 		"write_bytes",
@@ -32,5 +36,5 @@ static func from(values: Dictionary) -> UpdatePlan:
 		"files_changed",
 		"files_removed",
 	]:
-		plan.set(field, int(values.get(field, 0)))
+		plan.set(field, maxi(int(values.get(field, 0)), 0))
 	return plan

@@ -20,3 +20,15 @@ static func from(values: Dictionary) -> UpdateProgress:
 	progress.bytes_per_second = maxi(int(values.get("bytes_per_second", 0)), 0)
 	progress.seconds_left = int(values.get("seconds_left", -1))
 	return progress
+
+
+## The report belongs to what runs now, and not to the step before.
+func belongs_to(phase: String) -> bool:
+	match phase:
+		"PreparingUpdate":
+			return false
+		"DownloadingUpdate":
+			return step == "download"
+		"ApplyingUpdate":
+			return step == "apply"
+	return true

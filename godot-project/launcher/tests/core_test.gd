@@ -116,6 +116,13 @@ func test_the_report_hides_the_players_folder() -> void:
 	equal(shown, "in ~/games")
 
 
+func test_the_report_hides_the_players_name() -> void:
+	equal(ActivityLog.without_name("/mnt/Ann.B/x of ann.b", "ann.b"), "/mnt/(user)/x of (user)")
+	equal(ActivityLog.without_name("annbc and banana", "ann"), "annbc and banana", "no word")
+	equal(ActivityLog.without_name("cannot read a", "a"), "cannot read a", "too short")
+	equal(ActivityLog.without_name("the root of trust", "root"), "the root of trust")
+
+
 func test_the_log_survives_a_broken_line() -> void:
 	var path: String = "user://test_activity.jsonl"
 	var file: FileAccess = FileAccess.open(path, FileAccess.WRITE)

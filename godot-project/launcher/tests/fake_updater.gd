@@ -10,6 +10,7 @@ signal status_changed(status: Dictionary)
 signal failed(error: Dictionary)
 signal finished(operation: String, ok: bool)
 signal verified(report: Dictionary)
+signal noticed(code: String, message: String)
 signal channels_listed(channels: PackedStringArray, current: String)
 signal game_started(pid: int)
 signal game_exited(code: int, crashed: bool)
@@ -21,11 +22,17 @@ var install_path: String = ""
 var calls: PackedStringArray = []
 var busy: bool = false
 var allow_http: bool = false
+var status: Dictionary = {}
+var launch_arguments: PackedStringArray = []
 
 
 func open() -> bool:
 	calls.append("open")
 	return true
+
+
+func get_status() -> Dictionary:
+	return status
 
 
 func is_busy() -> bool:
@@ -64,7 +71,8 @@ func switch_channel(channel_name: String) -> void:
 	_begin("switch_channel " + channel_name)
 
 
-func launch(_arguments: PackedStringArray, vr: bool) -> void:
+func launch(arguments: PackedStringArray, vr: bool) -> void:
+	launch_arguments = arguments
 	_begin("launch vr" if vr else "launch")
 
 

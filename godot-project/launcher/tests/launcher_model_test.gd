@@ -23,12 +23,20 @@ func test_every_scene_leads_to_its_screen() -> void:
 		"cancelled": LauncherModel.Screen.OFFER_UPDATE,
 		"sound": LauncherModel.Screen.READY,
 		"damaged": LauncherModel.Screen.FAILED,
+		"held_quiet": LauncherModel.Screen.HELD_BACK,
+		"held_metered": LauncherModel.Screen.HELD_BACK,
+		"held_pinned": LauncherModel.Screen.HELD_BACK,
+		"server_down": LauncherModel.Screen.FAILED,
+		"untrusted": LauncherModel.Screen.FAILED,
+		"clock": LauncherModel.Screen.FAILED,
+		"launcher_too_old": LauncherModel.Screen.FAILED,
 		"offline": LauncherModel.Screen.FAILED,
 		"offline_first": LauncherModel.Screen.FAILED,
 		"disk_full": LauncherModel.Screen.FAILED,
 		"playing": LauncherModel.Screen.PLAYING,
-		"crashed": LauncherModel.Screen.READY,
+		"crashed": LauncherModel.Screen.CRASHED,
 		"rolled_back": LauncherModel.Screen.READY,
+		"went_back": LauncherModel.Screen.READY,
 	}
 	for scene: String in expected:
 		equal(_after(scene).screen(), expected[scene], scene)
@@ -92,7 +100,7 @@ func test_try_again_repeats_what_failed() -> void:
 	var model: LauncherModel = _after("offer_update")
 	model.on_requested("update")
 	model.on_failed({"code": "offline"})
-	equal(model.retry_operation(), "update")
+	equal(model.last_attempt, "update")
 
 
 func test_closing_asks_only_while_something_runs() -> void:
@@ -103,8 +111,8 @@ func test_closing_asks_only_while_something_runs() -> void:
 
 
 func test_a_late_phase_cannot_be_cancelled() -> void:
-	check(_after("downloading").can_cancel(), "downloading")
-	check(not _after("finalizing").can_cancel(), "finalizing")
+	check(not _after("downloading").is_late(), "downloading")
+	check(_after("finalizing").is_late(), "finalizing")
 
 
 func test_empty_and_foreign_values_do_no_harm() -> void:

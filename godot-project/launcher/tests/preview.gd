@@ -4,7 +4,7 @@
 ##     godot --path . --script res://tests/preview.gd -- STATE [PAGE] [LANGUAGE] [THEME] [TEXT SIZE]
 extends SceneTree
 
-const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
+const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 
@@ -25,8 +25,7 @@ func _initialize() -> void:
 
 
 func _play(scene: String, page: String, shell: Shell, updater: Node) -> void:
-	if scene == "verifying":
-		shell.session().model.on_requested("verify")
+	Scenes.prepare(scene, shell.session().model)
 	Scenes.play(scene, updater)
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
 	shell.show_page(page if page else "home")

@@ -8,6 +8,15 @@ const NAMES: Array[String] = [
 	"nothing_offered",
 	"offer_install",
 	"offer_update",
+	"little_space",
+	"held_quiet",
+	"held_metered",
+	"held_manual",
+	"held_pinned",
+	"held_skipped",
+	"held_failed_starts",
+	"held_left_before",
+	"held_playing",
 	"ready",
 	"preparing",
 	"downloading",
@@ -21,12 +30,28 @@ const NAMES: Array[String] = [
 	"damaged",
 	"offline",
 	"offline_first",
+	"server_down",
+	"not_found",
+	"refused",
+	"untrusted",
+	"expired",
+	"clock",
+	"trust_state",
+	"launcher_too_old",
+	"wrong_platform",
+	"permission",
+	"locked",
 	"disk_full",
 	"internal",
 	"playing",
 	"crashed",
 	"rolled_back",
+	"went_back",
+	"link",
+	"moving",
 ]
+## The code of each failure; what is not here has its own name for one.
+const CODES: Dictionary[String, String] = {"offline_first": "offline", "server_down": "server"}
 const NOTES: String = """**A night sky.**
 
 - Aurora and stars around the mark, in place of the plain evening sky
@@ -48,22 +73,94 @@ static func play(scene: String, updater: Node) -> void:
 			updater.state_changed.emit("CheckForUpdates", "Checking")
 		"nothing_offered", "ready":
 			_checked(updater)
-		"offer_install", "offer_update":
-			_offer(updater, fresh)
+		"offer_install", "offer_update", "little_space":
+			_offer(updater, plan(fresh))
 		"preparing", "downloading", "paused", "applying", "finalizing", "updated", "cancelled":
 			_update(scene, updater, fresh)
 		"verifying", "sound", "damaged":
 			_verify(scene, updater)
-		"offline", "offline_first", "disk_full", "internal":
-			_fail(scene, updater)
+		_:
+			_play_rare(scene, updater)
+
+
+## What the engine does not signal: the player's own wishes, and what the launcher sees by itself.
+static func prepare(scene: String, model: LauncherModel) -> void:
+	match scene:
+		"verifying":
+			model.on_requested("verify")
+		"rolled_back":
+			model.on_requested("rollback")
+		"moving":
+			model.on_requested("move_to")
+		"link":
+			model.on_link("v-sekai://v-sekai.org/alice/home?key=secret")
+	model.facts.free_bytes = 12 * MIB if scene in ["little_space", "disk_full"] else -1
+	if scene == "disk_full":
+		model.on_plan_ready(plan(false))
+
+
+static func _play_rare(scene: String, updater: Node) -> void:
+	if scene.begins_with("held_"):
+		_offer(updater, held(scene.trim_prefix("held_").replace("_", "-")))
+		return
+	match scene:
 		"playing", "crashed":
 			_checked(updater)
 			updater.game_started.emit(1)
 			if scene == "crashed":
 				updater.game_exited.emit(139, true)
-		"rolled_back":
+		"rolled_back", "went_back":
 			_checked(updater)
 			updater.state_changed.emit("RolledBack", "")
+		"link":
+			_offer(updater, plan(false))
+		"moving":
+			pass
+		_:
+			_fail(CODES.get(scene, scene.replace("_", "-")), updater)
+
+
+## A plan that the engine holds back.
+static func held(reason: String) -> Dictionary:
+	var values: Dictionary = plan(false)
+	values["decision"] = "hold-back"
+	values["decision_reason"] = "quiet-hours" if reason == "quiet" else reason
+	values["decision_until"] = "07:00" if reason == "quiet" else ""
+	values["failed_starts"] = 3
+	values["pinned_version"] = "0.1.0"
+	return values
+
+
+## Versions as the engine lists them.
+static func versions() -> Array[Dictionary]:
+	return [
+		{"version": "0.1.0", "current": true, "bytes": 86 * MIB, "installed_at": 1764000000},
+		{
+			"version": "0.2.0",
+			"bytes": 31 * MIB,
+			"installed_at": 1764086400,
+			"left": "failed-starts",
+			"failed_starts": 3,
+		},
+		{"version": "0.0.9", "bytes": 7 * MIB, "installed_at": 1763000000, "left": "player"},
+	]
+
+
+## Update settings as the engine keeps them.
+static func preferences() -> Dictionary:
+	return {
+		"updates": "ask",
+		"quiet-hours": "22:00-07:00",
+		"metered": "auto",
+		"metered-size": "20000000",
+		"rate-limit": "2097152",
+		"while-playing": "pause",
+		"keep-versions": "2",
+		"keep-size": "none",
+		"failed-starts": "3",
+		"start-seconds": "30",
+		"mirrors": "https://mirror.example.org",
+	}
 
 
 static func status(installed: bool) -> Dictionary:
@@ -104,14 +201,14 @@ static func _checked(updater: Node) -> void:
 	updater.finish("check")
 
 
-static func _offer(updater: Node, fresh: bool) -> void:
+static func _offer(updater: Node, offered: Dictionary) -> void:
 	updater.state_changed.emit("CheckForUpdates", "UpdateAvailable")
-	updater.plan_ready.emit(plan(fresh))
+	updater.plan_ready.emit(offered)
 	updater.finish("check")
 
 
 static func _update(scene: String, updater: Node, fresh: bool) -> void:
-	_offer(updater, fresh)
+	_offer(updater, plan(fresh))
 	updater.state_changed.emit("CheckForUpdates", "PreparingUpdate")
 	if scene == "preparing":
 		return
@@ -170,8 +267,7 @@ static func _verify(scene: String, updater: Node) -> void:
 	updater.finish("verify")
 
 
-static func _fail(scene: String, updater: Node) -> void:
-	var code: String = {"offline_first": "offline", "disk_full": "disk-full"}.get(scene, scene)
+static func _fail(code: String, updater: Node) -> void:
 	(
 		updater
 		. failed

@@ -5,7 +5,7 @@
 ##         [WIDTHxHEIGHT] [LANGUAGE] [THEME] [TEXT SIZE] [STATE or PAGE ...]
 extends SceneTree
 
-const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
+const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 const FRAMES: int = 12
@@ -21,7 +21,9 @@ func _run() -> void:
 	var size: PackedStringArray = (wishes[1] if wishes.size() > 1 else "1280x800").split("x")
 	var stops: PackedStringArray = wishes.slice(5)
 	if stops.is_empty():
-		stops = PackedStringArray(Scenes.NAMES + ["activity", "settings", "about"] as Array[String])
+		stops = PackedStringArray(
+			Scenes.NAMES + ["library", "activity", "settings", "about"] as Array[String]
+		)
 	for stop: String in stops:
 		var settings: LauncherSettings = LauncherSettings.read("user://preview.cfg")
 		settings.language = wishes[2] if wishes.size() > 2 else "en"
@@ -42,8 +44,11 @@ func _picture(stop: String, settings: LauncherSettings, folder: String, size: Ve
 	root.min_size = Vector2i.ZERO
 	root.content_scale_factor = 1.0
 	root.size = size
-	if stop == "verifying":
-		shell.session().model.on_requested("verify")
+	Scenes.prepare(stop, shell.session().model)
+	shell.session().model.facts.on_preferences_changed(Scenes.preferences())
+	if stop == "library":
+		shell.session().model.facts.on_versions_listed(Scenes.versions())
+		shell.session().model.facts.free_bytes = 52 * 1073741824
 	Scenes.play("ready" if is_page else stop, updater)
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
 	shell.show_page(stop if is_page else "home")

@@ -5,7 +5,20 @@ extends "res://tests/test_case.gd"
 const LANGUAGES: Array[String] = ["en", "es", "ja"]
 const FOLDERS: Array[String] = ["core", "model", "ui"]
 ## Keys that are put together in code.
-const COMPOSED: Array[String] = ["ERROR_", "NEXT_", "LINK_"]
+const COMPOSED: Array[String] = [
+	"ERROR_",
+	"NEXT_",
+	"LINK_",
+	"HELD_",
+	"UPDATES_",
+	"METERED_",
+	"WHILE_PLAYING_",
+	"THEME_",
+	"MOTION_",
+	"AFTER_START_",
+	"ROLLBACK_",
+	"REMOVE_",
+]
 const KEY_PATTERN: String = '"([A-Z]+(?:_[A-Z0-9]+)+|DECIMAL_SIGN)"'
 
 

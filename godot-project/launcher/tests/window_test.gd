@@ -3,7 +3,7 @@
 ## has a name.
 extends "res://tests/test_case.gd"
 
-const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
+const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 const SIZES: Array[Vector2i] = [Vector2i(960, 540), Vector2i(1280, 800), Vector2i(1920, 1080)]
 ## Text sizes tried at each of them, in percent.
@@ -70,7 +70,9 @@ func test_play_during_a_check_ends_the_check_first() -> void:
 
 func test_choices_are_in_the_chosen_language_from_the_start() -> void:
 	await _open(SIZES[1], "es", 100)
-	var rates: OptionButton = _shell.get_node("%SettingsPage/%RateChoice")
+	var rates: OptionButton = (_shell.get_node("%SettingsPage") as SettingsPage).choice(
+		"rate-limit"
+	)
 	equal(rates.get_item_text(0), "Sin límite")
 	await _close()
 
@@ -117,8 +119,11 @@ func test_a_missing_library_is_said_in_words() -> void:
 	await _frames(2)
 	var headline: Label = _shell.get_node("%HomePage/%Headline")
 	equal(headline.text, "The launcher is incomplete")
+	var visited: PackedStringArray = []
+	_shell.session().browse = func(address: String) -> void: visited.append(address)
 	(_shell.get_node("%HomePage/%PrimaryButton") as Button).pressed.emit()
 	await _close()
+	check(visited.size() <= 1, "the website")
 
 
 func test_every_button_is_reached_by_keys_and_has_a_name() -> void:
@@ -169,6 +174,7 @@ func _check_layouts(language: String) -> void:
 			await _open(SIZES[place], language, text_scale)
 			for scene: String in Scenes.NAMES:
 				_forget()
+				Scenes.prepare(scene, _shell.session().model)
 				Scenes.play(scene, _updater)
 				await _frames(3)
 				_check_layout("%s %s" % [about, scene])
@@ -190,6 +196,9 @@ func _forget() -> void:
 	model.phase = ""
 	model.plan = null
 	model.failure = null
+	model.crashed = false
+	model.game_running = false
+	model.link = ""
 	model.notice = Message.new()
 	model.operation = ""
 	model.checked = false
@@ -279,6 +288,8 @@ func _open(size: Vector2i, language: String, text_scale: int, with_engine: bool 
 	_updater = FakeUpdater.new() if with_engine else null
 	var config: LauncherConfig = LauncherConfig.read()
 	config.install_dir = "/home/player/.local/share/V-Sekai/vsekai-sample"
+	if with_engine:
+		_updater.preferences = Scenes.preferences()
 	_shell.start(_updater, config, settings, ActivityLog.read("user://test_window.jsonl"))
 	await _frames(1)
 

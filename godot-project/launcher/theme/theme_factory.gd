@@ -42,6 +42,11 @@ func _add_labels() -> void:
 	_label("Soft", _palette.text_soft, 14)
 	_label("Heading", _palette.headline, 20, BOLD)
 	_label("FigureValue", _palette.headline, 20 if _compact else 26, BOLD)
+	_label("Tag", _palette.on_accent, 13, BOLD)
+	var tag: StyleBoxFlat = _flat(_palette.accent, 3)
+	tag.content_margin_left = 8
+	tag.content_margin_right = 8
+	_theme.set_stylebox("normal", "Tag", tag)
 	_label("Notice", _palette.text, 16, BOLD)
 	_label("RailName", _palette.rail_text, 22, BOLD)
 	_label("RailSoft", _palette.rail_text_soft, 14)
@@ -209,6 +214,8 @@ func _add_spacing() -> void:
 	_margins("PageMargin", 28 if _compact else 48, 22 if _compact else 40)
 	_margins("RailMargin", 0, 18 if _compact else 28)
 	_margins("RailInset", 25, 0)
+	_margins("ReadingInset", 0, 0)
+	_theme.set_constant("margin_right", "ReadingInset", 16)
 	_variation("ScrollInset", "MarginContainer")
 	_theme.set_constant("margin_left", "ScrollInset", 6)
 	_theme.set_constant("margin_right", "ScrollInset", 20)
@@ -319,6 +326,7 @@ func _focus_ring(away: int) -> StyleBoxFlat:
 	ring.border_color = _palette.focus
 	ring.set_border_width_all(3)
 	ring.set_expand_margin_all(away)
+	ring.set_content_margin_all(0)
 	return ring
 
 

@@ -6,9 +6,11 @@ extends VBoxContainer
 var _session: LauncherSession
 var _shown_notes: String = ""
 
+@onready var _head_picture: TextureRect = %HeadPicture
 @onready var _headline: Label = %Headline
 @onready var _detail: Label = %Detail
 @onready var _notice_card: Control = %NoticeCard
+@onready var _notice_picture: TextureRect = %NoticePicture
 @onready var _notice_label: Label = %NoticeLabel
 @onready var _error_box: Control = %ErrorBox
 @onready var _details_button: Button = %DetailsButton
@@ -17,7 +19,7 @@ var _shown_notes: String = ""
 @onready var _notes_box: Control = %NotesBox
 @onready var _notes_title: Label = %NotesTitle
 @onready var _notes_text: RichTextLabel = %NotesText
-@onready var _gap: Control = %Gap
+@onready var _scroll: ScrollContainer = %Scroll
 @onready var _figures: Control = %Figures
 @onready var _figure_values: Array[Label] = [%FigureValue1, %FigureValue2, %FigureValue3]
 @onready var _figure_labels: Array[Label] = [%FigureLabel1, %FigureLabel2, %FigureLabel3]
@@ -50,6 +52,9 @@ func first_focus() -> Control:
 func show_view(view: HomeView) -> void:
 	_headline.text = view.headline.text()
 	_detail.text = view.detail.text()
+	_detail.visible = not view.detail.is_empty()
+	_show_picture(_head_picture, view.picture)
+	_show_picture(_notice_picture, view.notice_picture)
 	_notice_card.visible = not view.notice.is_empty()
 	_notice_label.text = view.notice.text()
 	_show_error(view.error_details)
@@ -63,6 +68,13 @@ func show_view(view: HomeView) -> void:
 	_build_label.text = view.build_label.text()
 
 
+## The pictures only repeat what the words say, so a screen reader passes them by.
+func _show_picture(place: TextureRect, name: String) -> void:
+	place.texture = Pictures.named(name)
+	place.visible = place.texture != null
+	place.self_modulate = get_theme_color("font_color", "Headline")
+
+
 func _show_error(details: String) -> void:
 	_error_box.visible = not details.is_empty()
 	if details.is_empty():
@@ -72,20 +84,21 @@ func _show_error(details: String) -> void:
 
 func _show_notes(view: HomeView) -> void:
 	_notes_box.visible = not view.notes.is_empty() and not _details_card.visible
-	_gap.visible = not _notes_box.visible
 	_notes_title.text = view.notes_title.text()
 	if _shown_notes == view.notes:
 		return
 	_shown_notes = view.notes
 	_notes_text.text = NotesMarkup.to_bbcode(view.notes)
-	_notes_text.scroll_to_line(0)
+	_scroll.scroll_vertical = 0
 
 
 func _show_figures(figures: Array[HomeView.Figure]) -> void:
 	_figures.visible = not figures.is_empty()
-	for place: int in mini(figures.size(), _figure_values.size()):
-		_figure_values[place].text = figures[place].value
-		_figure_labels[place].text = figures[place].label.text()
+	for place: int in _figure_values.size():
+		var used: bool = place < figures.size()
+		(_figure_values[place].get_parent() as Control).visible = used
+		_figure_values[place].text = figures[place].value if used else ""
+		_figure_labels[place].text = figures[place].label.text() if used else ""
 
 
 func _show_progress(view: HomeView) -> void:

@@ -6,6 +6,8 @@ extends Node
 ## Something that the window shows has changed. At most once a frame.
 signal changed
 signal activity_added
+signal game_started
+signal game_exited
 ## The player asked for a page by a button of another one.
 signal page_wanted(page: String)
 
@@ -20,18 +22,31 @@ const MODEL_EVENTS: Dictionary[String, int] = {
 	"failed": 1,
 	"verified": 1,
 	"channels_listed": 2,
+	"noticed": 2,
 }
+## The same for `model.facts`, with signals that not every engine has.
+const FACT_EVENTS: Dictionary[String, int] = {"versions_listed": 1, "preferences_changed": 1}
+## What changes the versions in the folder.
+const DISK_OPERATIONS: Array[String] = [
+	"update", "repair", "rollback", "rollback_to", "remove_version", "uninstall", "move_to"
+]
 const PLAY_ACTIONS: Array[String] = ["play", "play_vr"]
 
 var model: LauncherModel = LauncherModel.new()
 var config: LauncherConfig
 var settings: LauncherSettings
 var activity: ActivityLog
+## Opens an address outside of the launcher.
+var browse: Callable = OS.shell_open
 
 var _updater: Node
 var _queued: String = ""
 var _dirty: bool = true
 var _is_open: bool = false
+## Whether the link that waits has been tried already, so that a game that fails is not started
+## again and again.
+var _moving_to: String = ""
+var _link_tried: bool = false
 var _recheck: Timer = Timer.new()
 
 
@@ -65,6 +80,14 @@ func setup(
 	for event: String in MODEL_EVENTS:
 		_updater.connect(event, Callable(model, "on_" + event))
 		_updater.connect(event, _after_event.unbind(MODEL_EVENTS[event]))
+	for event: String in FACT_EVENTS:
+		if _updater.has_signal(event):
+			_updater.connect(event, Callable(model.facts, "on_" + event))
+			_updater.connect(event, _after_event.unbind(FACT_EVENTS[event]))
+	model.facts.can_skip = can("skip_version")
+	model.facts.can_pin = can("pin_version")
+	model.facts.can_remove = can("remove_version")
+	model.facts.can_choose_version = can("rollback_to")
 	_updater.connect("game_started", _on_game_started)
 	_updater.connect("game_exited", _on_game_exited)
 	_updater.connect("finished", _on_finished)
@@ -81,14 +104,17 @@ func open() -> void:
 	_updater.set("channel", config.channel)
 	_updater.set("install_path", install_path())
 	model.install_path = install_path()
-	model.automatic = settings.update_mode == "automatic"
+	_set_if_known("trusted_root", config.trusted_root)
 	model.failure = null
 	model.plan = null
 	model.checked = false
+	model.facts.versions.clear()
 	_is_open = _updater.call("open")
 	if _is_open:
-		_updater.call("set_rate_limit", settings.rate_limit_bytes())
-		_request("check")
+		_read_preferences()
+		look_at_disk()
+		if _checks_by_itself():
+			_request("check")
 	_after_event()
 
 
@@ -106,14 +132,107 @@ func is_busy() -> bool:
 	return _is_open and bool(_updater.call("is_busy"))
 
 
+## Whether this engine has the method `name`.
+func can(name: String) -> bool:
+	return _updater != null and _updater.has_method(name)
+
+
+## The value of an update setting, as the engine writes it.
+func preference(name: String) -> String:
+	if model.facts.preferences.has(name):
+		return model.facts.preferences[name]
+	match name:
+		"updates":
+			return settings.update_mode
+		"rate-limit":
+			return str(settings.rate_limit_bytes()) if settings.rate_limit_kib > 0 else "none"
+	return ""
+
+
+## Changes an update setting. The engine keeps it; one without preferences leaves it to us.
+func set_preference(name: String, value: String) -> void:
+	if can("set_preference"):
+		if _is_open and bool(_updater.call("set_preference", name, value)):
+			_read_preferences()
+	else:
+		settings.update_mode = value if name == "updates" else settings.update_mode
+		if name == "rate-limit":
+			@warning_ignore("integer_division")
+			settings.rate_limit_kib = value.to_int() / 1024
+		settings.save()
+		_read_preferences()
+	_after_event()
+
+
+## Follows `address`, or the build's own for an empty one, and looks there for updates.
+func use_server(address: String, unprotected: bool) -> Error:
+	settings.server_url = "" if address == config.server_url else address
+	settings.allow_http = unprotected
+	var outcome: Error = settings.save()
+	open()
+	return outcome
+
+
+## Uses another folder for the install.
+func use_folder(path: String) -> Error:
+	settings.install_dir = path
+	var outcome: Error = settings.save()
+	open()
+	return outcome
+
+
+## Takes the installed game to another folder. The settings follow once it is there.
+func move_to(path: String) -> void:
+	_moving_to = path
+	start("move_to", [path])
+
+
+## Starts `method` of the engine, unless it is busy or does not have it.
+func start(method: String, arguments: Array = []) -> void:
+	if not _is_open or is_busy() or not can(method):
+		return
+	model.on_requested(method)
+	_updater.callv(method, arguments)
+	_after_event()
+
+
+## Asks for the installed versions and the room on the disk.
+func look_at_disk() -> void:
+	var folder: DirAccess = DirAccess.open(install_path())
+	# A folder that is not there yet lies on the disk of the nearest one that is.
+	var path: String = install_path()
+	while folder == null and path.get_base_dir() != path:
+		path = path.get_base_dir()
+		folder = DirAccess.open(path)
+	model.facts.free_bytes = folder.get_space_left() if folder != null else -1
+	if _is_open and can("list_versions") and not is_busy():
+		_updater.call("list_versions")
+	refresh()
+
+
+## Hands a link on to the game: at once if it can be started, else when it is.
+func open_link(link: String) -> void:
+	# A game that runs is not started once more; the link waits for the next time.
+	_link_tried = model.game_running
+	model.on_link(link)
+	_after_event()
+	_go_to_link()
+
+
 ## Does what a button says, by the names in `HomeView.Action`.
 func perform(action: String) -> void:
 	match action:
 		"pause", "resume", "cancel":
 			if _is_open:
 				_updater.call(action)
-		"settings":
-			page_wanted.emit("settings")
+		"settings", "library":
+			page_wanted.emit(action)
+		"website":
+			browse.call(config.links.get("LINK_WEBSITE", ""))
+		"skip":
+			start("skip_version", [model.plan.version])
+		"update_now":
+			_update_now()
 		"":
 			pass
 		_:
@@ -134,13 +253,6 @@ func list_channels() -> void:
 		_updater.call("list_channels")
 
 
-## Takes over settings that work at once.
-func apply_settings() -> void:
-	model.automatic = settings.update_mode == "automatic"
-	if _is_open:
-		_updater.call("set_rate_limit", settings.rate_limit_bytes())
-
-
 ## Marks the window as out of date, for example after a change of language.
 func refresh() -> void:
 	_dirty = true
@@ -155,7 +267,7 @@ func _perform_operation(action: String) -> void:
 		return
 	if action in PLAY_ACTIONS:
 		model.on_requested("launch")
-		_updater.call("launch", PackedStringArray(), action == "play_vr")
+		_updater.call("launch", LaunchLink.arguments(model.link), action == "play_vr")
 	else:
 		_request(action)
 
@@ -172,6 +284,51 @@ func _wait_for_turn(action: String) -> void:
 func _request(operation: String) -> void:
 	model.on_requested(operation)
 	_updater.call(operation)
+
+
+## The player's word counts more than a rule of the player's own, which is lifted first.
+func _update_now() -> void:
+	var hold: UpdateHold = model.plan.hold if model.plan != null else null
+	var reason: String = hold.reason if hold != null else ""
+	var lifting: Dictionary[String, Array] = {
+		"pinned": ["unpin_version"],
+		"skipped": ["unskip_version", model.plan.version],
+		"failed-starts": ["unskip_version", model.plan.version],
+	}
+	if lifting.has(reason) and can(str(lifting[reason][0])):
+		start(str(lifting[reason][0]), lifting[reason].slice(1))
+		_queued = "update"
+	else:
+		_perform_operation("update")
+
+
+func _read_preferences() -> void:
+	if can("get_preferences"):
+		model.facts.on_preferences_changed(_updater.call("get_preferences"))
+	else:
+		_updater.call("set_rate_limit", settings.rate_limit_bytes())
+	model.automatic = preference("updates") == "automatic"
+
+
+## With updates by hand the launcher is silent, but a game that is not there yet is looked for.
+func _checks_by_itself() -> bool:
+	model.manual = preference("updates") == "manual"
+	var status: Dictionary = _updater.call("get_status")
+	return not (model.manual and bool(status.get("installed", false)))
+
+
+func _set_if_known(property: StringName, value: Variant) -> void:
+	if property in _updater:
+		_updater.set(property, value)
+
+
+## Starts the game for a link that waits, once what is there has been looked at.
+func _go_to_link() -> void:
+	if model.link.is_empty() or _link_tried or is_busy():
+		return
+	if model.is_ready_for_link():
+		_link_tried = true
+		perform("play")
 
 
 func _check_again() -> void:
@@ -196,6 +353,9 @@ func _after_event() -> void:
 
 func _on_finished(operation: String, ok: bool) -> void:
 	model.on_finished(operation, ok)
+	if operation == "move_to" and ok:
+		settings.install_dir = _moving_to
+		settings.save()
 	_after_event()
 	# The engine takes the next request once this signal is through.
 	_go_on.call_deferred(operation, ok)
@@ -206,15 +366,21 @@ func _go_on(operation: String, ok: bool) -> void:
 	_queued = ""
 	if operation == "switch_channel" and ok:
 		wish = "check"
+	if operation in DISK_OPERATIONS:
+		look_at_disk()
 	if wish:
 		perform(wish)
+	else:
+		_go_to_link()
 
 
 func _on_game_started(_pid: int) -> void:
 	model.on_game_started()
 	_after_event()
+	game_started.emit()
 
 
 func _on_game_exited(code: int, crashed: bool) -> void:
 	model.on_game_exited(code, crashed)
 	_after_event()
+	game_exited.emit()

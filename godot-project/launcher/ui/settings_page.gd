@@ -1,76 +1,91 @@
 # SPDX-License-Identifier: MIT
-## The player's settings. Each change is saved and takes effect at once.
+## The player's settings. Each change is kept and takes effect at once: what is about updates by the
+## engine, in the install folder, and what is about the window by the launcher.
 class_name SettingsPage
 extends VBoxContainer
 
 ## Language, colours, text size or motion changed.
 signal appearance_changed
 
+## Name and label of the choices, in the order they are shown.
+const UPDATE_CHOICES: Dictionary[String, String] = {
+	"updates": "SETTING_MODE",
+	"channel": "SETTING_CHANNEL",
+	"rate-limit": "SETTING_RATE",
+	"quiet-from": "SETTING_QUIET_FROM",
+	"quiet-to": "SETTING_QUIET_TO",
+	"metered": "SETTING_METERED",
+	"metered-size": "SETTING_METERED_SIZE",
+	"while-playing": "SETTING_WHILE_PLAYING",
+	"keep-versions": "SETTING_KEEP",
+}
+const WINDOW_CHOICES: Dictionary[String, String] = {
+	"language": "SETTING_LANGUAGE",
+	"theme": "SETTING_THEME",
+	"text": "SETTING_TEXT",
+	"motion": "SETTING_MOTION",
+	"after-start": "SETTING_AFTER_START",
+	"autostart": "SETTING_AUTOSTART",
+	"links": "SETTING_LINKS",
+}
+## What an engine without preferences still takes from the launcher.
+const ALWAYS: PackedStringArray = ["updates", "channel", "rate-limit"]
+const LOOKS: PackedStringArray = ["language", "theme", "text", "motion"]
+
 var _session: LauncherSession
 var _settings: LauncherSettings
-var _question: Question
+var _choices: Dictionary[String, SettingChoice] = {}
 var _channels_asked: bool = false
-var _asking: bool = false
 
 @onready var _scroll: ScrollContainer = %Scroll
-@onready var _mode: OptionButton = %ModeChoice
-@onready var _channel: OptionButton = %ChannelChoice
-@onready var _rate: OptionButton = %RateChoice
-@onready var _server: LineEdit = %ServerField
-@onready var _folder: LineEdit = %FolderField
-@onready var _folder_button: Button = %FolderButton
+@onready var _updates: GridContainer = %UpdatesGrid
+@onready var _window: GridContainer = %WindowGrid
 @onready var _note: Label = %UpdatesNote
-@onready var _language: OptionButton = %LanguageChoice
-@onready var _theme_choice: OptionButton = %ThemeChoice
-@onready var _text: OptionButton = %TextChoice
-@onready var _motion: OptionButton = %MotionChoice
-@onready var _game: Control = %Game
-@onready var _game_words: Label = %GameWords
-@onready var _verify: Button = %VerifyButton
-@onready var _repair: Button = %RepairButton
-@onready var _rollback: Button = %RollbackButton
-@onready var _open_folder: Button = %OpenFolderButton
-@onready var _dialog: FileDialog = %FolderDialog
+@onready var _place: PlaceSection = %Place
 
 
 func start(session: LauncherSession, question: Question) -> void:
 	_session = session
 	_settings = session.settings
-	_question = question
-	_fill_choices()
-	_server.text = session.server_url()
-	_folder.text = session.install_path()
-	_server.text_submitted.connect(_set_server)
-	_server.focus_exited.connect(func() -> void: _set_server(_server.text))
-	_folder_button.pressed.connect(_choose_folder)
-	_dialog.dir_selected.connect(_set_folder)
-	_verify.pressed.connect(_work.bind("verify"))
-	_repair.pressed.connect(_work.bind("repair"))
-	_rollback.pressed.connect(_ask_rollback)
-	_open_folder.pressed.connect(_show_folder)
+	for setting: String in UPDATE_CHOICES:
+		_add(_updates, setting, UPDATE_CHOICES[setting])
+	for setting: String in WINDOW_CHOICES:
+		_add(_window, setting, WINDOW_CHOICES[setting])
+	for setting: String in ["autostart", "links"]:
+		_choices[setting].set_shown(DesktopEntries.are_used_here())
+	_place.start(session, question)
+	_place.told.connect(_tell)
+	_place.server_changed.connect(func() -> void: _channels_asked = false)
 	visibility_changed.connect(_ask_channels)
+	_refill()
 
 
 func first_focus() -> Control:
 	_scroll_to_top.call_deferred()
-	return _mode
+	return _choices["updates"]
+
+
+## The control of a setting, by its name.
+func choice(setting: String) -> SettingChoice:
+	return _choices[setting]
 
 
 ## Shows what depends on the install.
 func show_model(model: LauncherModel) -> void:
 	var busy: bool = not model.operation.is_empty() or model.game_running
-	_game.visible = model.installed
-	_game_words.text = (tr("GAME_WORDS").format(
-		[model.version, Formats.bytes(model.installed_bytes)]
-	))
-	_verify.disabled = busy
-	_repair.disabled = busy
-	_rollback.disabled = busy
-	_rollback.visible = not model.previous_version.is_empty()
-	_rollback.text = tr("ACTION_ROLLBACK").format([model.previous_version])
-	_server.editable = not busy
-	_folder_button.disabled = busy
 	_show_channels(model, busy)
+	_show_preferences(model)
+	_place.show_model(model, busy)
+
+
+func _notification(what: int) -> void:
+	if what == NOTIFICATION_TRANSLATION_CHANGED and _session != null:
+		_refill()
+
+
+func _add(grid: GridContainer, setting: String, words: String) -> void:
+	_choices[setting] = SettingChoice.add_to(grid, setting, words)
+	_choices[setting].chosen.connect(_on_chosen)
 
 
 ## The focus would scroll the first heading out of sight.
@@ -79,73 +94,39 @@ func _scroll_to_top() -> void:
 	_scroll.scroll_vertical = 0
 
 
-func _fill_choices() -> void:
-	_fill(
-		_mode,
-		["MODE_AUTOMATIC", "MODE_ASK"],
-		LauncherSettings.UPDATE_MODES.find(_settings.update_mode)
-	)
-	_fill(
-		_language,
-		["LANGUAGE_SYSTEM", "English", "Español", "日本語"],
-		LauncherSettings.LANGUAGES.find(_settings.language)
-	)
-	_fill(
-		_theme_choice,
-		["THEME_SYSTEM", "THEME_LIGHT", "THEME_DARK"],
-		LauncherSettings.THEMES.find(_settings.theme)
-	)
-	_fill(
-		_motion,
-		["MOTION_SYSTEM", "MOTION_FULL", "MOTION_REDUCED"],
-		LauncherSettings.MOTIONS.find(_settings.motion)
-	)
-	var sizes: Array[String] = []
-	for size_in_percent: int in LauncherSettings.TEXT_SCALES:
-		sizes.append("%d %%" % size_in_percent)
-	_fill(_text, sizes, LauncherSettings.TEXT_SCALES.find(_settings.text_scale))
-	_fill_rates()
-	_mode.item_selected.connect(_on_mode_selected)
-	_rate.item_selected.connect(_on_rate_selected)
-	_channel.item_selected.connect(_on_channel_selected)
-	_language.item_selected.connect(_on_look_selected)
-	_theme_choice.item_selected.connect(_on_look_selected)
-	_text.item_selected.connect(_on_look_selected)
-	_motion.item_selected.connect(_on_look_selected)
+func _refill() -> void:
+	_choices["language"].show_value(_settings.language)
+	_choices["theme"].show_value(_settings.theme)
+	_choices["text"].show_value(str(_settings.text_scale))
+	_choices["motion"].show_value(_settings.motion)
+	_choices["after-start"].show_value(_settings.after_start)
+	_choices["autostart"].show_value("yes" if DesktopEntries.starts_with_system() else "no")
+	_choices["links"].show_value("yes" if DesktopEntries.opens_links() else "no")
+	_show_preferences(_session.model)
 
 
-func _fill(choice: OptionButton, names: Array[String], chosen: int) -> void:
-	for name: String in names:
-		choice.add_item(name)
-	choice.select(maxi(chosen, 0))
-
-
-func _fill_rates() -> void:
-	var chosen: int = LauncherSettings.RATE_LIMITS.find(_settings.rate_limit_kib)
-	_rate.clear()
-	for limit: int in LauncherSettings.RATE_LIMITS:
-		_rate.add_item(Formats.speed(limit * 1024) if limit > 0 else tr("RATE_NONE"))
-	_rate.select(maxi(chosen, 0))
+func _show_preferences(model: LauncherModel) -> void:
+	var known: bool = not model.facts.preferences.is_empty()
+	for setting: String in UPDATE_CHOICES:
+		_choices[setting].set_shown(known or setting in ALWAYS)
+		if setting in ["channel", "quiet-from", "quiet-to"] or _choices[setting].is_open():
+			continue
+		_choices[setting].show_value(_session.preference(setting))
+	var quiet: PackedStringArray = SettingChoices.quiet_window(_session.preference("quiet-hours"))
+	_choices["quiet-from"].show_value(quiet[0])
+	_choices["quiet-to"].show_value(quiet[1] if quiet[1] else "07:00")
+	_choices["quiet-to"].disabled = quiet[0].is_empty()
 
 
 func _show_channels(model: LauncherModel, busy: bool) -> void:
 	var names: PackedStringArray = model.channels.duplicate()
 	if not model.channel.is_empty() and not names.has(model.channel):
 		names.append(model.channel)
-	_channel.disabled = busy or names.size() < 2
-	if _names_of(_channel) != names:
-		_channel.clear()
-		for name: String in names:
-			_channel.add_item(name)
-	if not names.is_empty():
-		_channel.select(names.find(model.channel))
-
-
-func _names_of(choice: OptionButton) -> PackedStringArray:
-	var names: PackedStringArray = []
-	for place: int in choice.item_count:
-		names.append(choice.get_item_text(place))
-	return names
+	var choices: Array[SettingChoices.Choice] = []
+	for channel: String in names:
+		choices.append(SettingChoices.Choice.new(channel, Message.plain(channel)))
+	_choices["channel"].disabled = busy or names.size() < 2
+	_choices["channel"].show_choices(choices, model.channel)
 
 
 func _ask_channels() -> void:
@@ -154,97 +135,59 @@ func _ask_channels() -> void:
 		_session.list_channels()
 
 
-func _on_mode_selected(place: int) -> void:
-	_settings.update_mode = LauncherSettings.UPDATE_MODES[place]
-	_keep()
-
-
-func _on_rate_selected(place: int) -> void:
-	_settings.rate_limit_kib = LauncherSettings.RATE_LIMITS[place]
-	_keep()
-
-
-func _on_channel_selected(place: int) -> void:
-	_session.switch_channel(_channel.get_item_text(place))
-
-
-func _on_look_selected(_place: int) -> void:
-	_settings.language = LauncherSettings.LANGUAGES[_language.selected]
-	_settings.theme = LauncherSettings.THEMES[_theme_choice.selected]
-	_settings.text_scale = LauncherSettings.TEXT_SCALES[_text.selected]
-	_settings.motion = LauncherSettings.MOTIONS[_motion.selected]
-	_keep()
-	appearance_changed.emit()
-	_fill_rates()
-
-
-func _set_server(address: String) -> void:
-	var wanted: String = address.strip_edges()
-	if _asking or wanted == _session.server_url():
-		return
+func _on_chosen(setting: String, value: String) -> void:
 	_tell("")
-	if not (wanted.is_empty() or ServerAddress.is_address(wanted)):
-		_tell("SERVER_NOT_AN_ADDRESS")
-		return
-	var unprotected: bool = ServerAddress.is_unprotected(wanted)
-	if unprotected and not await _agrees_to(wanted):
-		_server.text = _session.server_url()
-		return
-	_settings.server_url = "" if wanted == _session.config.server_url else wanted
-	_settings.allow_http = unprotected
-	_keep()
-	_server.text = _session.server_url()
-	_channels_asked = false
-	_session.open()
+	match setting:
+		"channel":
+			_session.switch_channel(value)
+		"quiet-from", "quiet-to":
+			_set_quiet(setting, value)
+		"autostart", "links":
+			_set_desktop_entry(setting, value == "yes")
+		_ when setting in UPDATE_CHOICES:
+			_session.set_preference(setting, value)
+		_:
+			_set_window(setting, value)
 
 
-func _agrees_to(address: String) -> bool:
-	_asking = true
-	var agreed: bool = await _question.ask(
-		tr("HTTP_TITLE"), tr("HTTP_WORDS").format([address]), tr("HTTP_YES"), tr("ANSWER_NO")
+func _set_quiet(setting: String, value: String) -> void:
+	var quiet: PackedStringArray = SettingChoices.quiet_window(_session.preference("quiet-hours"))
+	var to: String = quiet[1] if quiet[1] else "07:00"
+	if setting == "quiet-from":
+		# A window needs some length; the night is what most people mean.
+		to = "07:00" if to == value and value != "07:00" else to
+		_session.set_preference("quiet-hours", SettingChoices.quiet_hours(value, to))
+	else:
+		_session.set_preference("quiet-hours", SettingChoices.quiet_hours(quiet[0], value))
+
+
+func _set_desktop_entry(setting: String, wanted: bool) -> void:
+	var outcome: Error = (
+		DesktopEntries.start_with_system(wanted, _session.config.launcher_name)
+		if setting == "autostart"
+		else DesktopEntries.open_links(wanted, _session.config.launcher_name)
 	)
-	_asking = false
-	return agreed
+	if outcome != OK:
+		_tell("SETTINGS_NOT_SAVED")
+	_refill()
 
 
-func _choose_folder() -> void:
-	_dialog.current_dir = _session.install_path().get_base_dir()
-	_dialog.popup_centered_clamped(Vector2i(760, 460))
-
-
-func _set_folder(path: String) -> void:
-	var chosen: String = InstallFolder.inside(path, _session.config.title)
-	_settings.install_dir = chosen
-	_folder.text = chosen
-	_keep()
-	_session.open()
-
-
-func _work(operation: String) -> void:
-	_session.page_wanted.emit("home")
-	_session.perform(operation)
-
-
-func _ask_rollback() -> void:
-	var model: LauncherModel = _session.model
-	var sure: bool = await _question.ask(
-		tr("ROLLBACK_TITLE").format([model.previous_version]),
-		tr("ROLLBACK_WORDS").format([model.version]),
-		tr("ROLLBACK_YES"),
-		tr("ANSWER_NO")
-	)
-	if sure:
-		_work("rollback")
-
-
-func _show_folder() -> void:
-	OS.shell_show_in_file_manager(_session.install_path(), true)
-
-
-func _keep() -> void:
-	_session.apply_settings()
+func _set_window(setting: String, value: String) -> void:
+	match setting:
+		"language":
+			_settings.language = value
+		"theme":
+			_settings.theme = value
+		"text":
+			_settings.text_scale = value.to_int()
+		"motion":
+			_settings.motion = value
+		"after-start":
+			_settings.after_start = value
 	if _settings.save() != OK:
 		_tell("SETTINGS_NOT_SAVED")
+	if setting in LOOKS:
+		appearance_changed.emit()
 
 
 func _tell(key: String) -> void:

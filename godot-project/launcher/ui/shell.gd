@@ -3,12 +3,14 @@
 class_name Shell
 extends Control
 
-const PAGES: Array[String] = ["home", "activity", "settings", "about"]
+const PAGES: Array[String] = ["home", "library", "activity", "settings", "about"]
 ## Below this size of the window, in scaled pixels, everything moves closer together.
 const ROOMY: Vector2 = Vector2(1120, 680)
 const RAIL_WIDTH: float = 232.0
 const COMPACT_RAIL_WIDTH: float = 196.0
 const MAX_PAGE_WIDTH: float = 780.0
+## How long a game has to run before a launcher that closes after the start does so.
+const FAREWELL_SECONDS: float = 40.0
 ## Pause between frames while the window is in front, and while it is not.
 const AWAKE_USEC: int = 16000
 const ASLEEP_USEC: int = 60000
@@ -19,6 +21,7 @@ var _page: String = "home"
 var _compact: bool = false
 var _pointer_used: bool = true
 var _closing: bool = false
+var _farewell: Timer = Timer.new()
 
 @onready var _rail: Control = %Rail
 @onready var _badge: TextureRect = %Badge
@@ -30,13 +33,18 @@ var _closing: bool = false
 @onready var _page_margin: MarginContainer = %PageMargin
 @onready var _question: Question = %Question
 @onready var _page_nodes: Dictionary[String, Control] = {
-	"home": %HomePage, "activity": %ActivityPage, "settings": %SettingsPage, "about": %AboutPage
+	"home": %HomePage,
+	"library": %LibraryPage,
+	"activity": %ActivityPage,
+	"settings": %SettingsPage,
+	"about": %AboutPage,
 }
 @onready var _page_buttons: Dictionary[String, Button] = {
 	"home": %HomeButton,
+	"library": %LibraryButton,
 	"activity": %ActivityButton,
 	"settings": %SettingsButton,
-	"about": %AboutButton
+	"about": %AboutButton,
 }
 
 
@@ -45,6 +53,9 @@ func _ready() -> void:
 		_page_buttons[page].pressed.connect(show_page.bind(page))
 	resized.connect(_fit_layout)
 	_stage.resized.connect(_fit_layout)
+	_farewell.one_shot = true
+	_farewell.timeout.connect(_close)
+	add_child(_farewell)
 	PageKeys.register()
 
 
@@ -56,17 +67,22 @@ func start(
 	_session.setup(updater, config, settings, log)
 	_session.changed.connect(_show_state)
 	_session.page_wanted.connect(show_page)
+	_session.game_started.connect(_on_game_started)
+	_session.game_exited.connect(_on_game_exited)
 	add_child(_session)
 	get_window().title = config.launcher_name
 	_name_label.text = config.game_name
 	_apply_appearance()
 	(_page_nodes["home"] as HomePage).start(_session)
+	(_page_nodes["library"] as LibraryPage).start(_session, _question)
 	(_page_nodes["activity"] as ActivityPage).start(_session)
 	(_page_nodes["settings"] as SettingsPage).start(_session, _question)
 	(_page_nodes["settings"] as SettingsPage).appearance_changed.connect(_apply_appearance)
 	(_page_nodes["about"] as AboutPage).start(_session)
 	if DisplayServer.get_name() != "headless":
-		WindowFit.fit(get_window(), true)
+		WindowFit.fit(get_window(), true, settings.window_rect)
+		if settings.window_maximised:
+			get_window().mode = Window.MODE_MAXIMIZED
 	get_window().dpi_changed.connect(func() -> void: WindowFit.fit(get_window(), false))
 	show_page("home")
 	_session.open()
@@ -74,6 +90,18 @@ func start(
 
 func session() -> LauncherSession:
 	return _session
+
+
+## A second start of the launcher, or a link from a browser: comes to the front and passes it on.
+func on_called(link: String) -> void:
+	var window: Window = get_window()
+	if window.mode == Window.MODE_MINIMIZED:
+		window.mode = Window.MODE_WINDOWED
+	window.grab_focus()
+	window.request_attention()
+	if link:
+		show_page("home")
+		_session.open_link(link)
 
 
 ## Shows one of `PAGES` and moves the focus to what matters most there.
@@ -128,6 +156,7 @@ func _show_state() -> void:
 		[ProjectSettings.get_setting("application/config/version")]
 	)
 	(_page_nodes["home"] as HomePage).show_view(view)
+	(_page_nodes["library"] as LibraryPage).show_model(_session.model)
 	(_page_nodes["settings"] as SettingsPage).show_model(_session.model)
 	_keep_focus()
 
@@ -206,4 +235,28 @@ func _close() -> void:
 		if not leave:
 			_closing = false
 			return
+	_remember_window()
 	get_tree().quit(0)
+
+
+func _remember_window() -> void:
+	var window: Window = get_window()
+	_settings.window_maximised = window.mode == Window.MODE_MAXIMIZED
+	if window.mode == Window.MODE_WINDOWED:
+		_settings.window_rect = Rect2i(window.position, window.size)
+	# Where the window was is not worth a word if it cannot be kept.
+	_settings.save()
+
+
+## Out of the way of the game. It is only left alone once its start can be called a good one: until
+## then a crash is noticed and told here.
+func _on_game_started() -> void:
+	if _settings.after_start == "close":
+		get_window().mode = Window.MODE_MINIMIZED
+		_farewell.start(FAREWELL_SECONDS)
+
+
+func _on_game_exited() -> void:
+	_farewell.stop()
+	if _session.model.crashed and get_window().mode == Window.MODE_MINIMIZED:
+		on_called("")

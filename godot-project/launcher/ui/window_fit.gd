@@ -7,8 +7,9 @@ const MIN_SIZE: Vector2i = Vector2i(960, 540)
 const DESIGN_SIZE: Vector2i = Vector2i(1280, 800)
 
 
-## Sets the scale, the least size and, at the start, a size that fits the screen.
-static func fit(window: Window, at_start: bool) -> void:
+## Sets the scale, the least size and, at the start, a size that fits the screen: the one of the
+## last time, `before`, if it still does.
+static func fit(window: Window, at_start: bool, before: Rect2i = Rect2i()) -> void:
 	var screen: int = window.current_screen
 	var area: Rect2i = DisplayServer.screen_get_usable_rect(screen)
 	var factor: float = scale_for(
@@ -19,8 +20,33 @@ static func fit(window: Window, at_start: bool) -> void:
 	window.content_scale_factor = factor
 	window.min_size = Vector2i(Vector2(MIN_SIZE) * factor).min(area.size)
 	if at_start and window.mode == Window.MODE_WINDOWED:
-		window.size = Vector2i(Vector2(DESIGN_SIZE) * factor).min(area.size)
-		window.position = area.position + (area.size - window.size) / 2
+		var standard: Vector2i = Vector2i(Vector2(DESIGN_SIZE) * factor).min(area.size)
+		var rect: Rect2i = placed(before, _screens(), window.min_size)
+		if not rect.has_area():
+			rect = Rect2i(area.position + (area.size - standard) / 2, standard)
+		window.size = rect.size
+		window.position = rect.position
+
+
+## Where a window that was at `before` can be now: on a screen that shows enough of it to grab, or
+## nowhere (an empty rectangle).
+static func placed(before: Rect2i, screens: Array[Rect2i], least: Vector2i) -> Rect2i:
+	if before.size.x < least.x or before.size.y < least.y:
+		return Rect2i()
+	for screen: Rect2i in screens:
+		var seen: Rect2i = screen.intersection(before)
+		if seen.get_area() * 2 >= before.get_area():
+			var size: Vector2i = before.size.min(screen.size)
+			var last: Vector2i = screen.end - size
+			return Rect2i(before.position.clamp(screen.position, last), size)
+	return Rect2i()
+
+
+static func _screens() -> Array[Rect2i]:
+	var screens: Array[Rect2i] = []
+	for screen: int in DisplayServer.get_screen_count():
+		screens.append(DisplayServer.screen_get_usable_rect(screen))
+	return screens
 
 
 ## The system's own scale where it tells one, else one from the screen's size and density.

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+## Every state that a player can meet has a screen of its own: what happened, what to do next, and a
+## button that does it.
+extends "res://tests/test_case.gd"
+
+const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
+const Scenes: GDScript = preload("res://tests/scenes.gd")
+## Scene, then the action of the primary button and those of the others.
+const EXPECTED: Dictionary[String, Array] = {
+	"starting": [""],
+	"checking": ["play", "play_vr"],
+	"nothing_offered": ["check"],
+	"offer_install": ["update", "settings"],
+	"offer_update": ["update", "play", "skip"],
+	"little_space": ["update", "play", "skip"],
+	"held_quiet": ["play", "update_now", "settings"],
+	"held_metered": ["play", "update_now", "settings"],
+	"held_manual": ["play", "update_now", "skip"],
+	"held_pinned": ["play", "update_now"],
+	"held_skipped": ["play", "update_now"],
+	"held_failed_starts": ["play", "update_now"],
+	"held_left_before": ["play", "update_now", "skip"],
+	"held_playing": ["play", "update_now", "settings"],
+	"ready": ["play", "play_vr", "check"],
+	"preparing": ["pause", "cancel"],
+	"downloading": ["pause", "cancel"],
+	"paused": ["resume", "cancel"],
+	"applying": ["pause", "cancel"],
+	"finalizing": ["pause", "cancel"],
+	"updated": ["play", "play_vr", "check"],
+	"cancelled": ["update", "play", "skip"],
+	"verifying": ["cancel"],
+	"sound": ["play", "play_vr", "check"],
+	"damaged": ["repair", "play"],
+	"offline": ["play", "play_vr", "check"],
+	"offline_first": ["check", "settings"],
+	"server_down": ["play", "play_vr", "check"],
+	"not_found": ["play", "check", "settings"],
+	"refused": ["play", "check"],
+	"untrusted": ["play", "check"],
+	"expired": ["play", "check"],
+	"clock": ["play", "check"],
+	"trust_state": ["play", "check"],
+	"launcher_too_old": ["play", "website", "check"],
+	"wrong_platform": ["play", "check"],
+	"permission": ["check", "play", "settings"],
+	"locked": ["check", "play"],
+	"disk_full": ["check", "play", "settings"],
+	"internal": ["check", "play"],
+	"playing": [""],
+	"crashed": ["play", "verify", "library"],
+	"rolled_back": ["play", "play_vr", "check"],
+	"went_back": ["play", "play_vr", "check"],
+	"link": ["update", "play", "skip"],
+	"moving": ["cancel"],
+}
+
+
+func test_every_state_offers_the_next_step_first() -> void:
+	for scene: String in Scenes.NAMES:
+		var view: HomeView = _view(scene)
+		var names: Array = [view.primary.name]
+		for action: HomeView.Action in view.secondary:
+			names.append(action.name)
+		equal(names, EXPECTED.get(scene, []), scene)
+
+
+func test_every_state_says_in_whole_words_what_is_going_on() -> void:
+	for language: String in ["en", "es", "ja"] as Array[String]:
+		TranslationServer.set_locale(language)
+		for scene: String in Scenes.NAMES:
+			var view: HomeView = _view(scene)
+			for message: Message in [view.headline, view.detail, view.primary.label]:
+				var text: String = message.text()
+				check(not text.is_empty(), "%s %s" % [language, scene])
+				check(not text.contains("_") and not text.contains("{"), "%s: %s" % [scene, text])
+	TranslationServer.set_locale("en")
+
+
+func test_trouble_is_told_by_words_and_a_picture_and_never_by_colour_alone() -> void:
+	for scene: String in Scenes.NAMES:
+		var view: HomeView = _view(scene)
+		if view.tone == HomeView.Tone.TROUBLE:
+			equal(view.picture, "warning", scene)
+			check(not view.error_details.is_empty(), scene + " has details")
+		check(Pictures.PATHS.has(view.picture) or view.picture.is_empty(), view.picture)
+		check(Pictures.PATHS.has(view.notice_picture), view.notice_picture)
+
+
+func test_an_error_is_one_sentence_and_its_next_step_another() -> void:
+	TranslationServer.set_locale("en")
+	for code: String in Failure.KNOWN_CODES:
+		var failure: Failure = Failure.from({"code": code})
+		check(not failure.sentence().text().contains("."), failure.sentence().text())
+		check(failure.next_step().text().ends_with("."), failure.next_step().text())
+
+
+func test_what_is_installed_can_be_played_whatever_the_server_says() -> void:
+	for code: String in Failure.HARMLESS_CODES:
+		var model: LauncherModel = LauncherModel.new()
+		model.on_status_changed(Scenes.status(true))
+		model.on_failed({"code": code})
+		equal(HomePresenter.present(model).primary.name, "play", code)
+
+
+func test_a_held_back_update_says_why_and_until_when() -> void:
+	TranslationServer.set_locale("en")
+	var reasons: Dictionary[String, String] = {
+		"held_quiet": "after 07:00",
+		"held_metered": "4.2 MiB",
+		"held_pinned": "stay at 0.1.0",
+		"held_skipped": "skip 0.2.0",
+		"held_failed_starts": "3 times",
+		"held_left_before": "went back from 0.2.0",
+	}
+	for scene: String in reasons:
+		var words: String = _view(scene).detail.text()
+		check(words.contains(reasons[scene]), words)
+
+
+func test_an_update_that_is_held_back_does_not_start_by_itself() -> void:
+	var model: LauncherModel = LauncherModel.new()
+	model.automatic = true
+	model.on_status_changed(Scenes.status(true))
+	model.on_plan_ready(Scenes.held("metered"))
+	equal(model.take_request(), "")
+
+
+func test_an_unknown_reason_is_an_ordinary_offer() -> void:
+	check(UpdateHold.from({"decision": "ask", "decision_reason": "ask-first"}) == null, "ask")
+	check(UpdateHold.from({"decision": "hold-back", "decision_reason": "moon"}) == null, "moon")
+	check(UpdateHold.from({}) == null, "nothing")
+
+
+func test_too_little_space_is_told_before_the_download() -> void:
+	TranslationServer.set_locale("en")
+	var view: HomeView = _view("little_space")
+	check(view.notice.text().contains("19.0 MiB more"), view.notice.text())
+	equal(view.notice_picture, "warning")
+
+
+func test_a_full_disk_shows_what_is_needed_and_what_is_free() -> void:
+	var view: HomeView = _view("disk_full")
+	equal(view.figures.size(), 2)
+	equal(view.figures[1].value, Formats.bytes(12 * Scenes.MIB))
+
+
+func test_going_back_by_itself_names_the_version_that_did_not_start() -> void:
+	TranslationServer.set_locale("en")
+	var by_hand: String = _view("rolled_back").notice.text()
+	var by_itself: String = _view("went_back").notice.text()
+	check(by_itself.contains("0.1.0 did not start"), by_itself)
+	check(by_hand != by_itself, by_hand)
+
+
+func test_a_crash_stays_on_the_screen_until_the_player_does_something() -> void:
+	var model: LauncherModel = LauncherModel.new()
+	model.on_status_changed(Scenes.status(true))
+	model.on_game_started()
+	model.on_game_exited(-1, true)
+	equal(model.screen(), LauncherModel.Screen.CRASHED)
+	check(HomePresenter.present(model).error_details.contains("by the system"), "killed")
+	model.on_requested("verify")
+	check(not model.crashed, "forgotten")
+
+
+func _view(scene: String) -> HomeView:
+	var updater: Node = FakeUpdater.new()
+	var model: LauncherModel = LauncherModel.new()
+	model.game_name = "V-Sekai"
+	model.facts.can_skip = true
+	Scenes.prepare(scene, model)
+	for event: String in LauncherSession.MODEL_EVENTS:
+		updater.connect(event, Callable(model, "on_" + event))
+	updater.connect("finished", model.on_finished)
+	updater.connect("game_started", model.on_game_started.unbind(1))
+	updater.connect("game_exited", model.on_game_exited)
+	Scenes.play(scene, updater)
+	var view: HomeView = HomePresenter.present(model)
+	updater.free()
+	return view

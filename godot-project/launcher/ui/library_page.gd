@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+## The versions that lie in the install folder: which one is played, which are kept, and why.
+class_name LibraryPage
+extends VBoxContainer
+
+const ROW_SCENE: PackedScene = preload("res://ui/version_row.tscn")
+
+var _session: LauncherSession
+var _question: Question
+
+@onready var _empty: Label = %EmptyLabel
+@onready var _scroll: ScrollContainer = %Scroll
+@onready var _rows: VBoxContainer = %Rows
+@onready var _summary: Label = %SummaryLabel
+@onready var _actions: Control = %Actions
+@onready var _verify: Button = %VerifyButton
+@onready var _repair: Button = %RepairButton
+@onready var _open_folder: Button = %OpenFolderButton
+
+
+func start(session: LauncherSession, question: Question) -> void:
+	_session = session
+	_question = question
+	_verify.pressed.connect(_work.bind("verify"))
+	_repair.pressed.connect(_work.bind("repair"))
+	_open_folder.pressed.connect(_show_folder)
+	visibility_changed.connect(_ask_versions)
+
+
+func first_focus() -> Control:
+	for row: Node in _rows.get_children():
+		var button: Button = (row as VersionRow).first_button()
+		if (row as VersionRow).visible and button != null:
+			return button
+	return _verify if _actions.visible and not _verify.disabled else null
+
+
+func show_model(model: LauncherModel) -> void:
+	var view: LibraryView = LibraryPresenter.present(model)
+	_empty.visible = view.rows.is_empty()
+	_empty.text = view.empty.text()
+	_scroll.visible = not view.rows.is_empty()
+	_actions.visible = model.installed
+	_summary.text = view.summary.text()
+	var busy: bool = not model.operation.is_empty() or model.game_running
+	_verify.disabled = busy
+	_repair.disabled = busy
+	_show_rows(view.rows)
+
+
+## Rows stay where they are, so that the focus does too.
+func _show_rows(rows: Array[LibraryView.Row]) -> void:
+	while _rows.get_child_count() < rows.size():
+		var made: VersionRow = ROW_SCENE.instantiate()
+		_rows.add_child(made)
+		made.wanted.connect(_on_wanted)
+	for place: int in _rows.get_child_count():
+		var row: VersionRow = _rows.get_child(place)
+		row.visible = place < rows.size()
+		if row.visible:
+			row.show_row(rows[place])
+
+
+func _ask_versions() -> void:
+	if is_visible_in_tree():
+		_session.look_at_disk()
+
+
+func _on_wanted(action: String, version: String) -> void:
+	match action:
+		"play":
+			_work("play")
+		"rollback":
+			if await _agrees("ROLLBACK", [version, _session.model.version]):
+				_session.page_wanted.emit("home")
+				_roll_back_to(version)
+		"remove":
+			if await _agrees("REMOVE", [version]):
+				_session.start("remove_version", [version])
+		"pin":
+			_session.start("pin_version", [version])
+		"unpin":
+			_session.start("unpin_version")
+
+
+func _roll_back_to(version: String) -> void:
+	if _session.model.facts.can_choose_version:
+		_session.start("rollback_to", [version])
+	else:
+		_session.start("rollback")
+
+
+func _agrees(about: String, values: Array) -> bool:
+	return await _question.ask(
+		tr(about + "_TITLE").format(values),
+		tr(about + "_WORDS").format(values),
+		tr(about + "_YES"),
+		tr("ANSWER_NO")
+	)
+
+
+func _work(operation: String) -> void:
+	_session.page_wanted.emit("home")
+	_session.perform(operation)
+
+
+func _show_folder() -> void:
+	OS.shell_show_in_file_manager(_session.install_path(), true)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+## One setting with a few things it can be, and its name beside it.
+class_name SettingChoice
+extends OptionButton
+
+## The player chose something else.
+signal chosen(name: String, value: String)
+
+const LABEL_WIDTH: float = 200.0
+
+var setting: String = ""
+
+var _values: PackedStringArray = []
+var _label: Label = Label.new()
+
+
+## Adds the setting `what` with its label `words` to `grid` and returns it.
+static func add_to(grid: GridContainer, what: String, words: String) -> SettingChoice:
+	var choice: SettingChoice = SettingChoice.new()
+	choice.setting = what
+	choice.name = what.to_pascal_case() + "Choice"
+	choice._label.text = words
+	choice._label.name = what.to_pascal_case() + "Label"
+	choice._label.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
+	choice._label.custom_minimum_size.x = LABEL_WIDTH
+	choice.size_flags_horizontal = Control.SIZE_EXPAND_FILL
+	choice.clip_text = true
+	# The words are put together here, values and all.
+	choice.auto_translate_mode = Node.AUTO_TRANSLATE_MODE_DISABLED
+	grid.add_child(choice._label)
+	grid.add_child(choice)
+	choice.accessibility_labeled_by_nodes = [choice.get_path_to(choice._label)]
+	choice.item_selected.connect(choice._on_selected)
+	return choice
+
+
+## Shows `value` among what the setting can be.
+func show_value(value: String) -> void:
+	show_choices(SettingChoices.of(setting, value), value)
+
+
+## Shows `value` among `choices`.
+func show_choices(choices: Array[SettingChoices.Choice], value: String) -> void:
+	_values.clear()
+	clear()
+	for choice: SettingChoices.Choice in choices:
+		_values.append(choice.value)
+		add_item(choice.label.text())
+	if not choices.is_empty():
+		select(maxi(_values.find(value), 0))
+
+
+## The player is choosing right now, and the list must stay as it is.
+func is_open() -> bool:
+	return get_popup().visible
+
+
+func set_shown(shown: bool) -> void:
+	visible = shown
+	_label.visible = shown
+
+
+func _on_selected(place: int) -> void:
+	chosen.emit(setting, _values[place])

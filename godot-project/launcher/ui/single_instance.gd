@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+## One window for an install folder: a second start hands its link to the first and ends.
+##
+## Who holds the lock is first, and the system lets go of it however that one ends. Calls lie as
+## small files in a folder of the player's own; a file that is gone was heard.
+class_name SingleInstance
+extends Node
+
+## A second start called; `link` is what it was started with, or empty.
+signal called(link: String)
+
+const FOLDER: String = "user://calls"
+const LOCK_CLASS: StringName = &"VSekaiInstanceLock"
+const LOOK_SECONDS: float = 0.25
+## An older call was meant for a launcher that has ended since.
+const MAX_AGE_SECONDS: float = 30.0
+const MAX_CALLS: int = 16
+const MAX_BYTES: int = 4096
+
+var _lock: RefCounted
+var _timer: Timer = Timer.new()
+
+
+func _ready() -> void:
+	_timer.wait_time = LOOK_SECONDS
+	_timer.timeout.connect(look)
+	add_child(_timer)
+	_timer.start()
+
+
+## Whether this is the first start for `install`. One that cannot find out opens its window.
+func is_first(install: String) -> bool:
+	if not ClassDB.class_exists(LOCK_CLASS):
+		return true
+	_lock = ClassDB.instantiate(LOCK_CLASS)
+	var name: String = "instance-%s.lock" % install.md5_text().left(12)
+	return bool(_lock.call("claim", ProjectSettings.globalize_path("user://" + name)))
+
+
+## Leaves a call for the first start and returns the file that is gone once it was heard.
+static func leave_call(link: String, now: float, folder: String = FOLDER) -> String:
+	DirAccess.make_dir_recursive_absolute(folder)
+	var path: String = folder.path_join("%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()])
+	var file: FileAccess = FileAccess.open(path + ".new", FileAccess.WRITE)
+	if file == null:
+		return ""
+	file.store_string(JSON.stringify({"time": now, "link": link}))
+	file.close()
+	return path if DirAccess.rename_absolute(path + ".new", path) == OK else ""
+
+
+## Takes the calls that lie there.
+func look(folder: String = FOLDER) -> void:
+	var taken: int = 0
+	for name: String in DirAccess.get_files_at(folder):
+		if taken < MAX_CALLS and name.ends_with(".json"):
+			taken += 1
+			_take(folder.path_join(name))
+
+
+func _take(path: String) -> void:
+	var file: FileAccess = FileAccess.open(path, FileAccess.READ)
+	var text: String = file.get_buffer(MAX_BYTES).get_string_from_utf8() if file != null else ""
+	file = null
+	DirAccess.remove_absolute(path)
+	var parser: JSON = JSON.new()
+	if parser.parse(text) != OK or not parser.data is Dictionary:
+		return
+	var words: Dictionary = parser.data
+	var time: Variant = words.get("time", 0)
+	var age: float = Time.get_unix_time_from_system() - (float(time) if time is float else 0.0)
+	if absf(age) <= MAX_AGE_SECONDS:
+		called.emit(LaunchLink.parse(str(words.get("link", ""))))
