@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use vsekai_formats::{ChunkId, DigestAlgorithm, Index};
-use vsekai_store::{Chunk, ChunkStore, WriteStore};
+use vsekai_store::{ChunkStore, KnownIds, WriteStore};
 
 use crate::env::Cancel;
 use crate::error::DesyncError;
@@ -40,8 +40,9 @@ pub(crate) async fn store_cuts(
 ) -> Result<(), DesyncError> {
     let digest = index.digest;
     let seen = SeenIds::default();
+    let is_known: KnownIds = Arc::new(move |id| !seen.insert(id));
     let mut stored = receive(cuts)
-        .map(|plain| store_cut(plain, digest, Arc::clone(&store), seen.clone()))
+        .map(|plain| store_cut(plain, digest, Arc::clone(&store), Arc::clone(&is_known)))
         .buffered(concurrency);
     while let Some(chunk) = stored.next().await {
         let (id, size) = chunk?;
@@ -55,14 +56,11 @@ async fn store_cut(
     plain: Vec<u8>,
     digest: DigestAlgorithm,
     store: Arc<dyn WriteStore>,
-    seen: SeenIds,
+    is_known: KnownIds,
 ) -> Result<(ChunkId, u32), DesyncError> {
     let size = u32::try_from(plain.len()).unwrap_or(u32::MAX);
-    let chunk = tokio::task::spawn_blocking(move || Chunk::new(digest, plain)).await?;
-    if seen.insert(chunk.id()) {
-        store.put_absent(&chunk).await?;
-    }
-    Ok((chunk.id(), size))
+    let id = store.put_plain(digest, Bytes::from(plain), is_known).await?;
+    Ok((id, size))
 }
 
 /// Fetches the chunks at these positions of an index, in order, several at a time.

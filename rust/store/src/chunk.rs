@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //! A verified chunk in plain and stored form.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+use vsekai_formats::codec::{CodecError, Compressor, Decompressor};
+use vsekai_formats::{ChunkId, DigestAlgorithm};
 
 use crate::error::StoreError;
 use crate::format::{COMPRESSION_LEVEL, StoreFormat};
@@ -46,7 +48,7 @@ impl Chunk {
     /// [`StoreError::Invalid`] if `stored` does not decode within `format.max_chunk` bytes, or is not `id`.
     pub fn decode(store: &str, id: ChunkId, format: StoreFormat, stored: Bytes) -> Result<Self, StoreError> {
         if format.compressed {
-            let plain = codec::decode_verified(id, format.digest, &stored, format.max_chunk)
+            let plain = decode_verified(id, format, &stored)
                 .map_err(|reason| StoreError::invalid(store, id, reason))?;
             return Ok(Self::from_verified(id, plain.into(), Some(stored)));
         }
@@ -94,8 +96,35 @@ impl Chunk {
         if let Some(ready) = self.compressed.get() {
             return Ok(ready.clone());
         }
-        let frame = codec::compress(&self.plain, COMPRESSION_LEVEL)
+        let frame = compress(&self.plain)
             .map_err(|error| StoreError::io("compress chunk", std::io::Error::other(error)))?;
         Ok(self.compressed.get_or_init(|| frame.into()).clone())
     }
+}
+
+// zstd's working memory is larger than most chunks, and getting it from the system takes longer than using it.
+// So each thread keeps its own; it holds nothing that outlives a call.
+thread_local! {
+    static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor>> = const { RefCell::new(None) };
+}
+
+fn compress(plain: &[u8]) -> Result<Vec<u8>, CodecError> {
+    COMPRESSOR.with_borrow_mut(|kept| {
+        let compressor = match kept {
+            Some(compressor) => compressor,
+            None => kept.insert(Compressor::new(COMPRESSION_LEVEL)?),
+        };
+        compressor.compress(plain)
+    })
+}
+
+fn decode_verified(id: ChunkId, format: StoreFormat, stored: &[u8]) -> Result<Vec<u8>, CodecError> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new()?),
+        };
+        decompressor.decode_verified(id, format.digest, stored, format.max_chunk)
+    })
 }

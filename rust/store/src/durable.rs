@@ -10,16 +10,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fs_err as fs;
+use tempfile::TempPath;
 
 /// Writes `bytes` beside `path` in a file whose name starts with `prefix`, and renames it to `path`.
 ///
 /// Another process sees the old file or the whole new one. Nothing is synced.
 pub(crate) fn replace_unsynced(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = write_beside(path, prefix, bytes)?;
+    file.persist(path).map_err(|refused| named(path, refused.error))
+}
+
+/// Writes `bytes` beside `path` in a file whose name starts with `prefix`, removed unless it is kept.
+pub(crate) fn write_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<TempPath> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let named = |error: io::Error| {
-        let message = format!("write {}: {error}", path.display());
-        io::Error::new(error.kind(), message)
-    };
+    let named = |error| named(path, error);
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
     #[cfg(unix)]
@@ -30,8 +34,7 @@ pub(crate) fn replace_unsynced(path: &Path, prefix: &str, bytes: &[u8]) -> io::R
     }
     let mut file = builder.tempfile_in(folder).map_err(named)?;
     file.write_all(bytes).map_err(named)?;
-    file.persist(path).map_err(|refused| named(refused.error))?;
-    Ok(())
+    Ok(file.into_temp_path())
 }
 
 /// Replaces the file `path` by one with `bytes`, durably: when this returns it survives a power cut.
@@ -61,6 +64,81 @@ pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
         _ => Ok(()),
     }
+}
+
+/// The file system that a folder is on, and how to sync much of it at once.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    /// Open since before anything was written: the system tells of each failed write once to each handle.
+    #[cfg(target_os = "linux")]
+    folder: fs::File,
+    #[cfg(target_os = "linux")]
+    device: u64,
+}
+
+impl Disk {
+    /// Gets ready to sync what lies below `folder`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = fs::File::open(folder)?;
+        let device = folder.metadata()?.dev();
+        Ok(Self { folder, device })
+    }
+
+    /// Gets ready to sync what lies below a folder.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn open(_: &Path) -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Makes the content of these files survive a power cut.
+    pub(crate) fn sync_files(&self, files: &BTreeSet<PathBuf>) -> io::Result<()> {
+        self.sync(files, sync_files)
+    }
+
+    /// Makes the entries of these folders survive a power cut.
+    pub(crate) fn sync_folders(&self, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+        self.sync(folders, sync_folders)
+    }
+
+    /// One call syncs the whole file system; what a link or a mount put on another is synced by itself.
+    #[cfg(target_os = "linux")]
+    fn sync(
+        &self,
+        paths: &BTreeSet<PathBuf>,
+        one_by_one: fn(&BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)>,
+    ) -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt as _;
+        let mut elsewhere = BTreeSet::new();
+        for path in paths {
+            if fs::symlink_metadata(path)?.dev() != self.device {
+                elsewhere.insert(path.clone());
+            }
+        }
+        rustix::fs::syncfs(self.folder.file()).map_err(|error| named(self.folder.path(), error.into()))?;
+        first_error(one_by_one(&elsewhere))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync(
+        &self,
+        paths: &BTreeSet<PathBuf>,
+        one_by_one: fn(&BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)>,
+    ) -> io::Result<()> {
+        first_error(one_by_one(paths))
+    }
+}
+
+fn first_error(failed: Vec<(PathBuf, io::Error)>) -> io::Result<()> {
+    match failed.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
 }
 
 /// Syncs many files at once and returns those that could not be, with the reason.

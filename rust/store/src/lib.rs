@@ -77,6 +77,7 @@ pub mod throttle;
 
 mod combine;
 mod durable;
+mod staging;
 mod task;
 
 pub use cache::Cache;
@@ -87,14 +88,15 @@ pub use failover::Failover;
 pub use format::{MAX_CHUNK_LIMIT, StoreFormat};
 pub use http::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret};
 pub use index::{HttpIndexStore, IndexName, IndexStore, LocalIndexStore};
-pub use local::LocalStore;
+pub use local::{LocalStore, Naming};
 pub use location::{IndexLocation, Location, OpenError, StoreLocation, StoreOpener};
 pub use retry::RetryPolicy;
 pub use router::Router;
 pub use throttle::Throttle;
 
 use async_trait::async_trait;
-use vsekai_formats::ChunkId;
+use bytes::Bytes;
+use vsekai_formats::{ChunkId, DigestAlgorithm};
 
 /// A place to get chunks from.
 #[async_trait]
@@ -120,7 +122,8 @@ pub trait ChunkStore: Send + Sync + std::fmt::Debug {
 pub trait WriteStore: ChunkStore {
     /// Stores a verified chunk under its id, in place of whatever is there.
     ///
-    /// The chunk is visible when this returns and durable only after [`WriteStore::sync`].
+    /// This handle finds the chunk when this returns; others may see it only after [`WriteStore::sync`], and only
+    /// then it is durable.
     ///
     /// # Errors
     /// The chunk could not be stored; what was there before is untouched.
@@ -145,7 +148,33 @@ pub trait WriteStore: ChunkStore {
         self.put(chunk).await?;
         Ok(true)
     }
+
+    /// Stores the chunk that `plain` is and returns its id, unless the store has it already, or `is_known` says that
+    /// it need not be looked for. It takes one change of threads where hashing and putting would take two.
+    ///
+    /// # Errors
+    /// As [`WriteStore::put_absent`].
+    async fn put_plain(
+        &self,
+        digest: DigestAlgorithm,
+        plain: Bytes,
+        is_known: KnownIds,
+    ) -> Result<ChunkId, StoreError> {
+        let hashed = task::blocking("hash chunk", move || {
+            let chunk = Chunk::new(digest, plain);
+            let known = is_known(chunk.id());
+            Ok((chunk, known))
+        });
+        let (chunk, known) = hashed.await?;
+        if !known {
+            self.put_absent(&chunk).await?;
+        }
+        Ok(chunk.id())
+    }
 }
+
+/// Tells of an id whether its chunk need not be looked at again; may note it.
+pub type KnownIds = std::sync::Arc<dyn Fn(ChunkId) -> bool + Send + Sync>;
 
 /// A store whose chunks can be listed and removed.
 #[async_trait]
@@ -186,5 +215,18 @@ impl<S: WriteStore + ?Sized> WriteStore for std::sync::Arc<S> {
 
     async fn sync(&self) -> Result<(), StoreError> {
         (**self).sync().await
+    }
+
+    async fn put_absent(&self, chunk: &Chunk) -> Result<bool, StoreError> {
+        (**self).put_absent(chunk).await
+    }
+
+    async fn put_plain(
+        &self,
+        digest: DigestAlgorithm,
+        plain: Bytes,
+        is_known: KnownIds,
+    ) -> Result<ChunkId, StoreError> {
+        (**self).put_plain(digest, plain, is_known).await
     }
 }

@@ -2,26 +2,30 @@
 //! A chunk store in a folder (castr): `<4 hex>/<64 hex><extension>`.
 //!
 //! A chunk becomes visible by one rename and so is never seen in part by another process. What survives a
-//! power cut is only promised after [`LocalStore::sync`](crate::WriteStore::sync); a chunk that a power cut
-//! tore is found when it is read, because every read is verified.
+//! power cut is only promised after [`LocalStore::sync`](crate::WriteStore::sync). When chunks get their names
+//! is a choice ([`Naming`]): at once, where a chunk that a power cut tore is found when it is read, because
+//! every read is verified; or when they are on the disk, for stores that others trust by the name alone.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use fs_err as fs;
-use vsekai_formats::ChunkId;
+use tokio::task::{JoinHandle, spawn_blocking};
+use vsekai_formats::{ChunkId, DigestAlgorithm};
 
 use crate::chunk::Chunk;
 use crate::durable;
 use crate::error::StoreError;
 use crate::format::StoreFormat;
+use crate::staging::Staging;
 use crate::task::blocking;
-use crate::{ChunkStore, PruneStore, WriteStore};
+use crate::{ChunkStore, KnownIds, PruneStore, WriteStore};
 
 /// A chunk store in a folder.
 ///
@@ -29,11 +33,28 @@ use crate::{ChunkStore, PruneStore, WriteStore};
 #[derive(Clone, Debug)]
 pub struct LocalStore(Arc<Shared>);
 
+/// When a chunk that is put gets its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// At once: other handles and processes see it before it survives a power cut. For caches.
+    #[default]
+    AtOnce,
+    /// Once its content survives a power cut: others see it from the next sync on, or from one that is made
+    /// in between. After a failed sync, this handle and its clones refuse to write.
+    OnceDurable,
+}
+
 #[derive(Debug)]
 struct Shared {
     root: PathBuf,
     format: StoreFormat,
     unsynced: Mutex<Unsynced>,
+    /// Held during a sync: who finds nothing left to sync waits for the one that took it.
+    syncing: tokio::sync::Mutex<()>,
+    failures: AtomicU64,
+    staging: Option<Staging>,
+    /// The flush that is under way while more chunks are put.
+    behind: tokio::sync::Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
 /// What was put since the last sync.
@@ -69,6 +90,18 @@ impl LocalStore {
     /// # Errors
     /// [`StoreError::Io`] if there is no such folder.
     pub fn open(root: impl Into<PathBuf>, format: StoreFormat) -> Result<Self, StoreError> {
+        Self::open_naming(root, format, Naming::AtOnce)
+    }
+
+    /// As [`LocalStore::open`], with a say in when chunks get their names.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_naming(
+        root: impl Into<PathBuf>,
+        format: StoreFormat,
+        naming: Naming,
+    ) -> Result<Self, StoreError> {
         let root = root.into();
         let found = fs::metadata(&root).map_err(|error| StoreError::io("open chunk store", error))?;
         if !found.is_dir() {
@@ -76,10 +109,21 @@ impl LocalStore {
             let error = io::Error::new(io::ErrorKind::NotADirectory, error);
             return Err(StoreError::io("open chunk store", error));
         }
+        let staging = match naming {
+            Naming::AtOnce => None,
+            Naming::OnceDurable => {
+                let staging = Staging::open(&root);
+                Some(staging.map_err(|error| StoreError::io("open chunk store", error))?)
+            }
+        };
         Ok(Self(Arc::new(Shared {
             root,
             format,
             unsynced: Mutex::default(),
+            syncing: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
+            staging,
+            behind: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -137,6 +181,44 @@ impl LocalStore {
         error.into_iter().chain(inner)
     }
 
+    async fn sync_all(&self) -> Result<(), StoreError> {
+        let shared = self.0.clone();
+        if shared.staging.is_none() {
+            let batch = mem::take(&mut *shared.unsynced());
+            return blocking("sync chunks", move || batch.sync()).await;
+        }
+        if let Some(flush) = self.0.behind.lock().await.take() {
+            joined(flush.await)?;
+        }
+        blocking("sync chunks", move || match &shared.staging {
+            Some(staging) => staging.finish().map_err(sync_error),
+            None => Ok(()),
+        })
+        .await
+    }
+
+    /// Makes the disk work while more chunks are put; at most one flush is under way, and who would start
+    /// another waits for it.
+    async fn flush_if(&self, enough: bool) -> Result<(), StoreError> {
+        if !enough {
+            return Ok(());
+        }
+        if self.0.staging.is_none() {
+            // Keeps the list short for callers that never sync, such as caches.
+            return self.sync().await;
+        }
+        let mut behind = self.0.behind.lock().await;
+        if let Some(flush) = behind.take() {
+            joined(flush.await)?;
+        }
+        let shared = self.0.clone();
+        *behind = Some(spawn_blocking(move || match &shared.staging {
+            Some(staging) => staging.flush().map_err(sync_error),
+            None => Ok(()),
+        }));
+        Ok(())
+    }
+
     /// Makes these chunks survive a power cut, whoever put them, and whenever.
     ///
     /// # Errors
@@ -170,13 +252,8 @@ impl ChunkStore for LocalStore {
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
-        let path = self.0.path(id);
-        blocking("look for chunk", move || match fs::metadata(path) {
-            Ok(found) => Ok(found.is_file()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::io("look for chunk", error)),
-        })
-        .await
+        let shared = self.0.clone();
+        blocking("look for chunk", move || shared.has_chunk(id)).await
     }
 
     fn name(&self) -> String {
@@ -187,16 +264,37 @@ impl ChunkStore for LocalStore {
 #[async_trait]
 impl WriteStore for LocalStore {
     async fn put(&self, chunk: &Chunk) -> Result<(), StoreError> {
+        let (shared, chunk) = (self.0.clone(), chunk.clone());
+        let enough = blocking("write chunk", move || shared.put_chunk(&chunk)).await?;
+        self.flush_if(enough).await
+    }
+
+    async fn put_absent(&self, chunk: &Chunk) -> Result<bool, StoreError> {
+        let (shared, chunk) = (self.0.clone(), chunk.clone());
+        match blocking("write chunk", move || shared.put_absent(&chunk)).await? {
+            None => Ok(false),
+            Some(enough) => self.flush_if(enough).await.map(|()| true),
+        }
+    }
+
+    async fn put_plain(
+        &self,
+        digest: DigestAlgorithm,
+        plain: Bytes,
+        is_known: KnownIds,
+    ) -> Result<ChunkId, StoreError> {
         let shared = self.0.clone();
-        let chunk = chunk.clone();
-        let overflow = blocking("write chunk", move || {
-            let stored = chunk.encode(shared.format)?;
-            shared.write_chunk(chunk.id(), &stored)?;
-            Ok(shared.unsynced().files.len() >= MAX_UNSYNCED)
-        })
-        .await?;
-        // Keeps the list short for callers that never sync, such as caches.
-        if overflow { self.sync().await } else { Ok(()) }
+        let put = move || {
+            let chunk = Chunk::new(digest, plain);
+            let put = match is_known(chunk.id()) {
+                true => None,
+                false => shared.put_absent(&chunk)?,
+            };
+            Ok((chunk.id(), put))
+        };
+        let (id, put) = blocking("write chunk", put).await?;
+        self.flush_if(put.unwrap_or(false)).await?;
+        Ok(id)
     }
 
     /// Syncs every chunk put through this handle or its clones, and their folders, since the last call.
@@ -204,8 +302,18 @@ impl WriteStore for LocalStore {
     /// Chunks that cannot be synced are removed: after a failed sync the system may hold for clean what
     /// never reached the disk, so a second sync would prove nothing.
     async fn sync(&self) -> Result<(), StoreError> {
-        let batch = mem::take(&mut *self.0.unsynced());
-        blocking("sync chunks", move || batch.sync()).await
+        let before = self.0.failures.load(Ordering::Relaxed);
+        let _turn = self.0.syncing.lock().await;
+        if self.0.failures.load(Ordering::Relaxed) != before {
+            // What the caller put may have been in the batch that another sync lost.
+            let error = io::Error::other("another sync of the same store failed at the same time");
+            return Err(StoreError::io("sync chunks", error));
+        }
+        let outcome = self.sync_all().await;
+        if outcome.is_err() {
+            self.0.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
     }
 }
 
@@ -230,11 +338,13 @@ impl PruneStore for LocalStore {
         let shared = self.0.clone();
         blocking("remove chunk", move || {
             let path = shared.path(id);
+            // Before the file: a chunk that waits for its name could get it in between.
+            let waited = shared.staging.as_ref().is_some_and(|staging| staging.remove(id));
             let outcome = fs::remove_file(&path);
             shared.unsynced().files.remove(&path);
             match outcome {
                 Ok(()) => Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(waited),
                 Err(error) => Err(StoreError::io("remove chunk", error)),
             }
         })
@@ -256,15 +366,41 @@ impl Shared {
         self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn has_chunk(&self, id: ChunkId) -> Result<bool, StoreError> {
+        if self.staged(id).is_some() {
+            return Ok(true);
+        }
+        match fs::metadata(self.path(id)) {
+            Ok(found) => Ok(found.is_file()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("look for chunk", error)),
+        }
+    }
+
+    /// Returns where a chunk lies that has no name yet.
+    fn staged(&self, id: ChunkId) -> Option<PathBuf> {
+        self.staging.as_ref()?.find(id)
+    }
+
     fn open_chunk(&self, id: ChunkId) -> Result<StoredChunk, StoreError> {
-        let path = self.path(id);
+        if let Some(temporary) = self.staged(id) {
+            match self.open_file(id, &temporary) {
+                // It got its name meanwhile.
+                Err(StoreError::Missing { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        self.open_file(id, &self.path(id))
+    }
+
+    fn open_file(&self, id: ChunkId, path: &Path) -> Result<StoredChunk, StoreError> {
         // Looked at before it is opened: opening a pipe would wait for its other end.
-        match fs::metadata(&path) {
+        match fs::metadata(path) {
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(StoreError::invalid(self.name(), id, "not a regular file")),
             Err(error) => return Err(self.read_error(id, error)),
         }
-        let file = fs::File::open(&path).map_err(|error| self.read_error(id, error))?;
+        let file = fs::File::open(path).map_err(|error| self.read_error(id, error))?;
         let len = file.metadata().map_err(|error| self.read_error(id, error))?.len();
         if len > self.format.max_stored() as u64 {
             let reason = format!("{len} bytes, more than the allowed {}", self.format.max_stored());
@@ -290,7 +426,22 @@ impl Shared {
         }
     }
 
-    fn write_chunk(&self, id: ChunkId, stored: &[u8]) -> Result<(), StoreError> {
+    /// Stores a chunk, and tells whether it is time to flush.
+    fn put_chunk(&self, chunk: &Chunk) -> Result<bool, StoreError> {
+        let stored = chunk.encode(self.format)?;
+        self.write_chunk(chunk.id(), &stored)
+    }
+
+    /// As [`Shared::put_chunk`], but nothing if the store has the chunk.
+    fn put_absent(&self, chunk: &Chunk) -> Result<Option<bool>, StoreError> {
+        match self.has_chunk(chunk.id())? {
+            true => Ok(None),
+            false => self.put_chunk(chunk).map(Some),
+        }
+    }
+
+    fn write_chunk(&self, id: ChunkId, stored: &[u8]) -> Result<bool, StoreError> {
+        let failed = |error| StoreError::io("write chunk", error);
         let path = self.path(id);
         let Some(folder) = path.parent().map(Path::to_owned) else {
             return Err(StoreError::invalid(self.name(), id, "its path has no folder"));
@@ -298,12 +449,17 @@ impl Shared {
         let made = match fs::create_dir(&folder) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(StoreError::io("write chunk", error)),
+            Err(error) => return Err(failed(error)),
         };
+        if let Some(staging) = &self.staging {
+            let temporary = durable::write_beside(&path, TEMPORARY_PREFIX, stored).map_err(failed)?;
+            let temporary = temporary.keep().map_err(|refused| failed(refused.error))?;
+            return staging.put(id, temporary, path, stored.len()).map_err(failed);
+        }
         if let Err(error) = durable::replace_unsynced(&path, TEMPORARY_PREFIX, stored) {
             // Windows refuses to replace a file that is being read; the same chunk by another writer will do.
             if !self.holds(id, error.kind()) {
-                return Err(StoreError::io("write chunk", error));
+                return Err(failed(error));
             }
         }
         let mut unsynced = self.unsynced();
@@ -312,7 +468,7 @@ impl Shared {
         }
         unsynced.folders.insert(folder);
         unsynced.files.insert(path);
-        Ok(())
+        Ok(unsynced.files.len() >= MAX_UNSYNCED)
     }
 
     fn holds(&self, id: ChunkId, refused_with: io::ErrorKind) -> bool {
@@ -372,10 +528,18 @@ impl Unsynced {
             first_error.get_or_insert(error);
         }
         match first_error {
-            Some(error) => Err(StoreError::io("sync chunks", error)),
+            Some(error) => Err(sync_error(error)),
             None => Ok(()),
         }
     }
+}
+
+fn sync_error(error: io::Error) -> StoreError {
+    StoreError::io("sync chunks", error)
+}
+
+fn joined(outcome: Result<Result<(), StoreError>, tokio::task::JoinError>) -> Result<(), StoreError> {
+    outcome.unwrap_or_else(|error| Err(sync_error(io::Error::other(error))))
 }
 
 fn list_error(error: io::Error) -> StoreError {

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::format::StoreFormat;
 use crate::http::{HttpOptions, HttpOrigin, HttpStore, OriginError, Secret, ServerTrust};
 use crate::index::{HttpIndexStore, IndexStore, LocalIndexStore};
-use crate::local::LocalStore;
+use crate::local::{LocalStore, Naming};
 use crate::{Cache, ChunkStore, Failover, PruneStore, Router, WriteStore};
 
 /// Opens stores by their locations, all with the same settings.
@@ -101,18 +101,28 @@ impl StoreOpener {
             _ => Arc::new(Router::new(opened)),
         };
         match cache {
-            Some(cache) => Ok(Arc::new(Cache::new(self.open_writable(cache)?, source))),
+            Some(cache) => Ok(Arc::new(Cache::new(self.open_cache(cache)?, source))),
             None => Ok(source),
         }
     }
 
-    /// Opens a store to write to, which must not be a group.
+    /// Opens a store to write to, which must not be a group. Chunks get their names in it when they survive a
+    /// power cut.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open_writable(&self, location: &str) -> Result<Arc<dyn WriteStore>, OpenError> {
+        self.open_writer(location, Naming::OnceDurable)
+    }
+
+    /// Opens a store to keep chunks in that can be got again.
+    fn open_cache(&self, location: &str) -> Result<Arc<dyn WriteStore>, OpenError> {
+        self.open_writer(location, Naming::AtOnce)
+    }
+
+    fn open_writer(&self, location: &str, naming: Naming) -> Result<Arc<dyn WriteStore>, OpenError> {
         match single(location, "written to")? {
-            Location::Folder(path) => Ok(Arc::new(self.open_folder(&path)?)),
+            Location::Folder(path) => Ok(Arc::new(self.open_folder_naming(&path, naming)?)),
             Location::Http(url) => Ok(Arc::new(self.open_http(&url)?)),
             Location::S3(s3) => self.open_s3(&s3),
         }
@@ -162,12 +172,20 @@ impl StoreOpener {
     }
 
     fn open_folder(&self, path: &Path) -> Result<LocalStore, OpenError> {
+        self.open_folder_naming(path, Naming::AtOnce)
+    }
+
+    fn open_folder_naming(&self, path: &Path, naming: Naming) -> Result<LocalStore, OpenError> {
         let absolute = match &self.working_folder {
             Some(folder) => folder.join(path),
             None => path.to_owned(),
         };
         let options = self.options(&Location::Folder(absolute))?;
-        Ok(LocalStore::open(path, options.format(self.format))?)
+        Ok(LocalStore::open_naming(
+            path,
+            options.format(self.format),
+            naming,
+        )?)
     }
 
     fn open_http(&self, url: &str) -> Result<HttpStore, OpenError> {

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//! Chunks that wait for their names: written under temporary ones, and named once they are on the disk.
+//!
+//! A chunk's name is thus never seen with anything but the whole chunk behind it, not even after a power cut.
+//! Many chunks share one sync, which costs little more than the sync of one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fs_err as fs;
+use vsekai_formats::ChunkId;
+
+use crate::durable::Disk;
+
+/// The chunks of one store that have no names yet.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    disk: Disk,
+    waiting: Mutex<Waiting>,
+    /// Held while chunks are synced and named, so that no two do it at once.
+    turn: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    files: HashMap<ChunkId, Staged>,
+    /// What was put since the last time [`Staging::put`] asked for a flush.
+    bytes: usize,
+    /// Where names were given since the last [`Staging::finish`].
+    folders: BTreeSet<PathBuf>,
+    /// The first failure. What the system held for clean after it may be lost, so nothing is promised again.
+    failed: Option<(io::ErrorKind, String)>,
+}
+
+#[derive(Clone, Debug)]
+struct Staged {
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Staging {
+    /// Gets ready to stage chunks of the store in the folder `root`.
+    pub(crate) fn open(root: &Path) -> io::Result<Self> {
+        Ok(Self {
+            disk: Disk::open(root)?,
+            waiting: Mutex::default(),
+            turn: Mutex::default(),
+        })
+    }
+
+    /// Takes a chunk that was written as `temporary` and shall become `path`; true asks for a flush.
+    ///
+    /// A chunk that waits already is kept, and the other one removed: they are the same.
+    pub(crate) fn put(&self, id: ChunkId, temporary: PathBuf, path: PathBuf, len: usize) -> io::Result<bool> {
+        let mut waiting = self.waiting();
+        let refused = waiting.check();
+        if refused.is_err() || waiting.files.contains_key(&id) {
+            drop(waiting);
+            let _ = fs::remove_file(temporary);
+            return refused.map(|()| false);
+        }
+        waiting.files.insert(id, Staged { temporary, path });
+        waiting.bytes = waiting.bytes.saturating_add(len);
+        let enough = waiting.bytes >= FLUSH_BYTES;
+        if enough {
+            waiting.bytes = 0;
+        }
+        Ok(enough)
+    }
+
+    /// Returns where a chunk lies that has no name yet.
+    pub(crate) fn find(&self, id: ChunkId) -> Option<PathBuf> {
+        let waiting = self.waiting();
+        waiting.files.get(&id).map(|staged| staged.temporary.clone())
+    }
+
+    /// Drops a chunk that has no name yet, and tells whether there was one.
+    pub(crate) fn remove(&self, id: ChunkId) -> bool {
+        let _turn = self.turn();
+        let removed = self.waiting().files.remove(&id);
+        removed.is_some_and(|staged| fs::remove_file(staged.temporary).is_ok())
+    }
+
+    /// Syncs the chunks that wait and names them.
+    ///
+    /// The names themselves survive a power cut only after [`Staging::finish`].
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let _turn = self.turn();
+        self.name_waiting()
+    }
+
+    /// Names all chunks and makes the names survive a power cut, with every other name in the store.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        let _turn = self.turn();
+        self.name_waiting()?;
+        let folders = std::mem::take(&mut self.waiting().folders);
+        let synced = self.disk.sync_folders(&folders);
+        synced.inspect_err(|error| self.fail(error))
+    }
+
+    fn name_waiting(&self) -> io::Result<()> {
+        let batch: Vec<(ChunkId, Staged)> = {
+            let waiting = self.waiting();
+            waiting.check()?;
+            waiting
+                .files
+                .iter()
+                .map(|(id, staged)| (*id, staged.clone()))
+                .collect()
+        };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let named = self.sync_and_name(&batch);
+        let mut waiting = self.waiting();
+        for (id, staged) in &batch {
+            waiting.files.remove(id);
+            // The store's own folder too, as the chunk's may be new in it.
+            let folders = staged.path.ancestors().skip(1).take(2);
+            waiting.folders.extend(folders.map(Path::to_owned));
+        }
+        drop(waiting);
+        named.inspect_err(|error| self.fail(error))
+    }
+
+    fn sync_and_name(&self, batch: &[(ChunkId, Staged)]) -> io::Result<()> {
+        let files = batch.iter().map(|(_, staged)| staged.temporary.clone());
+        let mut outcome = self.disk.sync_files(&files.collect());
+        for (_, staged) in batch {
+            let named = match &outcome {
+                Ok(()) => fs::rename(&staged.temporary, &staged.path),
+                Err(_) => Ok(()),
+            };
+            if outcome.is_err() || named.is_err() {
+                let _ = fs::remove_file(&staged.temporary);
+            }
+            outcome = outcome.and(named);
+        }
+        outcome
+    }
+
+    fn fail(&self, error: &io::Error) {
+        let mut waiting = self.waiting();
+        waiting
+            .failed
+            .get_or_insert_with(|| (error.kind(), error.to_string()));
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Every change of the list is complete before anything could panic.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn check(&self) -> io::Result<()> {
+        match &self.failed {
+            Some((kind, text)) => Err(io::Error::new(*kind, text.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        for staged in self.waiting().files.values() {
+            // Nothing can be done about a failure; pruning clears such files away.
+            let _ = fs::remove_file(&staged.temporary);
+        }
+    }
+}
+
+/// Bytes that are staged before they are flushed behind the writers' backs: enough for a sync to pay, and
+/// little enough that the disk works while more chunks are made.
+const FLUSH_BYTES: usize = 32 << 20;
