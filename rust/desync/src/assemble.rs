@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! Puts a file together: what is right already stays, the rest comes from seeds and stores.
 //!
-//! First every chunk's place in the file is looked at (where the file has content at all), then each chunk
-//! that is missing somewhere is got once and written to all its places. Everything written has been checked
-//! against its id, so there is nothing to read back.
+//! First every chunk's place in the file is looked at (where the file has content at all). Then what seeds have
+//! at matching places is shared with them where the file system can, and each chunk that is still missing
+//! somewhere is got once and written to all its places. Everything written has been checked against its id, so
+//! only what was shared has to be read back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,11 +18,13 @@ use tokio::task::spawn_blocking;
 use vsekai_formats::{ChunkId, Index, IndexChunk};
 use vsekai_store::ChunkStore;
 
+use crate::clone;
 use crate::env::Cancel;
 use crate::error::DesyncError;
-use crate::files::{read_exact_at, write_all_at};
+use crate::files::read_exact_at;
 use crate::seeds::Seeds;
 use crate::transfer::check_size;
+use crate::writer::Writer;
 
 /// Where the bytes of a file came from, named as desync names it.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -53,8 +56,10 @@ impl Assembly<'_> {
     /// have been set; bytes beyond `existing` must be zero.
     pub(crate) async fn run(&self, file: fs::File, existing: u64) -> Result<AssembleStats, DesyncError> {
         let file = Arc::new(file);
+        let from = Counters::default();
         let missing = self.missing(&file, existing).await?;
         let in_place = self.index.chunks.len() - missing.len();
+        let missing = self.share(missing, &file, &from).await?;
         let mut places: HashMap<ChunkId, Vec<IndexChunk>> = HashMap::new();
         let mut order = Vec::new();
         for chunk in missing {
@@ -64,26 +69,92 @@ impl Assembly<'_> {
             }
             entry.push(chunk);
         }
-        let from = Counters::default();
-        stream::iter(order.into_iter().map(Ok))
+        // What was shared may have been wrong, and is then no hole any more.
+        let zero_from = if from.shared() { u64::MAX } else { existing };
+        let writer = Writer::start(Arc::clone(&file), zero_from, self.concurrency);
+        let filled = stream::iter(order.into_iter().map(Ok))
             .try_for_each_concurrent(self.concurrency, |chunk| {
-                let places = places.get(&chunk.id).cloned().unwrap_or_default();
-                self.fill(chunk, places, &file, existing, &from)
+                let places = places.get(&chunk.id).map_or(&[][..], Vec::as_slice);
+                self.fill(chunk, places, &writer, &from)
             })
-            .await?;
+            .await;
+        // A failing writer ends the rest too, but is the cause and so reported first.
+        writer.finish().await?;
+        filled?;
         Ok(self.stats(in_place as u64, &from))
+    }
+
+    /// Shares with the seeds what can be shared, and returns the chunks that are still missing.
+    async fn share(
+        &self,
+        missing: Vec<IndexChunk>,
+        file: &Arc<fs::File>,
+        from: &Counters,
+    ) -> Result<Vec<IndexChunk>, DesyncError> {
+        if self.seeds.len() == 0 {
+            return Ok(missing);
+        }
+        let (output, seeds) = (Arc::clone(file), self.seeds.clone());
+        let sharing = spawn_blocking(move || {
+            let Some(block) = clone::shared_block(&output) else {
+                return (missing, Vec::new());
+            };
+            let mut blocks = Vec::new();
+            for stretch in clone::stretches(&missing, &seeds, block) {
+                let shared = seeds
+                    .file(stretch.seed)
+                    .map(|seed| clone::share(&stretch, seed, &output, block));
+                // Whatever cannot be shared is copied.
+                if let Some(Ok(())) = shared {
+                    blocks.push(stretch.blocks(block));
+                }
+            }
+            let inside = |chunk: &IndexChunk| {
+                let next = blocks.partition_point(|range| range.end <= chunk.start);
+                let range = blocks.get(next);
+                range.is_some_and(|range| range.start <= chunk.start && chunk.end() <= range.end)
+            };
+            let (inside, outside): (Vec<_>, Vec<_>) = missing.into_iter().partition(inside);
+            (outside, inside)
+        });
+        let (mut missing, shared) = sharing.await?;
+        let wrong = self.wrong(shared.clone(), file).await?;
+        let bytes = |chunks: &[IndexChunk]| chunks.iter().map(|chunk| u64::from(chunk.size)).sum::<u64>();
+        let good = bytes(&shared) - bytes(&wrong);
+        from.shared_bytes.store(bytes(&shared), Ordering::Relaxed);
+        from.cloned_bytes.store(good, Ordering::Relaxed);
+        from.seed_chunks
+            .fetch_add((shared.len() - wrong.len()) as u64, Ordering::Relaxed);
+        missing.extend(wrong);
+        missing.sort_unstable_by_key(|chunk| chunk.start);
+        Ok(missing)
     }
 
     /// Returns the chunks whose places do not have their content yet.
     async fn missing(&self, file: &Arc<fs::File>, existing: u64) -> Result<Vec<IndexChunk>, DesyncError> {
+        let (old, new): (Vec<_>, Vec<_>) = self
+            .index
+            .chunks
+            .iter()
+            .copied()
+            .partition(|chunk| chunk.end() <= existing);
+        let mut missing = self.wrong(old, file).await?;
+        // Chunks are in order, so all that reach beyond the old content come last.
+        missing.extend(new);
+        Ok(missing)
+    }
+
+    /// Returns those of `chunks` whose places in the file have something else.
+    async fn wrong(
+        &self,
+        chunks: Vec<IndexChunk>,
+        file: &Arc<fs::File>,
+    ) -> Result<Vec<IndexChunk>, DesyncError> {
         let digest = self.index.digest;
-        let checks = stream::iter(&self.index.chunks).map(|chunk| {
-            let (chunk, file) = (*chunk, Arc::clone(file));
+        let checks = stream::iter(chunks).map(|chunk| {
+            let file = Arc::clone(file);
             async move {
                 self.cancel.check()?;
-                if chunk.end() > existing {
-                    return Ok(Some(chunk));
-                }
                 let right = spawn_blocking(move || {
                     let mut plain = vec![0; chunk.size as usize];
                     let read = read_exact_at(&file, chunk.start, &mut plain);
@@ -103,9 +174,8 @@ impl Assembly<'_> {
     async fn fill(
         &self,
         chunk: IndexChunk,
-        places: Vec<IndexChunk>,
-        file: &Arc<fs::File>,
-        existing: u64,
+        places: &[IndexChunk],
+        writer: &Writer,
         from: &Counters,
     ) -> Result<(), DesyncError> {
         self.cancel.check()?;
@@ -122,21 +192,12 @@ impl Assembly<'_> {
                 self.store.get(chunk.id).await?.plain().clone()
             }
         };
-        for place in &places {
+        for place in places {
             check_size(place.id, &plain, place.size)?;
         }
-        let file = Arc::clone(file);
-        let write = spawn_blocking(move || {
-            let zero = plain.iter().all(|byte| *byte == 0);
-            for place in places {
-                // Beyond the old end the file is zero already, and stays a hole.
-                if !(zero && place.start >= existing) {
-                    write_all_at(&file, place.start, &plain)?;
-                }
-            }
-            Ok(())
-        });
-        write.await?.map_err(DesyncError::file("write the output"))
+        writer
+            .write(plain, places.iter().map(|place| place.start).collect())
+            .await
     }
 
     fn stats(&self, in_place: u64, from: &Counters) -> AssembleStats {
@@ -145,7 +206,7 @@ impl Assembly<'_> {
             chunks_from_store: from.store_chunks.load(Ordering::Relaxed),
             chunks_in_place: in_place,
             bytes_copied_from_seeds: from.seed_bytes.load(Ordering::Relaxed),
-            bytes_cloned_from_seeds: 0,
+            bytes_cloned_from_seeds: from.cloned_bytes.load(Ordering::Relaxed),
             blocksize: 4096,
             bytes_total: self.index.total_size(),
             chunks_total: self.index.chunks.len() as u64,
@@ -159,4 +220,14 @@ struct Counters {
     seed_chunks: AtomicU64,
     seed_bytes: AtomicU64,
     store_chunks: AtomicU64,
+    /// Shared with seeds, right or wrong.
+    shared_bytes: AtomicU64,
+    /// Shared with seeds and right.
+    cloned_bytes: AtomicU64,
+}
+
+impl Counters {
+    fn shared(&self) -> bool {
+        self.shared_bytes.load(Ordering::Relaxed) > 0
+    }
 }

@@ -23,6 +23,11 @@ impl FileAt {
         let len = length(&file)?;
         Ok(Self { file, len })
     }
+
+    /// Returns the open file.
+    pub(crate) fn file(&self) -> &fs::File {
+        &self.file
+    }
 }
 
 impl ReadAt for FileAt {

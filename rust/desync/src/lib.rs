@@ -10,12 +10,15 @@ pub mod env;
 pub mod error;
 
 mod assemble;
+mod behind;
+mod clone;
 mod commands;
 mod files;
 mod seeds;
 mod session;
 mod transfer;
 mod tree;
+mod writer;
 
 pub use args::{DesyncArgs, DesyncCli, DesyncCommand};
 pub use env::{Cancel, Env};

@@ -67,8 +67,8 @@ impl Seed {
     }
 }
 
-/// The seeds of one command.
-#[derive(Debug)]
+/// The seeds of one command; clones share them.
+#[derive(Clone, Debug)]
 pub(crate) struct Seeds {
     seeds: Vec<Arc<Seed>>,
     invalid: InvalidSeeds,
@@ -107,6 +107,18 @@ impl Seeds {
 
     pub(crate) fn len(&self) -> usize {
         self.seeds.len()
+    }
+
+    /// Returns which seed should have a chunk first, and where; not checked.
+    pub(crate) fn place(&self, id: ChunkId) -> Option<(usize, u64)> {
+        let number = self.seeds.iter().position(|seed| seed.has(id))?;
+        let (start, _) = self.seeds.get(number)?.chunks.get(&id)?;
+        Some((number, *start))
+    }
+
+    /// Returns the open file of a seed.
+    pub(crate) fn file(&self, number: usize) -> Option<&fs::File> {
+        Some(self.seeds.get(number)?.file.file())
     }
 
     /// Returns a chunk from the first seed that has it, checked.

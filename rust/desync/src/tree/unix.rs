@@ -108,15 +108,22 @@ pub(crate) fn set_metadata(file: impl AsFd, wanted: &Metadata, options: &UnpackO
     let file = file.as_fd();
     let found = rustix::fs::fstat(file)?;
     let (uid, gid) = owner(wanted)?;
-    if options.owner && (found.st_uid != uid.as_raw() || found.st_gid != gid.as_raw()) {
+    let chown = options.owner && (found.st_uid != uid.as_raw() || found.st_gid != gid.as_raw());
+    if chown {
         rustix::fs::fchown(file, Some(uid), Some(gid))?;
     }
+    let mut touched = chown;
     if options.xattrs {
         set_xattrs(file, wanted)?;
+        touched |= !wanted.xattrs.is_empty();
     }
     let mode = (wanted.mode & 0o7777) as rustix::fs::RawMode;
-    // Changing the owner can have cleared bits, so the mode is looked at anew.
-    if options.permissions && rustix::fs::fstat(file)?.st_mode & 0o7777 != mode {
+    // Changing the owner or access lists can have changed bits, so the mode is then looked at anew.
+    let found_mode = match touched {
+        true => rustix::fs::fstat(file)?.st_mode,
+        false => found.st_mode,
+    };
+    if options.permissions && found_mode & 0o7777 != mode {
         rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
     }
     let time = timespec(wanted.mtime);

@@ -8,6 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
@@ -15,6 +16,7 @@ use fs_err as fs;
 use serde::Serialize;
 use vsekai_formats::catar::{Decoder, Event, Metadata, Node, NodeKind};
 
+use crate::behind::SyncBehind;
 use crate::env::Cancel;
 use crate::error::DesyncError;
 use crate::tree::system;
@@ -58,7 +60,9 @@ pub(crate) struct Unpacker<'a> {
     skipped: Vec<String>,
     paths: Paths,
     changed: bool,
+    process: u32,
     next_temp: u64,
+    behind: SyncBehind,
     buffers: (Vec<u8>, Vec<u8>),
 }
 
@@ -92,7 +96,9 @@ impl Paths {
 }
 
 struct OpenFolder {
-    dir: Dir,
+    dir: Arc<Dir>,
+    /// It was made, or found empty, by this run: nothing in it has to be looked at before it is written.
+    fresh: bool,
     path: PathBuf,
     metadata: Metadata,
     /// The path as the archive has it, for watchers.
@@ -116,7 +122,9 @@ impl<'a> Unpacker<'a> {
             skipped: Vec::new(),
             paths: Paths::default(),
             changed: false,
+            process: std::process::id(),
             next_temp: 0,
+            behind: SyncBehind::default(),
             buffers: (vec![0; BLOCK], Vec::new()),
         }
     }
@@ -196,8 +204,10 @@ impl<'a> Unpacker<'a> {
         fs::create_dir_all(self.target).map_err(&failed)?;
         let dir = Dir::open_ambient_dir(self.target, ambient_authority());
         let dir = dir.map_err(|error| failed(named(self.target, error)))?;
+        let fresh = dir.entries().is_ok_and(|mut entries| entries.next().is_none());
         self.open.push(OpenFolder {
-            dir,
+            dir: Arc::new(dir),
+            fresh,
             path: self.target.to_owned(),
             metadata: node.metadata.clone(),
             archive_path: Vec::new(),
@@ -208,21 +218,23 @@ impl<'a> Unpacker<'a> {
     fn folder(&mut self, name: &OsStr, node: &Node, archive_path: Vec<u8>) -> Result<(), DesyncError> {
         let (parent, path) = self.place(name)?;
         let failed = |error| DesyncError::file("create the folder")(named(&path, error));
-        match parent.symlink_metadata(name) {
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => {
-                let message = format!("{} is in the way: it is no folder", path.display());
-                return Err(DesyncError::Damaged(message));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.changed = true;
-                parent.create_dir(name).map_err(failed)?;
+        let made = match parent.create_dir(name) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = parent.symlink_metadata(name).map_err(failed)?;
+                if !found.is_dir() {
+                    let message = format!("{} is in the way: it is no folder", path.display());
+                    return Err(DesyncError::Damaged(message));
+                }
+                false
             }
             Err(error) => return Err(failed(error)),
-        }
+        };
+        self.changed |= made;
         let dir = parent.open_dir(name).map_err(failed)?;
         self.open.push(OpenFolder {
-            dir,
+            dir: Arc::new(dir),
+            fresh: made,
             path,
             metadata: node.metadata.clone(),
             archive_path,
@@ -237,10 +249,13 @@ impl<'a> Unpacker<'a> {
             ));
         };
         let failed = DesyncError::file("set the folder's metadata");
-        system::set_folder_metadata(&folder.dir, &folder.metadata, &self.options)
+        system::set_folder_metadata(&*folder.dir, &folder.metadata, &self.options)
             .map_err(|error| failed(named(&folder.path, error)))?;
         if self.open.is_empty() && self.changed {
-            system::sync(&folder.dir).map_err(DesyncError::file("sync the target"))?;
+            self.behind
+                .finish()
+                .map_err(DesyncError::file("sync the target"))?;
+            system::sync(&*folder.dir).map_err(DesyncError::file("sync the target"))?;
         }
         Ok(())
     }
@@ -255,7 +270,11 @@ impl<'a> Unpacker<'a> {
     ) -> Result<(), DesyncError> {
         let (parent, path) = self.place(name)?;
         let failed = |error| DesyncError::file("write the file")(named(&path, error));
-        let mut old = same_size(&parent, name, size);
+        let fresh = self.is_fresh();
+        let mut old = match fresh {
+            true => None,
+            false => same_size(&parent, name, size),
+        };
         let mut new: Option<TempFile> = None;
         let mut same = 0u64;
         let (mut block, mut there) = std::mem::take(&mut self.buffers);
@@ -297,7 +316,7 @@ impl<'a> Unpacker<'a> {
 
     fn finish_file(
         &mut self,
-        parent: &Dir,
+        parent: &Arc<Dir>,
         name: &OsStr,
         old: Option<File>,
         new: Option<TempFile>,
@@ -308,10 +327,14 @@ impl<'a> Unpacker<'a> {
             system::set_metadata(&new.file, metadata, &self.options)?;
             self.stats.files_written += 1;
             self.stats.bytes_written += size;
-            if parent.symlink_metadata(name).is_ok_and(|found| found.is_dir()) {
+            if !self.is_fresh() && parent.symlink_metadata(name).is_ok_and(|found| found.is_dir()) {
                 parent.remove_dir_all(name)?;
             }
-            return new.publish(parent, name);
+            new.publish(parent, name)?;
+            return self.behind.wrote(size, || {
+                let folder = Arc::clone(parent);
+                move || system::sync(&*folder)
+            });
         }
         self.stats.files_unchanged += 1;
         self.stats.bytes_unchanged += size;
@@ -324,9 +347,10 @@ impl<'a> Unpacker<'a> {
     fn link(&mut self, name: &OsStr, target: &[u8], metadata: &Metadata) -> Result<(), DesyncError> {
         let (parent, path) = self.place(name)?;
         let failed = |error| DesyncError::file("create the link")(named(&path, error));
-        let same = parent
-            .read_link_contents(name)
-            .is_ok_and(|found| system::name_bytes(found.as_os_str()) == target);
+        let same = !self.is_fresh()
+            && parent
+                .read_link_contents(name)
+                .is_ok_and(|found| system::name_bytes(found.as_os_str()) == target);
         if !same {
             self.changed = true;
             let temp = self.temp_name();
@@ -356,15 +380,16 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Returns the innermost folder and the path of `name` in it.
-    fn place(&self, name: &OsStr) -> Result<(Dir, PathBuf), DesyncError> {
+    fn place(&self, name: &OsStr) -> Result<(Arc<Dir>, PathBuf), DesyncError> {
         let Some(open) = self.open.last() else {
             return Err(DesyncError::Internal("a node lies in no folder".to_owned()));
         };
-        let dir = open
-            .dir
-            .try_clone()
-            .map_err(DesyncError::file("open the folder"))?;
-        Ok((dir, open.path.join(name)))
+        Ok((Arc::clone(&open.dir), open.path.join(name)))
+    }
+
+    /// Tells whether the innermost folder held nothing when this run came to it.
+    fn is_fresh(&self) -> bool {
+        self.open.last().is_some_and(|open| open.fresh)
     }
 
     fn archive_path(&self, node: &Node) -> Vec<u8> {
@@ -379,15 +404,14 @@ impl<'a> Unpacker<'a> {
         }
     }
 
-    fn temp_file(&mut self, parent: &Dir, metadata: &Metadata) -> io::Result<TempFile> {
+    fn temp_file(&mut self, parent: &Arc<Dir>, metadata: &Metadata) -> io::Result<TempFile> {
         loop {
             let name = self.temp_name();
             match parent.open_with(&name, &system::new_file_options(metadata.mode)) {
                 Ok(file) => {
-                    let dir = parent.try_clone()?;
                     return Ok(TempFile {
                         file,
-                        dir,
+                        dir: Arc::clone(parent),
                         name: Some(name),
                     });
                 }
@@ -400,7 +424,7 @@ impl<'a> Unpacker<'a> {
 
     fn temp_name(&mut self) -> OsString {
         self.next_temp += 1;
-        format!(".tmp-untar-{}-{}", std::process::id(), self.next_temp).into()
+        format!(".tmp-untar-{}-{}", self.process, self.next_temp).into()
     }
 
     fn skip(&mut self, name: &[u8]) {
@@ -427,7 +451,7 @@ impl<'a> Unpacker<'a> {
 /// A file without its final name, removed unless it gets it.
 struct TempFile {
     file: File,
-    dir: Dir,
+    dir: Arc<Dir>,
     name: Option<OsString>,
 }
 
