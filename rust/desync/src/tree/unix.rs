@@ -301,7 +301,12 @@ fn set_xattrs(file: BorrowedFd<'_>, wanted: &Metadata) -> io::Result<()> {
         let same = rustix::fs::fgetxattr(file, name.as_slice(), found.as_mut_slice())
             .is_ok_and(|len| found.get(..len) == Some(value));
         if !same {
-            rustix::fs::fsetxattr(file, name.as_slice(), value, XattrFlags::empty())?;
+            let set = rustix::fs::fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
+            set.map_err(|error| {
+                let (name, error) = (String::from_utf8_lossy(name), io::Error::from(error));
+                let text = format!("set {name}: {error}; --no-same-xattrs leaves attributes out");
+                io::Error::new(error.kind(), text)
+            })?;
         }
     }
     Ok(())

@@ -143,10 +143,13 @@ impl<'a> Unpacker<'a> {
                 None => break,
                 Some(Event::Leave) => self.leave()?,
                 Some(Event::Orphan(name)) => self.skip(&name),
-                Some(Event::Node(node, kind)) => {
+                Some(Event::Node(mut node, kind)) => {
                     has_times |= node.name.is_none() && node.metadata.mtime != 0;
                     let path = self.archive_path(&node);
                     watch.node(&mut decoder, &path, &node, &kind);
+                    for (name, value) in node.system_xattrs() {
+                        node.metadata.xattrs.entry(name.into()).or_insert(value);
+                    }
                     self.node(&mut decoder, &node, kind, path)?;
                 }
             }

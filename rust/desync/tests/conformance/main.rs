@@ -8,5 +8,7 @@ mod damage;
 mod http;
 mod layout;
 mod random;
+mod records;
+mod share;
 mod tarfiles;
 mod trees;

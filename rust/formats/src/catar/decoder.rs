@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use crate::catar::record::{self, HEADER_LEN};
-use crate::catar::{Metadata, printable};
+use crate::catar::{Acl, Metadata, printable};
 use crate::flags;
 
 /// Reads a catar event by event.
@@ -67,10 +67,30 @@ pub struct Node {
     pub selinux: Option<Vec<u8>>,
     /// Its capabilities, as the kernel keeps them.
     pub capabilities: Option<Vec<u8>>,
-    /// How many access control entries it has; they are checked and dropped.
-    pub acl_entries: u32,
+    /// Its access control lists.
+    pub acl: Acl,
     /// Its quota project.
     pub quota_project: Option<u32>,
+}
+
+impl Node {
+    /// Returns the extended attributes that Linux keeps what casync has records of its own for: access lists,
+    /// capabilities, the SELinux label.
+    pub fn system_xattrs(&self) -> Vec<(&'static str, Vec<u8>)> {
+        // A label is kept with the NUL that ends it.
+        let label = self
+            .selinux
+            .as_ref()
+            .map(|label| [label.as_slice(), &[0]].concat());
+        let all = [
+            ("system.posix_acl_access", self.acl.access(self.metadata.mode)),
+            ("system.posix_acl_default", self.acl.for_new()),
+            ("security.selinux", label),
+            ("security.capability", self.capabilities.clone()),
+        ];
+        let there = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        there.collect()
+    }
 }
 
 /// What a [`Node`] is.
@@ -426,9 +446,9 @@ impl<R: Read> Decoder<R> {
         len: std::ops::RangeInclusive<u64>,
         node: &mut Node,
     ) -> Result<(), DecodeError> {
-        self.body(header, "ACL", len)?;
-        node.acl_entries += 1;
-        Ok(())
+        let body = self.body(header, "ACL", len)?;
+        let taken = node.acl.push(header.kind, &body);
+        taken.map_err(|reason| header.content("ACL", reason))
     }
 
     fn xattr(&mut self, header: &Header, node: &mut Node) -> Result<(), DecodeError> {

@@ -11,12 +11,14 @@
 //! content = PAYLOAD | SYMLINK | DEVICE | (nothing: FIFO, socket) | (FILENAME node)* GOODBYE
 //! ```
 
+pub mod acl;
 pub mod decoder;
 pub mod encoder;
 pub mod goodbye;
 pub mod mtree;
 pub mod record;
 
+pub use acl::Acl;
 pub use decoder::{DecodeError, DecodeLimits, Decoder, Event, Node, NodeKind};
 pub use encoder::{EncodeError, Encoder};
 
