@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod events;
 pub mod fs;
+pub mod fuzz;
 pub mod godot;
 pub mod licences;
 pub mod play;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::tools::{self, Cache, Godot};
-use xtask::{bench, godot, play, process, projects, test, ui, workspace};
+use xtask::{bench, fuzz, godot, play, process, projects, test, ui, workspace};
 
 /// Builds, plays, tests and exports the project.
 #[derive(Debug, Parser)]
@@ -93,6 +93,19 @@ enum Task {
         #[arg(long)]
         no_build: bool,
     },
+    /// Look for inputs that break the readers of indexes, archives and chunks.
+    ///
+    /// Needs a nightly compiler and cargo-fuzz. The tests replay the corpus in the repository.
+    Fuzz {
+        /// The targets to run [default: all].
+        targets: Vec<String>,
+        /// How long to run each, in seconds.
+        #[arg(long, value_name = "N", default_value = "60")]
+        seconds: u32,
+        /// Keep inputs that reach something new in the repository.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Export with the real export templates and print the folder of each result.
     Export {
         /// What to export.
@@ -168,6 +181,15 @@ fn run(task: Task) -> Result<()> {
                 no_build,
             },
         )?,
+        Task::Fuzz {
+            targets,
+            seconds,
+            keep,
+        } => fuzz::fuzz(&fuzz::Options {
+            targets,
+            seconds,
+            keep,
+        })?,
         Task::Export { what } => export(&cache, &what)?,
     }
     Ok(())

@@ -165,6 +165,20 @@ impl Bench {
         self.folder.join(name)
     }
 
+    /// Puts a file or folder of an earlier run out of the way, to be removed at the end.
+    ///
+    /// Some file systems search long for room among what was removed a moment ago (ext4 for half a minute), and
+    /// whoever is measured next would pay for it.
+    fn discard(&self, path: &Path) -> Result<()> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let discarded = self.path("discarded");
+        fs_err::create_dir_all(&discarded)?;
+        let number = fs_err::read_dir(&discarded)?.count();
+        Ok(fs_err::rename(path, discarded.join(number.to_string()))?)
+    }
+
     /// Starts a report with the machine.
     fn report(&self, title: &str, cache: &Cache) -> Report {
         let mut report = Report::new(title);

@@ -16,7 +16,7 @@ use super::report::{Report, Row};
 use super::{Bench, CONCURRENCY, Contender, check_same, evict};
 use crate::process::{self, Running};
 use crate::tools::{Cache, Tool};
-use crate::{fs, ui, workspace};
+use crate::{ui, workspace};
 
 /// Measures and returns the report.
 pub(super) fn run(cache: &Cache, bench: &Bench) -> Result<Report> {
@@ -142,7 +142,7 @@ impl<'a> Field<'a> {
                 let row = self.compare(&format!("{verb}: {}, {state} store", thing.name), |program| {
                     let store = self.bench.path(&format!("store-of-{}", program.name()));
                     if !full {
-                        fs::remove_folder(&store)?;
+                        self.bench.discard(&store)?;
                         fs_err::create_dir_all(&store)?;
                     }
                     let index = self.bench.path(&format!("made-by-{}.caibx", program.name()));
@@ -172,10 +172,6 @@ impl<'a> Field<'a> {
                     if cold {
                         evict(&self.store)?;
                     }
-                    // What nobody looks at any more need not be written to the disk first.
-                    Program::ALL
-                        .iter()
-                        .try_for_each(|other| self.remove_target(*other))?;
                     self.unpack_fresh(program, thing, from)
                 })?;
                 add(report, row);
@@ -233,11 +229,7 @@ impl<'a> Field<'a> {
     }
 
     fn remove_target(&self, program: Program) -> Result<()> {
-        let target = self.target(program);
-        if target.is_file() {
-            fs_err::remove_file(&target)?;
-        }
-        fs::remove_folder(&target)
+        self.bench.discard(&self.target(program))
     }
 
     /// Looks once at what was unpacked.
