@@ -50,6 +50,8 @@ pub struct Limits {
     pub chunk_checks: usize,
     /// Chunk ids in one question for missing chunks.
     pub chunk_query: usize,
+    /// Chunks sent in one answer to a request for many.
+    pub chunk_fetch: usize,
     /// Missing chunks named in one answer to a release that lacks some.
     pub missing_reported: usize,
     /// Largest index accepted, in bytes: 1.6 million chunks, about 100 GiB of build at common chunk sizes.
@@ -81,6 +83,7 @@ impl Default for Limits {
             chunk_bytes: 16 << 20,
             chunk_checks: 8,
             chunk_query: 4096,
+            chunk_fetch: vsekai_store::http::batch::MOST_CHUNKS,
             missing_reported: 1000,
             index_bytes: 64 << 20,
             manifest_bytes: release::MAX_MANIFEST_BYTES,

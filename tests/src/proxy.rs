@@ -2,7 +2,8 @@
 //! A network that can be broken: stands between a client and the real server, counts, cuts and falsifies.
 //!
 //! It speaks just enough HTTP/1.1: one request per connection, answered from a connection of its own to the
-//! server, whose answer is read to its end before it is passed on.
+//! server, whose answer is read to its end before it is passed on. Like a host of static files it takes GET
+//! and HEAD only, so that chunks come one by one and can be counted.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -111,6 +112,9 @@ impl Proxy {
     /// Returns the answer to the request with this head; nothing if the network is cut.
     fn answer(&self, head: &str) -> Option<Vec<u8>> {
         let path = head.split_whitespace().nth(1)?.to_owned();
+        if head.starts_with("POST ") {
+            return Some(NOT_ALLOWED.to_vec());
+        }
         let (upstream, number) = self.admit(&path)?;
         let mut answer = fetch(&upstream, head)?;
         if is_chunk(&path) && self.lock().falsify.is_some_and(|from| number >= from) {
@@ -185,4 +189,6 @@ fn flip_a_bit_of_the_body(answer: &mut [u8]) {
     }
 }
 
+const NOT_ALLOWED: &[u8] =
+    b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -86,7 +86,7 @@ pub use dedup::Dedup;
 pub use error::{Object, StoreError, StoreErrorClass};
 pub use failover::Failover;
 pub use format::{MAX_CHUNK_LIMIT, StoreFormat};
-pub use http::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret};
+pub use http::{Auth, HttpBatches, HttpOptions, HttpOrigin, HttpStore, Secret};
 pub use index::{HttpIndexStore, IndexName, IndexStore, LocalIndexStore};
 pub use local::{LocalStore, Naming};
 pub use location::{IndexLocation, Location, OpenError, StoreLocation, StoreOpener};

@@ -23,6 +23,7 @@ pub struct Metrics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Chunk,
+    ChunkBatch,
     ChunkUpload,
     Index,
     IndexUpload,
@@ -46,6 +47,13 @@ impl Metrics {
         totals.bytes += bytes;
     }
 
+    /// Counts bytes of an answer with many chunks, as they are sent.
+    pub fn count_batch_bytes(&self, bytes: u64) {
+        let mut answers = self.answers();
+        let key = (Kind::ChunkBatch, StatusCode::OK.as_u16());
+        answers.entry(key).or_default().bytes += bytes;
+    }
+
     fn text(&self) -> String {
         let answers = self.answers().clone();
         let mut text = String::new();
@@ -66,7 +74,7 @@ impl Metrics {
         });
         family(
             "vsekai_server_body_bytes_total",
-            "Bytes of answers' bodies, as announced.",
+            "Bytes of answers' bodies, as announced or, of many chunks at once, as sent.",
             |totals| totals.bytes,
         );
         text
@@ -88,6 +96,7 @@ impl Kind {
             "index" => Self::Index,
             "titles" if path.split('/').nth(3) == Some("releases") => Self::Release,
             "titles" => Self::Channel,
+            "api" if path == "/api/v1/chunks/fetch" => Self::ChunkBatch,
             "api" => Self::Api,
             _ => Self::Other,
         }
@@ -96,6 +105,7 @@ impl Kind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Chunk => "chunk",
+            Self::ChunkBatch => "chunk-batch",
             Self::ChunkUpload => "chunk-upload",
             Self::Index => "index",
             Self::IndexUpload => "index-upload",
@@ -144,6 +154,8 @@ mod tests {
         let cases = [
             (Method::GET, "/store/abcd/x.cacnk", Kind::Chunk),
             (Method::PUT, "/store/abcd/x.cacnk", Kind::ChunkUpload),
+            (Method::POST, "/api/v1/chunks/fetch", Kind::ChunkBatch),
+            (Method::POST, "/api/v1/chunks/missing", Kind::Api),
             (Method::HEAD, "/index/a.caidx", Kind::Index),
             (Method::GET, "/titles/a/channels.json", Kind::Channel),
             (Method::GET, "/titles/a/channels/b/c.json", Kind::Channel),

@@ -15,6 +15,7 @@ mod get_pointer;
 mod get_release_file;
 mod get_releases;
 mod metrics;
+mod post_fetch_chunks;
 mod post_missing_chunks;
 mod post_promote;
 mod post_release;
@@ -72,6 +73,7 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
             "/api/v1/chunks/missing",
             post(post_missing_chunks::post_missing_chunks),
         )
+        .at("/api/v1/chunks/fetch", post(post_fetch_chunks::post_fetch_chunks))
         .at("/api/v1/releases", post(post_release::post_release))
         .at(
             "/api/v1/titles/:title/platforms/:platform",

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use fs_err as fs;
 use vsekai_formats::ChunkId;
+use vsekai_store::http::batch::ABSENT;
 use vsekai_store::local::StoreEntry;
 use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreError, WriteStore as _};
 
@@ -57,20 +58,36 @@ impl Service {
         let store = self.store().clone();
         // Opened and read in one go: handing work to another thread costs more than a read from memory.
         blocking(move || {
-            let failed = |error: io::Error| match error.kind() {
-                io::ErrorKind::NotFound => StoreError::missing(store.name(), id),
-                _ => StoreError::io("read chunk", error),
-            };
-            let most = store.format().max_stored() as u64;
             let mut bytes = Vec::new();
-            let file = fs::File::open(store.path(id)).map_err(failed)?;
-            file.take(most.saturating_add(1))
-                .read_to_end(&mut bytes)
-                .map_err(failed)?;
-            match bytes.len() as u64 > most {
-                true => Err(StoreError::invalid(store.name(), id, "it is too long").into()),
-                false => Ok(bytes.into()),
+            read_stored(&store, id, &mut bytes)?;
+            Ok(bytes.into())
+        })
+        .await
+    }
+
+    /// Reads some of `ids` from position `from` on, a few hundred KiB of them or one, each behind its length.
+    ///
+    /// Returns `ids`, the position to go on from, and the frames, as `http::post_fetch_chunks` sends them.
+    ///
+    /// # Errors
+    /// A file cannot be read. A missing chunk is none, it has [`ABSENT`] for its length.
+    pub async fn read_chunks(
+        &self,
+        ids: Vec<ChunkId>,
+        from: usize,
+    ) -> Result<(Vec<ChunkId>, usize, Bytes), ServiceError> {
+        let store = self.store().clone();
+        blocking(move || {
+            let mut frames = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
+            let mut done = from;
+            for id in ids.iter().skip(from) {
+                if frames.len() >= FRAME_BYTES {
+                    break;
+                }
+                push_frame(&store, *id, &mut frames)?;
+                done += 1;
             }
+            Ok((ids, done, frames.into()))
         })
         .await
     }
@@ -238,6 +255,38 @@ impl Ledger {
     }
 }
 
+/// Appends a chunk as it is stored.
+fn read_stored(store: &LocalStore, id: ChunkId, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::missing(store.name(), id),
+        _ => StoreError::io("read chunk", error),
+    };
+    let most = store.format().max_stored() as u64;
+    let file = fs::File::open(store.path(id)).map_err(failed)?;
+    let read = file.take(most.saturating_add(1)).read_to_end(bytes);
+    match read.map_err(failed)? as u64 > most {
+        true => Err(StoreError::invalid(store.name(), id, "it is too long")),
+        false => Ok(()),
+    }
+}
+
+/// Appends a chunk behind its length.
+fn push_frame(store: &LocalStore, id: ChunkId, frames: &mut Vec<u8>) -> Result<(), ServiceError> {
+    let start = frames.len();
+    frames.extend_from_slice(&ABSENT.to_le_bytes());
+    match read_stored(store, id, frames) {
+        Err(StoreError::Missing { .. }) => return Ok(()),
+        read => read?,
+    }
+    let behind = start + ABSENT.to_le_bytes().len();
+    let length = u32::try_from(frames.len() - behind)
+        .map_err(|_| StoreError::invalid(store.name(), id, "it is too long"))?;
+    if let Some(place) = frames.get_mut(start..behind) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    Ok(())
+}
+
 fn decode(id: ChunkId, stored: Bytes, max_len: usize) -> Result<Chunk, ServiceError> {
     let digest = vsekai_formats::DigestAlgorithm::Sha512_256;
     let plain = vsekai_formats::codec::decode_verified(id, digest, &stored, max_len)?;
@@ -289,3 +338,5 @@ fn remove(path: &std::path::Path) -> Result<(), ServiceError> {
 }
 
 const SHARDS: usize = 64;
+/// Bytes of chunks read and sent together.
+const FRAME_BYTES: usize = 256 << 10;

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::time::timeout;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_server::Limits;
+use vsekai_store::{HttpBatches, HttpOptions, HttpOrigin, StoreFormat};
 
 use crate::build::Build;
 use crate::client::{TestServer, chunk_path, problem};
@@ -221,5 +222,75 @@ async fn clients_that_leave_in_the_middle_leave_nothing_half_done() {
     let server = TestServer::open(folder, Limits::default()).await;
     let report = server.fsck().await;
     assert!(report.dangling.is_empty(), "{:?}", report.dangling);
+    server.stop().await;
+}
+
+/// Fetches chunks in one answer, as players do.
+async fn fetch(server: &TestServer, ids: &[ChunkId]) -> Vec<(ChunkId, Option<Vec<u8>>)> {
+    let origin = HttpOrigin::new(&server.client.url, HttpOptions::default()).unwrap();
+    let batches = HttpBatches::new(origin, StoreFormat::default());
+    let mut batch = batches.open(ids.to_vec()).await.unwrap().expect("it is offered");
+    let mut found = Vec::new();
+    while let Some((id, stored)) = batch.next().await.unwrap() {
+        found.push((id, stored.map(Vec::from)));
+    }
+    found
+}
+
+#[tokio::test]
+async fn many_chunks_come_in_one_answer_in_the_order_asked() {
+    let server = TestServer::start().await;
+    let build = Build::new("1.0.0", 1, 1);
+    server.client.put_chunks(&build).await;
+    // Larger than what is read and sent at a time, and does not compress.
+    let large = (0..200_000u32).map(|n| ChunkId::of(DigestAlgorithm::Sha256, &n.to_le_bytes()).as_bytes()[0]);
+    let (large_id, large) = chunk(&large.collect::<Vec<u8>>());
+    server.client.put_chunk(large_id, &large).await;
+    let (absent, _) = chunk(b"never uploaded");
+    let mut expected: Vec<(ChunkId, Option<Vec<u8>>)> = vec![(absent, None)];
+    for _ in 0..5 {
+        expected.push((large_id, Some(large.clone())));
+    }
+    for (id, stored, _) in build.chunks.iter().rev() {
+        expected.push((*id, Some(stored.to_vec())));
+    }
+    expected.push((absent, None));
+    let ids: Vec<ChunkId> = expected.iter().map(|(id, _)| *id).collect();
+    assert_eq!(fetch(&server, &ids).await, expected);
+    let metrics = server.client.send(Method::GET, "api/v1/metrics", "").await;
+    let metrics = metrics.text().await.unwrap();
+    let chunks: usize = expected.iter().flat_map(|(_, stored)| stored).map(Vec::len).sum();
+    let sent = chunks + 4 * expected.len();
+    for line in [
+        "vsekai_server_answers_total{kind=\"chunk-batch\",status=\"200\"} 1".to_owned(),
+        format!("vsekai_server_body_bytes_total{{kind=\"chunk-batch\",status=\"200\"}} {sent}"),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_for_many_chunks_is_bounded_and_must_make_sense() {
+    let limits = Limits {
+        chunk_fetch: 3,
+        ..Limits::default()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let ask = |bytes: usize| {
+        server
+            .client
+            .request(Method::POST, "api/v1/chunks/fetch")
+            .body(vec![7; bytes])
+    };
+    for bytes in [0, 1, 31, 33, 95] {
+        let refused = ask(bytes).send().await.unwrap();
+        problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
+    }
+    let refused = ask(4 * 32).send().await.unwrap();
+    problem(refused, StatusCode::PAYLOAD_TOO_LARGE, "too-large").await;
+    assert_eq!(ask(3 * 32).send().await.unwrap().status(), StatusCode::OK);
+    let get = server.client.get("api/v1/chunks/fetch").await;
+    assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
     server.stop().await;
 }

@@ -7,6 +7,7 @@
 
 mod address;
 mod answer;
+pub mod batch;
 mod body;
 mod call;
 mod client;
@@ -15,6 +16,7 @@ mod origin;
 mod store;
 
 pub use address::OriginError;
+pub use batch::{HttpBatch, HttpBatches};
 pub use call::{HttpAnswer, HttpCall};
 pub use options::{Auth, HttpOptions, ProxyChoice, Secret, ServerTrust};
 pub use origin::HttpOrigin;

@@ -232,7 +232,7 @@ impl HttpOrigin {
     }
 
     /// Sends one request and follows redirects until there is an answer.
-    async fn send(&self, call: &HttpCall, fresh: bool) -> Result<Exchange<'_>, StoreError> {
+    pub(super) async fn send(&self, call: &HttpCall, fresh: bool) -> Result<Exchange<'_>, StoreError> {
         let shared = &self.0;
         // The semaphore is never closed, so a permit always comes; the waits between attempts hold none.
         let permit = shared.permits.acquire().await.ok();
@@ -339,15 +339,27 @@ impl HttpOrigin {
 }
 
 /// One request under way, with its place among the connections.
-struct Exchange<'a> {
+#[derive(Debug)]
+pub(super) struct Exchange<'a> {
     response: Response,
     deadline: Deadline,
     _permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Exchange<'_> {
-    fn head(&self) -> (StatusCode, HeaderMap) {
+    pub(super) fn head(&self) -> (StatusCode, HeaderMap) {
         (self.response.status(), self.response.headers().clone())
+    }
+
+    /// Reads on in the body; `None` at its end.
+    pub(super) async fn piece(&mut self, origin: &HttpOrigin) -> Result<Option<Bytes>, StoreError> {
+        self.deadline.admit(origin.throttle()).await;
+        let read = self.deadline.limit(self.response.chunk()).await;
+        let piece = read
+            .map_err(|reason| origin.unreachable(reason))?
+            .map_err(|error| origin.unreachable(client::describe(&error)))?;
+        origin.throttle().spend(piece.as_ref().map_or(0, Bytes::len));
+        Ok(piece)
     }
 
     async fn body(mut self, max: usize, throttle: &Throttle) -> Result<Bytes, BodyError> {
