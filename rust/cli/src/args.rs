@@ -56,7 +56,7 @@ pub struct GlobalArgs {
     /// Highest download speed, such as 2MB/s, 500KiB/s or 16Mbit/s
     #[arg(long, global = true, value_name = "SPEED", help_heading = NETWORK)]
     pub rate_limit: Option<Rate>,
-    /// Chunks sent or fetched at the same time [default: 16]
+    /// Most requests at once [default: 48; publishing: 16]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = NETWORK)]
     pub connections: Option<u16>,
     /// Print events and the result as JSON, one object per line

@@ -90,7 +90,7 @@ pub(crate) fn channel(global: &GlobalArgs) -> Result<Slug, CliError> {
     named_or(global.channel.as_ref(), DEFAULT_CHANNEL)
 }
 
-/// Returns the number of connections.
+/// Returns the most requests at once for installs.
 pub(crate) fn connections(global: &GlobalArgs) -> usize {
     global.connections.map_or(DEFAULT_CONNECTIONS, usize::from)
 }

@@ -28,14 +28,15 @@ pub(crate) struct Carried {
 /// A file is shared as a hard link where that works, so that the player's later changes count in both
 /// versions; its mode is left as it is.
 pub(crate) fn carry(from: &Dir, old: &Release, to: &Dir, new: &Release) -> Carried {
-    let own: HashSet<String> = new
-        .contents
-        .entries
-        .iter()
-        .map(|entry| entry.path.folded())
-        .collect();
+    let extra = verify::extra_files(from, old);
+    if extra.is_empty() {
+        // The usual case; folding every name of the new version costs more than all else here.
+        return Carried::default();
+    }
+    let entries = new.contents.entries.iter();
+    let own: HashSet<String> = entries.map(|entry| entry.path.folded()).collect();
     let mut carried = Carried::default();
-    for path in verify::extra_files(from, old) {
+    for path in extra {
         match TreePath::parse(&path).ok().filter(|path| fits(path, &own)) {
             Some(valid) if carry_one(from, to, &valid).is_ok() => carried.taken.push(path),
             _ => carried.left.push(path),

@@ -90,3 +90,19 @@ fn make_writable(path: &Path) -> Result<(), EngineError> {
     }
     Ok(())
 }
+
+/// Sets the mode of an open file; where there are no modes, only whether it can be written.
+#[cfg(unix)]
+pub(crate) fn set_mode(file: &cap_std::fs::File, mode: u32) -> std::io::Result<()> {
+    let mode = rustix::fs::Mode::from_raw_mode(mode as rustix::fs::RawMode);
+    rustix::fs::fchmod(file, mode).map_err(Into::into)
+}
+
+/// Sets the mode of an open file; where there are no modes, only whether it can be written.
+#[cfg(windows)]
+pub(crate) fn set_mode(file: &cap_std::fs::File, mode: u32) -> std::io::Result<()> {
+    let file = file.try_clone()?.into_std();
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_readonly(mode & 0o222 == 0);
+    file.set_permissions(permissions)
+}

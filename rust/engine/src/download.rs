@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: MIT
-//! Fetching the chunks that a plan needs, several at a time, under the player's control.
+//! Fetching the chunks that a plan needs, under the player's control: many in one answer where the server
+//! offers that, one by one everywhere.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use vsekai_store::ChunkStore;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::task::JoinHandle;
+use vsekai_formats::DigestAlgorithm;
+use vsekai_formats::codec::Decompressor;
+use vsekai_store::http::batch::MOST_CHUNKS;
+use vsekai_store::{ChunkStore, HttpBatches};
 
 use crate::error::EngineError;
 use crate::plan::NeededChunk;
@@ -12,67 +21,288 @@ use crate::progress::Meter;
 use crate::session::Session;
 use crate::stage::Stage;
 use crate::state::Input;
+use crate::window::Window;
 
-/// Fetches `chunks` and writes each where it belongs as it comes.
-///
-/// Whatever was written before an error or a cancellation is found again by the next run.
-pub(crate) async fn fetch_all(
-    session: &Session,
-    store: &Arc<dyn ChunkStore>,
-    stage: &Stage<'_>,
-    chunks: &[&NeededChunk],
-    connections: usize,
-    meter: &Meter<'_>,
-) -> Result<(), EngineError> {
-    tokio::select! {
-        biased;
-        error = tell_pauses(session) => Err(error),
-        result = fetch_now(session, store, stage, chunks, connections, meter) => result,
+/// Where chunks come from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// One by one, as every host of static files can.
+    pub(crate) store: Arc<dyn ChunkStore>,
+    /// Many at once, if the server can.
+    pub(crate) batches: HttpBatches,
+    /// Most requests at the same time.
+    pub(crate) connections: usize,
+}
+
+/// A download under way.
+#[derive(Clone, Copy)]
+pub(crate) struct Download<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) source: &'a Source,
+    pub(crate) stage: &'a Arc<Stage>,
+    pub(crate) meter: &'a Meter<'a>,
+}
+
+/// What one request brought.
+#[derive(Debug, Default)]
+struct Brought {
+    bytes: u64,
+    /// Chunks that it should have brought and did not.
+    left: Vec<NeededChunk>,
+    failed: bool,
+    not_offered: bool,
+}
+
+/// Chunks as they came, with what they are to be.
+type Stored = Vec<(NeededChunk, Bytes)>;
+
+impl<'a> Download<'a> {
+    /// Fetches `chunks` and writes each where it belongs as it comes.
+    ///
+    /// Whatever was written before an error or a cancellation is found again by the next run.
+    pub(crate) async fn fetch_all(self, chunks: &[&NeededChunk]) -> Result<(), EngineError> {
+        tokio::select! {
+            biased;
+            error = tell_pauses(self.session) => Err(error),
+            result = self.fetch_now(chunks) => result,
+        }
+    }
+
+    /// Does the same where the state machine has no pause; a pause still stops the bytes.
+    pub(crate) async fn fetch_now(self, chunks: &[&NeededChunk]) -> Result<(), EngineError> {
+        // What single requests can get in one round trip is not worth asking for another way.
+        let (many, few) = match chunks.len() > self.source.connections {
+            true => (chunks, Vec::new()),
+            false => ([].as_slice(), chunks.iter().copied().cloned().collect()),
+        };
+        let mut left: Vec<NeededChunk> = few;
+        left.extend(self.in_batches(many).await?);
+        self.one_by_one(left).await
+    }
+
+    /// Fetches many chunks in each answer; returns those that did not come that way.
+    async fn in_batches(self, chunks: &[&NeededChunk]) -> Result<Vec<NeededChunk>, EngineError> {
+        let mut window = Window::new(FIRST_BATCHES, self.source.connections.min(MOST_BATCHES));
+        let (mut left, mut failures, mut offered) = (Vec::new(), 0, true);
+        let mut lots = lots(chunks);
+        let started = Instant::now();
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < window.size() && offered && failures < MOST_FAILURES {
+                let Some(lot) = lots.next() else { break };
+                running.push(self.fetch_lot(lot).boxed());
+            }
+            let Some(brought) = running.next().await else {
+                break;
+            };
+            let mut brought: Brought = brought?;
+            left.append(&mut brought.left);
+            offered &= !brought.not_offered;
+            failures += u32::from(brought.failed);
+            match brought.failed {
+                true => window.failed(started.elapsed()),
+                false => window.completed(started.elapsed(), brought.bytes),
+            }
+        }
+        left.extend(lots.flatten());
+        Ok(left)
+    }
+
+    /// Fetches each chunk by a request of its own, with all the patience of the store.
+    async fn one_by_one(self, chunks: Vec<NeededChunk>) -> Result<(), EngineError> {
+        let mut window = Window::new(FIRST_REQUESTS, self.source.connections);
+        let mut chunks = chunks.into_iter();
+        let started = Instant::now();
+        let mut running: FuturesUnordered<BoxFuture<'a, Result<u64, EngineError>>> = FuturesUnordered::new();
+        loop {
+            while running.len() < window.size() {
+                let Some(chunk) = chunks.next() else { break };
+                running.push(self.fetch_one(chunk).boxed());
+            }
+            match running.next().await {
+                Some(fetched) => window.completed(started.elapsed(), fetched?),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Fetches one chunk and writes it where it belongs.
+    async fn fetch_one(self, chunk: NeededChunk) -> Result<u64, EngineError> {
+        wait_while_paused(self.session).await?;
+        let fetched = self
+            .session
+            .unless_cancelled(self.source.store.get(chunk.id))
+            .await?;
+        let plain = fetched.plain().clone();
+        // The stored form is of no use any more, and would be kept while the plain one is written.
+        drop(fetched);
+        if plain.len() != chunk.size as usize {
+            let reason = format!("chunk {} has {} bytes, not {}", chunk.id, plain.len(), chunk.size);
+            return Err(EngineError::BadDocument {
+                what: "chunk index".to_owned(),
+                reason,
+            });
+        }
+        let stage = self.stage.clone();
+        let stored_size = u64::from(chunk.stored_size);
+        joined(tokio::task::spawn_blocking(move || stage.write(&chunk, &plain)).await)?;
+        self.meter.add(stored_size);
+        Ok(stored_size)
+    }
+
+    /// Fetches chunks in one answer and writes them in groups while the next ones come.
+    async fn fetch_lot(self, lot: Vec<NeededChunk>) -> Result<Brought, EngineError> {
+        wait_while_paused(self.session).await?;
+        let ids = lot.iter().map(|chunk| chunk.id).collect();
+        let opened = self.session.unless_cancelled(self.source.batches.open(ids)).await;
+        let mut brought = Brought::default();
+        let mut batch = match opened {
+            Ok(Some(batch)) => batch,
+            Ok(None) => {
+                brought.not_offered = true;
+                brought.left = lot;
+                return Ok(brought);
+            }
+            Err(error) => return given_up(error, brought, lot),
+        };
+        let mut writer = Writer::new(self);
+        let mut lot = lot.into_iter();
+        let ended = loop {
+            match self.session.unless_cancelled(batch.next()).await {
+                Ok(Some((_, stored))) => match (lot.next(), stored) {
+                    (Some(chunk), Some(stored)) => writer.add(chunk, stored, &mut brought).await?,
+                    (chunk, _) => brought.left.extend(chunk),
+                },
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        // What has come is kept, however the answer ended.
+        writer.finish(&mut brought).await?;
+        match ended {
+            Ok(()) => Ok(brought),
+            Err(error) => given_up(error, brought, lot.collect()),
+        }
     }
 }
 
-/// Does the same where the state machine has no pause; a pause still stops the bytes.
-pub(crate) async fn fetch_now(
-    session: &Session,
-    store: &Arc<dyn ChunkStore>,
-    stage: &Stage<'_>,
-    chunks: &[&NeededChunk],
-    connections: usize,
-    meter: &Meter<'_>,
-) -> Result<(), EngineError> {
-    let fetch = |chunk: NeededChunk| async move {
-        wait_while_paused(session).await?;
-        fetch_one(session, store, stage, &chunk).await?;
-        meter.add(u64::from(chunk.stored_size));
-        Ok(())
+/// Leaves `rest` to be fetched one by one; what only the player can end is an error.
+fn given_up(error: EngineError, brought: Brought, rest: Vec<NeededChunk>) -> Result<Brought, EngineError> {
+    let EngineError::Store(error) = error else {
+        return Err(error);
     };
-    // Owned values: futures over borrowed ones could not be sent to another thread.
-    let owned: Vec<NeededChunk> = chunks.iter().copied().cloned().collect();
-    stream::iter(owned)
-        .map(fetch)
-        .buffer_unordered(connections.max(1))
-        .try_collect()
-        .await
+    tracing::debug!(%error, rest = rest.len(), "an answer with many chunks broke off");
+    let mut brought = brought;
+    brought.left.extend(rest);
+    brought.failed = true;
+    Ok(brought)
 }
 
-/// Fetches one chunk and writes it where it belongs.
-async fn fetch_one(
-    session: &Session,
-    store: &Arc<dyn ChunkStore>,
-    stage: &Stage<'_>,
-    chunk: &NeededChunk,
-) -> Result<(), EngineError> {
-    let fetched = session.unless_cancelled(store.get(chunk.id)).await?;
-    let plain = fetched.plain();
-    if plain.len() != chunk.size as usize {
-        let reason = format!("chunk {} has {} bytes, not {}", chunk.id, plain.len(), chunk.size);
-        return Err(EngineError::BadDocument {
-            what: "chunk index".to_owned(),
-            reason,
-        });
+/// Decodes and writes chunks on other threads, a group at a time and one group behind the network.
+struct Writer<'a> {
+    download: Download<'a>,
+    group: Stored,
+    bytes: usize,
+    writing: Option<JoinHandle<Result<Wrote, EngineError>>>,
+}
+
+/// What became of a group.
+struct Wrote {
+    stored_bytes: u64,
+    damaged: Vec<NeededChunk>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(download: Download<'a>) -> Self {
+        Self {
+            download,
+            group: Vec::new(),
+            bytes: 0,
+            writing: None,
+        }
     }
-    // Short writes into the page cache: cheaper here than a hand-over to another thread.
-    tokio::task::block_in_place(|| stage.write(chunk, plain))
+
+    async fn add(
+        &mut self,
+        chunk: NeededChunk,
+        stored: Bytes,
+        brought: &mut Brought,
+    ) -> Result<(), EngineError> {
+        self.bytes += stored.len();
+        self.group.push((chunk, stored));
+        match self.bytes >= GROUP_BYTES {
+            true => self.write(brought).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn finish(mut self, brought: &mut Brought) -> Result<(), EngineError> {
+        self.write(brought).await?;
+        self.settle(brought).await
+    }
+
+    /// Waits for the group before and hands over this one, so that memory holds two of them at the most.
+    async fn write(&mut self, brought: &mut Brought) -> Result<(), EngineError> {
+        self.settle(brought).await?;
+        let group = std::mem::take(&mut self.group);
+        self.bytes = 0;
+        let stage = self.download.stage.clone();
+        self.writing = Some(tokio::task::spawn_blocking(move || write_group(&stage, group)));
+        Ok(())
+    }
+
+    async fn settle(&mut self, brought: &mut Brought) -> Result<(), EngineError> {
+        let Some(writing) = self.writing.take() else {
+            return Ok(());
+        };
+        let wrote = joined(writing.await)?;
+        brought.bytes += wrote.stored_bytes;
+        brought.left.extend(wrote.damaged);
+        self.download.meter.add(wrote.stored_bytes);
+        Ok(())
+    }
+}
+
+/// Verifies chunks and writes those that are what they should be.
+fn write_group(stage: &Stage, group: Stored) -> Result<Wrote, EngineError> {
+    let no_memory = |error| EngineError::Internal(format!("set up decompression: {error}"));
+    let mut decompressor = Decompressor::new().map_err(no_memory)?;
+    let mut wrote = Wrote {
+        stored_bytes: 0,
+        damaged: Vec::new(),
+    };
+    for (chunk, stored) in group {
+        let size = chunk.size as usize;
+        let algorithm = DigestAlgorithm::Sha512_256;
+        match decompressor.decode_verified(chunk.id, algorithm, &stored, size) {
+            Ok(plain) if plain.len() == size => {
+                stage.write(&chunk, &plain)?;
+                wrote.stored_bytes += u64::from(chunk.stored_size);
+            }
+            // The way for single chunks asks once more, past every cache, and says what is wrong.
+            _ => wrote.damaged.push(chunk),
+        }
+    }
+    Ok(wrote)
+}
+
+/// Divides chunks into lots for one request each.
+fn lots(chunks: &[&NeededChunk]) -> impl Iterator<Item = Vec<NeededChunk>> {
+    let mut rest = chunks.iter().copied().peekable();
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let mut lot = Vec::new();
+        while lot.len() < MOST_CHUNKS && bytes < LOT_BYTES {
+            let Some(chunk) = rest.next() else { break };
+            bytes += u64::from(chunk.stored_size);
+            lot.push(chunk.clone());
+        }
+        (!lot.is_empty()).then_some(lot)
+    })
+}
+
+fn joined<T>(outcome: Result<Result<T, EngineError>, tokio::task::JoinError>) -> Result<T, EngineError> {
+    outcome.map_err(|error| EngineError::Internal(format!("writing a chunk was cut off: {error}")))?
 }
 
 async fn wait_while_paused(session: &Session) -> Result<(), EngineError> {
@@ -125,3 +355,16 @@ impl Drop for Valve<'_> {
         self.stop(false);
     }
 }
+
+/// Answers with many chunks at first, and at the most: each is large, and few are enough to fill any line.
+const FIRST_BATCHES: usize = 2;
+const MOST_BATCHES: usize = 8;
+/// Failures after which single requests take over, which know how to wait.
+const MOST_FAILURES: u32 = 4;
+/// Bytes asked for in one request: enough to make up for a round trip on a fast line, few enough that a
+/// broken one costs little.
+const LOT_BYTES: u64 = 4 << 20;
+/// Bytes decoded and written in one go on another thread.
+const GROUP_BYTES: usize = 256 << 10;
+/// Single requests at first.
+const FIRST_REQUESTS: usize = 8;

@@ -10,6 +10,7 @@
 //! a [`Control`] pauses, limits or cancels it from any thread; the command line, the Godot classes and tests
 //! are thin shells around that.
 
+mod building;
 mod carry;
 mod control;
 mod disk;
@@ -23,6 +24,7 @@ mod session;
 mod share;
 mod stage;
 mod tree;
+mod window;
 
 pub mod config;
 pub mod error;

@@ -7,12 +7,11 @@ use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 use vsekai_formats::release::Pinned;
-use vsekai_store::ChunkStore;
 
 use crate::config::InstallConfig;
 use crate::control;
 use crate::disk;
-use crate::download;
+use crate::download::{Download, Source};
 use crate::error::{EngineError, IoContext as _};
 use crate::event::Step;
 use crate::install;
@@ -29,7 +28,7 @@ use crate::share::Sharing;
 use crate::stage::{InstalledTree, Stage};
 use crate::state::Input;
 use crate::status::Done;
-use crate::tree;
+use crate::tree::{self, Folders};
 use crate::verify;
 
 /// Why a version is put in place.
@@ -46,13 +45,13 @@ pub(crate) enum Goal {
 pub(crate) struct Run {
     pub(crate) plan: Plan,
     goal: Goal,
-    release: Release,
+    release: Arc<Release>,
     manifest: Pinned,
     manifest_bytes: bytes::Bytes,
     documents: Documents,
     channel: vsekai_formats::release::Slug,
     current: Option<Current>,
-    installed: Option<Release>,
+    installed: Option<Arc<Release>>,
 }
 
 impl Run {
@@ -85,13 +84,13 @@ impl Run {
         Ok(Self {
             plan,
             goal,
-            release,
+            release: Arc::new(release),
             manifest,
             manifest_bytes,
             documents,
             channel,
             current,
-            installed,
+            installed: installed.map(Arc::new),
         })
     }
 
@@ -103,11 +102,11 @@ impl Run {
     ) -> Result<Self, EngineError> {
         let version = current.current.clone();
         let release = install::load_release(paths, &version)?;
-        let dir = tree::open_root(&paths.version(&version.name))?;
+        let folders = Folders::below(tree::open_root(&paths.version(&version.name))?);
         let total = release.contents.files().map(|(_, size, ..)| size).sum();
         let meter = session.meter(Step::Verify, 0, total);
         let damaged = ticking(&meter, || {
-            verify::full(&dir, &release, &session.token, meter.counter())
+            verify::full(&folders, &release, &session.token, meter.counter())
         })?;
         let circumstances = Circumstances {
             damaged,
@@ -116,6 +115,7 @@ impl Run {
         };
         let plan = Plan::new(&release, Some(&release), &circumstances);
         let (manifest_bytes, documents) = install::load_documents(paths, &version)?;
+        let release = Arc::new(release);
         Ok(Self {
             plan,
             goal: Goal::Repair,
@@ -129,6 +129,12 @@ impl Run {
         })
     }
 
+    /// Returns the size of the largest chunk to be fetched, in bytes: nothing longer is taken from the network.
+    pub(crate) fn largest_chunk(&self) -> usize {
+        let sizes = self.plan.chunks.iter().map(|chunk| chunk.size as usize);
+        sizes.max().unwrap_or_default()
+    }
+
     /// Does what was planned.
     ///
     /// # Errors
@@ -136,10 +142,9 @@ impl Run {
     pub(crate) async fn execute(
         self,
         session: &Session,
-        config: &InstallConfig,
         paths: &InstallPaths,
         settings: &Settings,
-        store: &Arc<dyn ChunkStore>,
+        source: &Source,
     ) -> Result<Done, EngineError> {
         let machine = &session.machine;
         let (_lock, stage, sharing) = tokio::task::block_in_place(|| self.prepare(paths, settings))?;
@@ -153,24 +158,29 @@ impl Run {
         let resumed = stored_bytes(there.iter().copied().filter(|chunk| chunk.installed.is_none()));
         let to_fetch = stored_bytes(remote.iter().copied());
         let meter = session.meter(Step::Download, resumed, resumed + to_fetch);
-        download::fetch_all(session, store, &stage, &remote, config.connections, &meter).await?;
+        let download = Download {
+            session,
+            source,
+            stage: &stage,
+            meter: &meter,
+        };
+        download.fetch_all(&remote).await?;
         meter.finish();
         machine.apply(Input::Downloaded)?;
 
         let again = tokio::task::block_in_place(|| self.take_over(session, &stage, sharing, &local))?;
-        self.fetch_damaged(session, store, &stage, &again, config.connections)
-            .await?;
+        self.fetch_damaged(session, source, &stage, &again).await?;
         let done = self.figures(session, &remote, &again, resumed);
         tokio::task::block_in_place(|| self.finish(session, paths, &stage))?;
         Ok(done)
     }
 
     /// Takes the lock and opens the staging folder.
-    fn prepare<'a>(
-        &'a self,
+    fn prepare(
+        &self,
         paths: &InstallPaths,
         settings: &Settings,
-    ) -> Result<(InstallLock, Stage<'a>, Sharing), EngineError> {
+    ) -> Result<(InstallLock, Arc<Stage>, Sharing), EngineError> {
         let lock = InstallLock::take(paths)?;
         if Current::load(paths)? != self.current {
             // Somebody else updated between the plan and the lock.
@@ -195,13 +205,14 @@ impl Run {
         }
         let installed = match (&self.current, &self.installed) {
             (Some(current), Some(release)) => {
-                let dir = tree::open_root(&paths.version(&current.current.name))?;
-                Some(InstalledTree { dir, release })
+                let folders = Folders::below(tree::open_root(&paths.version(&current.current.name))?);
+                let release = release.clone();
+                Some(InstalledTree { folders, release })
             }
             _ => None,
         };
-        let stage = Stage::open(staging, &self.release, &self.plan, installed)?;
-        Ok((lock, stage, sharing))
+        let stage = Stage::open(staging, self.release.clone(), &self.plan, installed)?;
+        Ok((lock, Arc::new(stage), sharing))
     }
 
     fn check_space(&self, paths: &InstallPaths, there: &[&NeededChunk]) -> Result<(), EngineError> {
@@ -227,7 +238,7 @@ impl Run {
     fn take_over<'p>(
         &self,
         session: &Session,
-        stage: &Stage<'_>,
+        stage: &Stage,
         sharing: Sharing,
         local: &[&'p NeededChunk],
     ) -> Result<Vec<&'p NeededChunk>, EngineError> {
@@ -256,10 +267,9 @@ impl Run {
     async fn fetch_damaged(
         &self,
         session: &Session,
-        store: &Arc<dyn ChunkStore>,
-        stage: &Stage<'_>,
+        source: &Source,
+        stage: &Arc<Stage>,
         chunks: &[&NeededChunk],
-        connections: usize,
     ) -> Result<(), EngineError> {
         if chunks.is_empty() {
             return Ok(());
@@ -270,11 +280,17 @@ impl Run {
         );
         session.notice("damaged-seed", message);
         let meter = session.meter(Step::Download, 0, stored_bytes(chunks.iter().copied()));
-        download::fetch_now(session, store, stage, chunks, connections, &meter).await
+        let download = Download {
+            session,
+            source,
+            stage,
+            meter: &meter,
+        };
+        download.fetch_now(chunks).await
     }
 
     /// Checks the finished tree, makes it durable, commits it, tidies up.
-    fn finish(&self, session: &Session, paths: &InstallPaths, stage: &Stage<'_>) -> Result<(), EngineError> {
+    fn finish(&self, session: &Session, paths: &InstallPaths, stage: &Stage) -> Result<(), EngineError> {
         stage.check_built(&session.token)?;
         self.carry(session, stage);
         stage.create_links()?;
@@ -304,7 +320,7 @@ impl Run {
     }
 
     /// Takes the player's own files along.
-    fn carry(&self, session: &Session, stage: &Stage<'_>) {
+    fn carry(&self, session: &Session, stage: &Stage) {
         let carried = stage.carry();
         if let Some(first) = carried.left.first() {
             let (count, name) = (carried.left.len(), first.escape_debug());
@@ -418,7 +434,7 @@ fn quick_damage(
         return HashSet::new();
     };
     match tree::open_root(&paths.version(&current.current.name)) {
-        Ok(dir) => verify::quick(&dir, release),
+        Ok(dir) => verify::quick(&Folders::below(dir), release),
         Err(_) => (0..release.contents.entries.len()).collect(),
     }
 }

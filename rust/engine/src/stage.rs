@@ -7,14 +7,17 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
 use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
+use vsekai_formats::TreePath;
 use vsekai_formats::layout::Slice;
 use vsekai_formats::release::EntryKind;
 
+use crate::building::{Building, Part, Target, Written};
 use crate::carry::{self, Carried};
 use crate::control;
 use crate::disk;
@@ -22,69 +25,72 @@ use crate::error::{EngineError, IoContext as _};
 use crate::plan::{NeededChunk, Plan, Reuse};
 use crate::release::{Release, file_facts};
 use crate::share::{self, Sharing};
-use crate::tree::{self, EntryFiles};
+use crate::tree::{self, EntryFiles, Folders};
 use crate::verify;
 
 /// A version being built.
-pub(crate) struct Stage<'a> {
+pub(crate) struct Stage {
     path: PathBuf,
-    dir: Dir,
-    release: &'a Release,
+    folders: Folders,
+    release: Arc<Release>,
     built: HashSet<usize>,
+    building: Building,
     /// Installed files that stand in for files taken over whole: entry of the new release -> of the old one.
     reused: HashMap<usize, usize>,
-    installed: Option<InstalledTree<'a>>,
+    installed: Option<InstalledTree>,
     left_over: bool,
 }
 
 /// The installed version as a source of files and chunks.
-pub(crate) struct InstalledTree<'a> {
-    pub(crate) dir: Dir,
-    pub(crate) release: &'a Release,
+pub(crate) struct InstalledTree {
+    pub(crate) folders: Folders,
+    pub(crate) release: Arc<Release>,
 }
 
-impl EntryFiles for InstalledTree<'_> {
+impl EntryFiles for InstalledTree {
     fn open(&self, entry: usize) -> io::Result<File> {
         tree::Tree {
-            dir: &self.dir,
-            release: self.release,
+            folders: &self.folders,
+            release: &self.release,
         }
         .open(entry)
     }
 }
 
-impl EntryFiles for Stage<'_> {
+impl EntryFiles for Stage {
     /// Built files lie here; those taken over whole are read where they come from.
     fn open(&self, entry: usize) -> io::Result<File> {
         if let (Some(from), Some(installed)) = (self.reused.get(&entry), &self.installed) {
             return installed.open(*from);
         }
         tree::Tree {
-            dir: &self.dir,
-            release: self.release,
+            folders: &self.folders,
+            release: &self.release,
         }
         .open(entry)
     }
 }
 
-impl<'a> Stage<'a> {
-    /// Opens the staging folder at `path`, creates every folder and every file to be built.
+impl Stage {
+    /// Opens the staging folder at `path` and creates every folder; files are created when their bytes come.
     pub(crate) fn open(
         path: PathBuf,
-        release: &'a Release,
+        release: Arc<Release>,
         plan: &Plan,
-        installed: Option<InstalledTree<'a>>,
+        installed: Option<InstalledTree>,
     ) -> Result<Self, EngineError> {
         let left_over = path.is_dir();
         disk::create_folders(&path)?;
-        let dir = tree::open_root(&path)?;
+        let folders = Folders::below(tree::open_root(&path)?);
         let built = plan.build.iter().copied().collect();
         let reused = plan.reuse.iter().map(|reuse| (reuse.to, reuse.from)).collect();
+        let building = Building::new(release.contents.entries.len());
         let stage = Self {
             path,
-            dir,
+            folders,
             release,
             built,
+            building,
             reused,
             installed,
             left_over,
@@ -115,7 +121,7 @@ impl<'a> Stage<'a> {
             .map_init(Vec::new, |buffer, chunk| {
                 control::check(token)?;
                 let mut positions = chunk.positions.iter();
-                Ok(positions.all(|p| tree::read_chunk(self.release, *p, self, buffer).is_some()))
+                Ok(positions.all(|p| tree::read_chunk(&self.release, *p, self, buffer).is_some()))
             })
             .collect();
         let present = present?;
@@ -145,7 +151,10 @@ impl<'a> Stage<'a> {
                     Slice::Literal(expected) if expected == part => {}
                     Slice::Literal(_) => return Err(contradiction()),
                     Slice::File { entry, offset, .. } if self.built.contains(&entry) => {
-                        self.write_part(entry, part, offset)?;
+                        // A chunk that is all of a part has been hashed already.
+                        let id = (part.len() == plain.len()).then_some(chunk.id);
+                        let bytes = part;
+                        self.write_part(entry, Part { bytes, offset, id })?;
                     }
                     Slice::File { .. } => {}
                 }
@@ -159,7 +168,7 @@ impl<'a> Stage<'a> {
         let (Some(position), Some(installed)) = (chunk.installed, &self.installed) else {
             return false;
         };
-        tree::read_chunk(installed.release, position, installed, buffer) == Some(chunk.id)
+        tree::read_chunk(&installed.release, position, installed, buffer) == Some(chunk.id)
     }
 
     /// Takes over the files that are the same in both versions.
@@ -190,14 +199,14 @@ impl<'a> Stage<'a> {
             } else {
                 sharing.private()
             };
-            share::share(
-                &installed.dir,
-                from.path.as_str(),
-                &self.dir,
-                to.path.as_str(),
-                how,
-            )
-            .during("take over", self.path.join(to.path.as_str()))?;
+            let shared = installed
+                .folders
+                .of(from.path.as_str())
+                .and_then(|(from_dir, from)| {
+                    let (to_dir, to) = self.folders.of(to.path.as_str())?;
+                    share::share(&from_dir, from, &to_dir, to, how)
+                });
+            shared.during("take over", self.path.join(to.path.as_str()))?;
             if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
                 done.fetch_add(facts.size, Ordering::Relaxed);
                 if how != Sharing::HardLink || self.is_program(&to.path) {
@@ -210,11 +219,15 @@ impl<'a> Stage<'a> {
 
     /// Checks every built file against its digest and gives it its mode.
     ///
+    /// Files that were hashed while they were written are not read again: their bytes were in memory, and what
+    /// a second look would find in the page cache is what was put there.
+    ///
     /// # Errors
     /// The list of files gives a digest that its chunks do not have.
     pub(crate) fn check_built(&self, token: &CancellationToken) -> Result<(), EngineError> {
-        let built: Vec<usize> = self.built.iter().copied().collect();
-        built.par_iter().try_for_each_init(Vec::new, |buffer, entry| {
+        let unseen = self.built.iter().filter(|entry| !self.building.is_done(**entry));
+        let unseen: Vec<usize> = unseen.copied().collect();
+        unseen.par_iter().try_for_each_init(Vec::new, |buffer, entry| {
             control::check(token)?;
             let Some(facts) = file_facts(&self.release.contents, *entry) else {
                 return Ok(());
@@ -231,7 +244,12 @@ impl<'a> Stage<'a> {
     /// Gives the new tree the player's own files from the installed one.
     pub(crate) fn carry(&self) -> Carried {
         match &self.installed {
-            Some(installed) => carry::carry(&installed.dir, installed.release, &self.dir, self.release),
+            Some(installed) => carry::carry(
+                installed.folders.root(),
+                &installed.release,
+                self.dir(),
+                &self.release,
+            ),
             None => Carried::default(),
         }
     }
@@ -243,15 +261,15 @@ impl<'a> Stage<'a> {
                 continue;
             };
             let path = self.path.join(entry.path.as_str());
-            remove_if_there(&self.dir, entry.path.as_str()).during("replace", &path)?;
-            create_link(&self.dir, target, entry.path.as_str()).during("create the link", &path)?;
+            remove_if_there(self.dir(), entry.path.as_str()).during("replace", &path)?;
+            create_link(self.dir(), target, entry.path.as_str()).during("create the link", &path)?;
         }
         Ok(())
     }
 
     /// Makes everything in the staging folder survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
-        share::sync_tree(&self.dir, &self.path, self.release, &self.built)
+        share::sync_tree(self.dir(), &self.path, &self.release, &self.built)
     }
 
     /// Removes what an earlier run left that is not part of the release; the player's files are taken anew.
@@ -259,74 +277,110 @@ impl<'a> Stage<'a> {
         if !self.left_over {
             return Ok(());
         }
-        for path in verify::extra_files(&self.dir, self.release) {
-            remove_if_there(&self.dir, &path).during("remove", self.path.join(&path))?;
+        for path in verify::extra_files(self.dir(), &self.release) {
+            remove_if_there(self.dir(), &path).during("remove", self.path.join(&path))?;
         }
         Ok(())
     }
 
+    /// Creates the folders and the empty files, and clears what is in the way of the others.
     fn create_entries(&self) -> Result<(), EngineError> {
         for (i, entry) in self.release.contents.entries.iter().enumerate() {
             let path = entry.path.as_str();
             match &entry.kind {
-                EntryKind::Folder => create_folder(&self.dir, path),
-                EntryKind::File { size, .. } if self.built.contains(&i) => self.create_file(path, *size),
-                EntryKind::File { .. } | EntryKind::Link { .. } => remove_if_there(&self.dir, path),
+                EntryKind::Folder => self.create_folder(path),
+                EntryKind::File { size, .. } if self.built.contains(&i) => self.make_way(path, *size),
+                EntryKind::File { .. } | EntryKind::Link { .. } if self.left_over => {
+                    remove_if_there(self.dir(), path)
+                }
+                // In a folder that was just created nothing is in the way.
+                EntryKind::File { .. } | EntryKind::Link { .. } => Ok(()),
             }
             .during("create", self.path.join(path))?;
         }
         Ok(())
     }
 
-    /// Creates a file of `size` bytes, or keeps one of that size from an earlier run.
-    fn create_file(&self, path: &str, size: u64) -> io::Result<()> {
-        match self.dir.symlink_metadata(path) {
-            Ok(data) if data.is_file() && data.len() == size => {
-                let file = tree::open_file(&self.dir, path)?;
-                return set_permissions(&file.into_std(), 0o644);
-            }
-            Ok(_) => remove_if_there(&self.dir, path)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+    fn create_folder(&self, path: &str) -> io::Result<()> {
+        if self.left_over {
+            return create_folder(self.dir(), path);
         }
-        let file = self
-            .dir
-            .open_with(path, OpenOptions::new().write(true).create_new(true))?;
-        file.set_len(size)
+        let (parent, name) = self.folders.of(path)?;
+        parent.create_dir_with(name, &DirBuilder::new())
     }
 
-    fn write_part(&self, entry: usize, part: &[u8], offset: u64) -> Result<(), EngineError> {
-        let Some(at) = self.release.contents.entries.get(entry) else {
+    /// Keeps a file of `size` bytes from an earlier run and removes anything else; an empty file is created.
+    fn make_way(&self, path: &str, size: u64) -> io::Result<()> {
+        if self.left_over && self.keep(path, size)? {
+            return Ok(());
+        }
+        // No chunk brings an empty file's bytes.
+        if size == 0 {
+            let (folder, name) = self.folders.of(path)?;
+            folder.open_with(name, OpenOptions::new().write(true).create_new(true))?;
+        }
+        Ok(())
+    }
+
+    /// Tells whether there is a file of `size` bytes, and makes it writable; anything else is removed.
+    fn keep(&self, path: &str, size: u64) -> io::Result<bool> {
+        match self.dir().symlink_metadata(path) {
+            Ok(data) if data.is_file() && data.len() == size => {
+                let file = tree::open_file(self.dir(), path)?;
+                disk::set_mode(&file, 0o644).map(|()| true)
+            }
+            Ok(_) => remove_if_there(self.dir(), path).map(|()| false),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_part(&self, entry: usize, part: Part<'_>) -> Result<(), EngineError> {
+        let facts = file_facts(&self.release.contents, entry);
+        let (Some(at), Some(facts)) = (self.release.contents.entries.get(entry), facts) else {
             return Err(contradiction());
         };
-        let file = self
-            .dir
-            .open_with(at.path.as_str(), OpenOptions::new().write(true));
-        let written = file.and_then(|file| tree::write_all_at(&file, part, offset));
-        written.during("write", self.path.join(at.path.as_str()))
+        let target = Target {
+            entry,
+            path: at.path.as_str(),
+            facts,
+            mode: self.mode(&at.path, facts.executable),
+        };
+        let written = self.building.write(&self.folders, &target, part);
+        match written.during("write", self.path.join(at.path.as_str()))? {
+            Written::InPart | Written::Whole => Ok(()),
+            Written::Contradicts => Err(contradiction()),
+        }
+    }
+
+    fn set_mode(&self, entry: usize, executable: bool) -> Result<(), EngineError> {
+        let Some(at) = self.release.contents.entries.get(entry) else {
+            return Ok(());
+        };
+        let file = tree::Tree {
+            folders: &self.folders,
+            release: &self.release,
+        }
+        .open(entry)
+        .during("open", self.path.join(at.path.as_str()))?;
+        disk::set_mode(&file, self.mode(&at.path, executable))
+            .during("set the mode of", self.path.join(at.path.as_str()))
     }
 
     /// Installed files are read-only: versions share them.
-    fn set_mode(&self, entry: usize, executable: bool) -> Result<(), EngineError> {
-        let path = self.entry_path(entry);
-        let starts = self
-            .release
-            .contents
-            .entries
-            .get(entry)
-            .is_some_and(|e| self.is_program(&e.path));
-        let file = tree::Tree {
-            dir: &self.dir,
-            release: self.release,
+    fn mode(&self, path: &TreePath, executable: bool) -> u32 {
+        match executable || self.is_program(path) {
+            true => 0o555,
+            false => 0o444,
         }
-        .open(entry)
-        .during("open", &path)?;
-        let mode = if executable || starts { 0o555 } else { 0o444 };
-        set_permissions(&file.into_std(), mode).during("set the mode of", path)
+    }
+
+    fn dir(&self) -> &Dir {
+        self.folders.root()
     }
 
     /// Start programs get their execute bit even if the publisher's system had none to give.
-    fn is_program(&self, path: &vsekai_formats::TreePath) -> bool {
+    fn is_program(&self, path: &TreePath) -> bool {
         let launch = &self.release.manifest.launch;
         std::iter::once(&launch.desktop)
             .chain(&launch.vr)
@@ -374,17 +428,4 @@ fn create_link(dir: &Dir, target: &str, path: &str) -> io::Result<()> {
 #[cfg(windows)]
 fn create_link(dir: &Dir, target: &str, path: &str) -> io::Result<()> {
     dir.symlink_file(target, path)
-}
-
-#[cfg(unix)]
-fn set_permissions(file: &std::fs::File, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(mode))
-}
-
-#[cfg(windows)]
-fn set_permissions(file: &std::fs::File, mode: u32) -> io::Result<()> {
-    let mut permissions = file.metadata()?.permissions();
-    permissions.set_readonly(mode & 0o222 == 0);
-    file.set_permissions(permissions)
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
@@ -20,6 +21,64 @@ pub(crate) fn open_root(path: &Path) -> Result<Dir, EngineError> {
     Dir::open_ambient_dir(path, ambient_authority()).during("open the folder", path)
 }
 
+/// The folders of a tree, with handles of those used last: files that lie together cost one look-up of their
+/// folder, and a path no more than its last component.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    root: Arc<Dir>,
+    /// The last one used is the last one.
+    recent: Mutex<Vec<(String, Arc<Dir>)>>,
+}
+
+impl Folders {
+    /// Looks below `root`, never outside.
+    pub(crate) fn below(root: Dir) -> Self {
+        Self {
+            root: Arc::new(root),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// Returns the root.
+    pub(crate) fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// Returns the folder that holds `path`, and its name in there.
+    pub(crate) fn of<'p>(&self, path: &'p str) -> io::Result<(Arc<Dir>, &'p str)> {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return Ok((self.root.clone(), path));
+        };
+        if let Some(dir) = self.find(folder) {
+            return Ok((dir, name));
+        }
+        let dir = Arc::new(self.root.open_dir(folder)?);
+        let mut recent = self.lock();
+        if recent.len() >= RECENT_FOLDERS {
+            recent.remove(0);
+        }
+        recent.push((folder.to_owned(), dir.clone()));
+        Ok((dir, name))
+    }
+
+    fn find(&self, folder: &str) -> Option<Arc<Dir>> {
+        let mut recent = self.lock();
+        let at = recent.iter().rposition(|(name, _)| name == folder)?;
+        let found = recent.remove(at);
+        let dir = found.1.clone();
+        recent.push(found);
+        Some(dir)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, Arc<Dir>)>> {
+        // A list of handles is usable after every change.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Handles kept: a few for every thread that works its way through a tree.
+const RECENT_FOLDERS: usize = 16;
+
 /// A place that files of a release can be read from.
 pub(crate) trait EntryFiles: Sync {
     /// Opens entry `entry` of the release for reading.
@@ -28,14 +87,17 @@ pub(crate) trait EntryFiles: Sync {
 
 /// A complete tree of a release.
 pub(crate) struct Tree<'a> {
-    pub(crate) dir: &'a Dir,
+    pub(crate) folders: &'a Folders,
     pub(crate) release: &'a Release,
 }
 
 impl EntryFiles for Tree<'_> {
     fn open(&self, entry: usize) -> io::Result<File> {
         match self.release.contents.entries.get(entry) {
-            Some(entry) => open_file(self.dir, entry.path.as_str()),
+            Some(entry) => {
+                let (folder, name) = self.folders.of(entry.path.as_str())?;
+                open_file(&folder, name)
+            }
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -43,14 +105,19 @@ impl EntryFiles for Tree<'_> {
 
 /// Opens a regular file below `dir` without following a link in its place.
 pub(crate) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
-    use cap_std::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
     options.read(true);
+    do_not_follow(&mut options);
+    dir.open_with(path, &options)
+}
+
+/// Makes opening fail where there is a link in place of the file.
+pub(crate) fn do_not_follow(options: &mut OpenOptions) {
+    use cap_std::fs::OpenOptionsExt as _;
     #[cfg(unix)]
     options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
     #[cfg(windows)]
     options.share_mode(7);
-    dir.open_with(path, &options)
 }
 
 /// Reads the bytes of `range` of a release's catar: file content from `files`, the rest from the layout.
@@ -110,7 +177,7 @@ pub(crate) fn hash_file(file: &mut impl io::Read, buffer: &mut Vec<u8>) -> io::R
 const HASH_BUFFER_BYTES: usize = 256 * 1024;
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     use cap_std::fs::FileExt as _;
     file.read_exact_at(buffer, offset)
 }
@@ -122,7 +189,7 @@ pub(crate) fn write_all_at(file: &File, buffer: &[u8], offset: u64) -> io::Resul
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     use std::os::windows::fs::FileExt as _;
     while !buffer.is_empty() {
         match file.seek_read(buffer, offset)? {

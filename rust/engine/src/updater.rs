@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use vsekai_formats::release::{Slug, address};
-use vsekai_store::{ChunkStore, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
+use vsekai_store::{HttpBatches, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
 
 use crate::config::InstallConfig;
 use crate::control::Control;
+use crate::download::Source;
 use crate::error::EngineError;
 use crate::event::{Event, Observer, Step};
 use crate::install;
@@ -23,7 +24,7 @@ use crate::state::{Input, State};
 use crate::status::{
     ChannelView, ChannelsView, CheckOutcome, RepairReport, RollbackOutcome, Status, UpdateOutcome,
 };
-use crate::tree;
+use crate::tree::{self, Folders};
 use crate::verify::{self, VerifyReport};
 
 /// Installs, updates, checks, repairs and starts what lies in one install folder.
@@ -317,10 +318,8 @@ impl Updater {
         };
         self.machine.apply(Input::Accept)?;
         let settings = self.settings()?;
-        let store = self.store(&settings)?;
-        let done = run
-            .execute(session, &self.config, &self.paths, &settings, &store)
-            .await?;
+        let source = self.source(&settings, run.largest_chunk())?;
+        let done = run.execute(session, &self.paths, &settings, &source).await?;
         Ok(match done.from_version {
             None => UpdateOutcome::Installed(done),
             Some(_) => UpdateOutcome::Updated(done),
@@ -335,20 +334,19 @@ impl Updater {
         self.machine.apply(Input::Found)?;
         self.machine.tell(Event::Plan(run.plan.summary.clone()));
         self.machine.apply(Input::Accept)?;
-        let store = self.store(&settings)?;
-        run.execute(session, &self.config, &self.paths, &settings, &store)
-            .await
+        let source = self.source(&settings, run.largest_chunk())?;
+        run.execute(session, &self.paths, &settings, &source).await
     }
 
     fn verify_in(&self, session: &Session) -> Result<VerifyReport, EngineError> {
         let current = self.current()?;
         let release = install::load_release(&self.paths, &current.current)?;
-        let dir = tree::open_root(&self.paths.version(&current.current.name))?;
+        let folders = Folders::below(tree::open_root(&self.paths.version(&current.current.name))?);
         let files = release.contents.files().count() as u64;
         let bytes = release.contents.files().map(|(_, size, ..)| size).sum();
         let meter = session.meter(Step::Verify, 0, bytes);
         let damaged = crate::run::ticking(&meter, || {
-            verify::full(&dir, &release, &session.token, meter.counter())
+            verify::full(&folders, &release, &session.token, meter.counter())
         })?;
         let mut damaged: Vec<String> = damaged
             .iter()
@@ -360,7 +358,7 @@ impl Updater {
             files,
             bytes,
             damaged,
-            extra: verify::extra_files(&dir, &release),
+            extra: verify::extra_files(folders.root(), &release),
         };
         self.machine.tell(Event::Verified(report.clone()));
         Ok(report)
@@ -372,7 +370,7 @@ impl Updater {
         let previous = current.previous.clone().ok_or(EngineError::NothingToRollBackTo)?;
         let release = install::load_release(&self.paths, &previous)?;
         let dir = tree::open_root(&self.paths.version(&previous.name))?;
-        let missing = verify::quick(&dir, &release);
+        let missing = verify::quick(&Folders::below(dir), &release);
         if !missing.is_empty() {
             let paths = missing.iter().filter_map(|i| release.contents.entries.get(*i));
             return Err(EngineError::Damaged {
@@ -451,9 +449,15 @@ impl Updater {
         HttpOrigin::new(&address, options).map_err(|error| EngineError::InvalidInput(error.to_string()))
     }
 
-    fn store(&self, settings: &Settings) -> Result<Arc<dyn ChunkStore>, EngineError> {
-        let origin = self.origin(settings, address::STORE)?;
-        Ok(Arc::new(HttpStore::new(origin, StoreFormat::default())))
+    /// Returns where chunks of at most `largest` bytes come from.
+    fn source(&self, settings: &Settings, largest: usize) -> Result<Source, EngineError> {
+        let format = StoreFormat::default().with_max_chunk(largest);
+        let store = HttpStore::new(self.origin(settings, address::STORE)?, format);
+        Ok(Source {
+            store: Arc::new(store),
+            batches: HttpBatches::new(self.origin(settings, "")?, format),
+            connections: self.config.connections.max(1),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use vsekai_formats::release::{Contents, EntryKind};
 use crate::control;
 use crate::error::EngineError;
 use crate::release::{Release, file_facts};
-use crate::tree::{self, EntryFiles, Tree};
+use crate::tree::{self, EntryFiles, Folders, Tree};
 
 /// What a full check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,11 +38,13 @@ impl VerifyReport {
 /// Returns the files that are missing, are no regular files or have another size.
 ///
 /// Costs one look at each file's entry and reads none of them.
-pub(crate) fn quick(dir: &Dir, release: &Release) -> HashSet<usize> {
+pub(crate) fn quick(folders: &Folders, release: &Release) -> HashSet<usize> {
     let entries = release.contents.entries.par_iter().enumerate();
     let damaged = entries.filter(|(_, entry)| match entry.kind {
         EntryKind::File { size, .. } => {
-            let data = dir.symlink_metadata(entry.path.as_str());
+            let data = folders
+                .of(entry.path.as_str())
+                .and_then(|(folder, name)| folder.symlink_metadata(name));
             !data.is_ok_and(|data| data.is_file() && data.len() == size)
         }
         _ => false,
@@ -54,12 +56,12 @@ pub(crate) fn quick(dir: &Dir, release: &Release) -> HashSet<usize> {
 ///
 /// `done` counts bytes.
 pub(crate) fn full(
-    dir: &Dir,
+    folders: &Folders,
     release: &Release,
     token: &CancellationToken,
     done: &AtomicU64,
 ) -> Result<HashSet<usize>, EngineError> {
-    let tree = Tree { dir, release };
+    let tree = Tree { folders, release };
     let results: Result<Vec<Option<usize>>, EngineError> = (0..release.contents.entries.len())
         .into_par_iter()
         .map_init(Vec::new, |buffer, entry| {

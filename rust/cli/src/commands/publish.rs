@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use vsekai_formats::TreePath;
 use vsekai_formats::release::MAX_NOTES_BYTES;
+use vsekai_publish::upload::DEFAULT_CONNECTIONS;
 use vsekai_publish::{
     Cancel, Comparison, Observer, Phase, Progress, Release, ReleaseInfo, ScanOptions, Server,
 };
@@ -115,7 +116,7 @@ fn server(context: &Context, global: &GlobalArgs, args: &PublishArgs) -> Result<
     let server = Server {
         token,
         allow_http: options::allow_http(global, &context.surroundings),
-        connections: options::connections(global),
+        connections: global.connections.map_or(DEFAULT_CONNECTIONS, usize::from),
         level: args.level,
         user_agent: options::USER_AGENT.to_owned(),
         ..Server::new(address)

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use fs_err as fs;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use vsekai_formats::ChunkId;
 
 /// What the server does with one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,21 @@ pub enum Answer {
     Stall,
 }
 
+/// How the server answers requests for many chunks at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// Not at all.
+    NotOffered,
+    /// With all chunks.
+    Honest,
+    /// With this many chunks, and then nothing more.
+    BreakOffAfter(usize),
+    /// With a bit changed in this one.
+    Damage(usize),
+    /// Without this one, and saying so.
+    Lack(usize),
+}
+
 type Rule = Box<dyn FnMut(&str) -> Answer + Send>;
 
 /// A running server.
@@ -38,6 +54,7 @@ pub struct Web {
     pub address: String,
     rule: Arc<Mutex<Rule>>,
     served: Arc<Mutex<Vec<String>>>,
+    batches: Arc<Mutex<Batches>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -49,12 +66,22 @@ impl Web {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| Answer::Serve)));
         let served = Arc::new(Mutex::new(Vec::new()));
-        let (shared_rule, shared_served) = (rule.clone(), served.clone());
+        let batches = Arc::new(Mutex::new(Batches::NotOffered));
+        let (shared_rule, shared_served, shared_batches) = (rule.clone(), served.clone(), batches.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (folder, rule, served) = (folder.clone(), shared_rule.clone(), shared_served.clone());
-                let service =
-                    service_fn(move |request| answer(folder.clone(), rule.clone(), served.clone(), request));
+                let batches = shared_batches.clone();
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (folder, rule, served) = (folder.clone(), rule.clone(), served.clone());
+                    let how = *batches.lock().unwrap();
+                    async move {
+                        match request.method() == Method::POST && how != Batches::NotOffered {
+                            true => many(folder, served, how, request).await,
+                            false => answer(folder, rule, served, request).await,
+                        }
+                    }
+                });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
@@ -62,6 +89,7 @@ impl Web {
             address,
             rule,
             served,
+            batches,
             task,
         }
     }
@@ -69,6 +97,11 @@ impl Web {
     /// Decides from now on what is done with each path.
     pub fn on(&self, rule: impl FnMut(&str) -> Answer + Send + 'static) {
         *self.rule.lock().unwrap() = Box::new(rule);
+    }
+
+    /// Answers requests for many chunks like this from now on.
+    pub fn batches(&self, how: Batches) {
+        *self.batches.lock().unwrap() = how;
     }
 
     /// Serves everything as it is again, and forgets what was served.
@@ -127,6 +160,42 @@ async fn answer(
         }
     };
     Ok(Response::new(Full::new(bytes.into())))
+}
+
+/// Answers a request for many chunks: for each id its length and its bytes.
+async fn many(
+    folder: PathBuf,
+    served: Arc<Mutex<Vec<String>>>,
+    how: Batches,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    served.lock().unwrap().push(request.uri().path().to_owned());
+    let ids = request
+        .into_body()
+        .collect()
+        .await
+        .map_err(std::io::Error::other)?;
+    let mut frames = Vec::new();
+    for (number, id) in ids.to_bytes().as_chunks::<32>().0.iter().enumerate() {
+        let path = ChunkId::from_bytes(*id).store_path(".cacnk");
+        let mut bytes = fs::read(folder.join("store").join(path))?;
+        let middle = bytes.len() / 2;
+        match how {
+            Batches::BreakOffAfter(chunks) if number >= chunks => break,
+            Batches::Lack(lacking) if number == lacking => {
+                frames.extend(u32::MAX.to_le_bytes());
+                continue;
+            }
+            Batches::Damage(damaged) if number == damaged => bytes[middle] ^= 1,
+            _ => {}
+        }
+        frames.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        frames.extend(bytes);
+    }
+    let mut response = Response::new(Full::new(frames.into()));
+    let kind = vsekai_store::http::batch::MEDIA_TYPE.parse().unwrap();
+    response.headers_mut().insert("content-type", kind);
+    Ok(response)
 }
 
 fn empty(status: u16) -> Response<Full<Bytes>> {
