@@ -155,7 +155,7 @@ static func _show_work(view: HomeView, model: LauncherModel) -> void:
 	view.headline = _work_headline(model)
 	view.progress_step = _step(model)
 	_show_progress(view, model)
-	var pausing: bool = model.can_pause()
+	var pausing: bool = model.phase == "DownloadingUpdate"
 	if model.state == "Paused":
 		view.detail = Message.of("HOME_PAUSED_DETAIL")
 		view.primary = HomeView.Action.new("resume", Message.of("ACTION_RESUME"), "play")

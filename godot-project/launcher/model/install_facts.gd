@@ -9,6 +9,8 @@ var versions: Array[InstalledVersion] = []
 var preferences: Dictionary[String, String] = {}
 ## Room on the disk of the folder; -1 if nobody can tell.
 var free_bytes: int = -1
+## The engine decides by its settings whether an update is taken.
+var decides: bool = false
 var can_skip: bool = false
 var can_pin: bool = false
 var can_remove: bool = false
@@ -22,4 +24,10 @@ func on_versions_listed(list: Array) -> void:
 func on_preferences_changed(values: Dictionary) -> void:
 	preferences.clear()
 	for name: Variant in values:
-		preferences[str(name)] = str(values[name])
+		if values[name] is String:
+			preferences[str(name)] = values[name]
+
+
+## The version that the install stays at; empty if there is none.
+func pinned_version() -> String:
+	return Printable.line(preferences.get("pinned", ""))

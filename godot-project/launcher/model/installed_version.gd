@@ -7,29 +7,38 @@ extends RefCounted
 const MAX_SHOWN: int = 64
 
 var version: String = ""
+## Its folder, by which the engine tells two builds of one version apart; empty if unknown.
+var name: String = ""
 ## It is the one that the game starts from.
 var current: bool = false
 ## Bytes that it takes by itself; what it shares with other versions counts for the newest.
 var bytes: int = 0
 ## Seconds since 1970, 0 if nobody knows.
 var installed_at: int = 0
-## Updates stop at it.
-var pinned: bool = false
 ## A game runs from it.
 var in_use: bool = false
-## Why the install went back from it: `player`, `failed-starts`, or empty.
-var left: String = ""
+## The engine went back from it because it did not start.
+var given_up: bool = false
 var failed_starts: int = 0
+
+
+## What the engine knows it by.
+func id() -> String:
+	return name if not name.is_empty() else version
 
 
 static func from(values: Dictionary) -> InstalledVersion:
 	var made: InstalledVersion = InstalledVersion.new()
 	made.version = Printable.line(str(values.get("version", "")))
-	made.left = Printable.line(str(values.get("left", "")))
-	for field: String in ["current", "pinned", "in_use"]:
-		made.set(field, bool(values.get(field, false)))
-	for field: String in ["bytes", "installed_at", "failed_starts"]:
-		made.set(field, maxi(int(values.get(field, 0)), 0))
+	made.name = str(values.get("name", ""))
+	made.current = str(values.get("role", "")) == "current"
+	made.in_use = bool(values.get("in_use", false))
+	# The current version has all of its files to itself as far as a player is concerned.
+	var size: String = "installed_bytes" if made.current else "own_bytes"
+	made.bytes = maxi(int(values.get(size, 0)), 0)
+	made.installed_at = maxi(int(values.get("installed_at", 0)), 0)
+	made.failed_starts = maxi(int(values.get("failed_starts", 0)), 0)
+	made.given_up = not str(values.get("given_up", "")).is_empty()
 	return made
 
 

@@ -27,6 +27,8 @@ const LATE_PHASES: Array[String] = ["FinalizingUpdate", "UpdateSuccessful"]
 ## Phases in which nothing runs.
 const RESTING_PHASES: Array[String] = ["NoUpdateFound", "UpdateAvailable", ""]
 
+## Operations that fetch another version.
+const UPDATES: Array[String] = ["update", "update_by_settings"]
 ## Operations on all that is installed, which have no phases of their own.
 const WHOLE_GAME_OPERATIONS: Array[String] = ["verify", "repair", "move_to", "uninstall"]
 
@@ -97,10 +99,6 @@ func is_late() -> bool:
 	return phase in LATE_PHASES or state == "Updating"
 
 
-func can_pause() -> bool:
-	return phase == "DownloadingUpdate"
-
-
 ## The game can be started for a link: it is there, and no update waits for an answer.
 func is_ready_for_link() -> bool:
 	if not installed:
@@ -137,6 +135,8 @@ func on_requested(name: String) -> void:
 	progress = UpdateProgress.new()
 	if name in ["check", "update", "verify", "repair"]:
 		last_attempt = name
+	elif name == "update_by_settings":
+		last_attempt = "update"
 
 
 func on_state_changed(new_state: String, new_phase: String) -> void:
@@ -167,12 +167,24 @@ func on_plan_ready(values: Dictionary) -> void:
 	plan = UpdatePlan.from(values)
 	if not known:
 		_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
+	if facts.decides:
+		return
 	# What the player went back from is not taken again without being asked for.
 	var unwanted: bool = bool(values.get("left_before", false)) or operation == "update"
-	unwanted = unwanted or plan.hold != null
 	if automatic and installed and not unwanted and plan.version != _auto_tried_version:
 		_auto_tried_version = plan.version
 		_request = "update"
+
+
+## What the player's settings, which the engine keeps, make of the plan. A first install asks.
+func on_decided(values: Dictionary) -> void:
+	if plan == null or not installed:
+		return
+	plan.hold = UpdateHold.from(values, plan, facts.pinned_version())
+	var taken: bool = str(values.get("action", "")) == "take" and not operation in UPDATES
+	if taken and plan.version != _auto_tried_version:
+		_auto_tried_version = plan.version
+		_request = "update_by_settings"
 
 
 func on_progress_changed(values: Dictionary) -> void:
@@ -195,7 +207,11 @@ func on_status_changed(values: Dictionary) -> void:
 func on_failed(values: Dictionary) -> void:
 	if values.get("code", "") == "cancelled":
 		return
-	failure = Failure.from(values, operation in ["check", "update"])
+	if operation.is_empty() and values.get("code", "") == "invalid-input":
+		# A setting that the engine does not take; nothing else is the matter.
+		_tell("warning", Message.of("ERROR_INVALID_INPUT"))
+		return
+	failure = Failure.from(values, operation == "check" or operation in UPDATES)
 	_note("ACTIVITY_FAILED", [failure.sentence(), failure.code])
 
 
@@ -205,7 +221,7 @@ func on_finished(name: String, ok: bool) -> void:
 	match name:
 		"check":
 			checked = true
-		"update" when ok:
+		"update", "update_by_settings" when ok and (plan == null or version == plan.version):
 			plan = null
 			checked = true
 			_tell("done", Message.of("NOTICE_UPDATED", [version]))
@@ -215,6 +231,8 @@ func on_finished(name: String, ok: bool) -> void:
 			_note("ACTIVITY_REPAIRED")
 		"rollback", "rollback_to" when ok:
 			_note("ACTIVITY_ROLLED_BACK", [version])
+		"remove_version" when ok:
+			_note("ACTIVITY_REMOVED")
 		"move_to" when ok:
 			_note("ACTIVITY_MOVED")
 		"uninstall" when ok:
@@ -237,14 +255,15 @@ func on_verified(report: Dictionary) -> void:
 	_note("ACTIVITY_DAMAGED", [damaged.size()])
 
 
+func on_uninstalled(report: Dictionary) -> void:
+	var kept: String = Printable.line(str(report.get("kept_in", "")), 400)
+	if not kept.is_empty():
+		_tell("folder", Message.of("NOTICE_FILES_KEPT", [kept]))
+
+
 func on_channels_listed(names: PackedStringArray, current: String) -> void:
 	channels = names
 	channel = current
-
-
-## Something worth a line in the log, in the engine's own words.
-func on_noticed(_code: String, words: String) -> void:
-	_activity.append(Message.plain(Printable.line(words, 400)))
 
 
 func on_game_started() -> void:

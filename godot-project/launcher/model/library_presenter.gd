@@ -23,7 +23,7 @@ static func _versions(model: LauncherModel) -> Array[InstalledVersion]:
 	if not model.facts.versions.is_empty():
 		return model.facts.versions
 	var current: Dictionary = {
-		"version": model.version, "current": true, "bytes": model.installed_bytes
+		"version": model.version, "role": "current", "installed_bytes": model.installed_bytes
 	}
 	var list: Array = [current]
 	if not model.previous_version.is_empty():
@@ -34,10 +34,11 @@ static func _versions(model: LauncherModel) -> Array[InstalledVersion]:
 static func _row(version: InstalledVersion, model: LauncherModel) -> LibraryView.Row:
 	var row: LibraryView.Row = LibraryView.Row.new()
 	row.version = version.version
+	row.id = version.id()
 	row.current = version.current
 	row.standing = Message.of("LIBRARY_CURRENT" if version.current else "LIBRARY_KEPT")
 	row.facts = _facts(version)
-	row.story = _story(version)
+	row.story = _story(version, model)
 	var resting: bool = model.operation.is_empty() and not model.game_running
 	if version.current:
 		row.actions.append(HomeView.Action.new("play", Message.of("ACTION_PLAY"), "play", resting))
@@ -46,8 +47,9 @@ static func _row(version: InstalledVersion, model: LauncherModel) -> LibraryView
 			HomeView.Action.new("rollback", Message.of("ACTION_GO_BACK"), "back", resting)
 		)
 	if model.facts.can_pin:
-		var words: String = "ACTION_UNPIN" if version.pinned else "ACTION_PIN"
-		var action: String = "unpin" if version.pinned else "pin"
+		var pinned: bool = _is_pinned(version, model)
+		var words: String = "ACTION_UNPIN" if pinned else "ACTION_PIN"
+		var action: String = "unpin" if pinned else "pin"
 		row.actions.append(HomeView.Action.new(action, Message.of(words), "pin", resting))
 	if model.facts.can_remove and not version.current:
 		var free: bool = resting and not version.in_use
@@ -69,17 +71,18 @@ static func _facts(version: InstalledVersion) -> Message:
 	return Message.of("LIBRARY_SIZE", [size]) if version.bytes > 0 else Message.new()
 
 
-static func _story(version: InstalledVersion) -> Message:
+static func _story(version: InstalledVersion, model: LauncherModel) -> Message:
 	if version.in_use and not version.current:
 		return Message.of("LIBRARY_IN_USE")
-	match version.left:
-		"failed-starts":
-			return Message.counted(
-				"LIBRARY_FAILED_START", "LIBRARY_FAILED_STARTS", version.failed_starts
-			)
-		"player":
-			return Message.of("LIBRARY_LEFT")
-	return Message.of("LIBRARY_PINNED") if version.pinned else Message.new()
+	if version.given_up:
+		return Message.counted(
+			"LIBRARY_FAILED_START", "LIBRARY_FAILED_STARTS", version.failed_starts
+		)
+	return Message.of("LIBRARY_PINNED") if _is_pinned(version, model) else Message.new()
+
+
+static func _is_pinned(version: InstalledVersion, model: LauncherModel) -> bool:
+	return version.version == model.facts.pinned_version()
 
 
 static func _summary(total: int, model: LauncherModel) -> Message:

@@ -8,6 +8,8 @@ extends RefCounted
 class Row:
 	extends RefCounted
 	var version: String = ""
+	## What the engine knows it by.
+	var id: String = ""
 	## Whether it is the current one, in a word.
 	var standing: Message = Message.new()
 	## Size and date.

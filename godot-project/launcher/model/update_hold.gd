@@ -14,6 +14,7 @@ const REASONS: Array[String] = [
 	"quiet-hours",
 	"playing",
 ]
+const MAX_MESSAGE: int = 400
 
 var reason: String = ""
 ## Local time at which it ends by itself, such as "07:00"; empty if it does not.
@@ -24,15 +25,17 @@ var failed_starts: int = 0
 var pinned_version: String = ""
 
 
-## The hold in the engine's plan, or null where the update only waits for an ordinary yes.
-static func from(values: Dictionary) -> UpdateHold:
+## What the engine's settings make of `plan`, or null where it only waits for an ordinary yes.
+static func from(decision: Dictionary, plan: UpdatePlan, pinned: String) -> UpdateHold:
 	var hold: UpdateHold = UpdateHold.new()
-	hold.reason = str(values.get("decision_reason", ""))
-	if str(values.get("decision", "take")) == "take" or not REASONS.has(hold.reason):
+	hold.reason = str(decision.get("reason", ""))
+	if str(decision.get("action", "take")) == "take" or not REASONS.has(hold.reason):
 		return null
-	hold.until = Printable.line(str(values.get("decision_until", "")), 8)
-	hold.failed_starts = maxi(int(values.get("failed_starts", 0)), 0)
-	hold.pinned_version = Printable.line(str(values.get("pinned_version", "")))
+	var time: RegEx = RegEx.create_from_string("\\b\\d\\d:\\d\\d\\b")
+	var found: RegExMatch = time.search(str(decision.get("message", "")).left(MAX_MESSAGE))
+	hold.until = found.get_string() if found != null else ""
+	hold.failed_starts = plan.failed_starts
+	hold.pinned_version = pinned
 	return hold
 
 

@@ -16,6 +16,8 @@ var installed_bytes: int = 0
 var files_added: int = 0
 var files_changed: int = 0
 var files_removed: int = 0
+## How often this version failed to start here before it was given up.
+var failed_starts: int = 0
 ## Why it is not taken by itself, or null.
 var hold: UpdateHold = null
 
@@ -25,7 +27,6 @@ static func from(values: Dictionary) -> UpdatePlan:
 	for field: String in ["version", "from_version"]:
 		plan.set(field, Printable.line(str(values.get(field, ""))))
 	plan.notes = str(values.get("notes", ""))
-	plan.hold = UpdateHold.from(values)
 	for field: String in [
 		"download_bytes",
 		"write_bytes",
@@ -35,6 +36,7 @@ static func from(values: Dictionary) -> UpdatePlan:
 		"files_added",
 		"files_changed",
 		"files_removed",
+		"failed_starts",
 	]:
 		plan.set(field, maxi(int(values.get(field, 0)), 0))
 	return plan

@@ -3,6 +3,7 @@
 extends "res://tests/fake_updater.gd"
 
 signal versions_listed(versions: Array[Dictionary])
+signal uninstalled(report: Dictionary)
 signal preferences_changed(preferences: Dictionary)
 
 var preferences: Dictionary = {}
@@ -16,20 +17,24 @@ func remove_version(version: String) -> void:
 	_begin("remove_version " + version)
 
 
-func skip_version(version: String) -> void:
-	_begin("skip_version " + version)
+func list_versions() -> void:
+	_begin("list_versions")
 
 
-func unskip_version(version: String) -> void:
-	_begin("unskip_version " + version)
+func update_by_settings() -> void:
+	_begin("update_by_settings")
+
+
+func skip_version(version: String, skip: bool) -> void:
+	calls.append("skip_version %s %s" % [version, skip])
 
 
 func pin_version(version: String) -> void:
-	_begin("pin_version " + version)
+	calls.append("pin_version " + version)
 
 
 func unpin_version() -> void:
-	_begin("unpin_version")
+	calls.append("unpin_version")
 
 
 func uninstall(_remove_own_files: bool) -> void:
@@ -44,7 +49,7 @@ func get_preferences() -> Dictionary:
 	return preferences
 
 
-func set_preference(preference: String, value: String) -> bool:
+func set_preference(preference: String, value: String) -> void:
 	calls.append("set_preference %s %s" % [preference, value])
 	preferences[preference] = value
-	return true
+	preferences_changed.emit(preferences)

@@ -5,6 +5,7 @@ extends Node
 
 signal state_changed(state: String, phase: String)
 signal plan_ready(plan: Dictionary)
+signal decided(decision: Dictionary)
 signal progress_changed(progress: Dictionary)
 signal status_changed(status: Dictionary)
 signal failed(error: Dictionary)

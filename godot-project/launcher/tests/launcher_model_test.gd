@@ -143,6 +143,7 @@ func _after(scene: String) -> LauncherModel:
 	var updater: Node = FakeUpdater.new()
 	for event: String in LauncherSession.MODEL_EVENTS:
 		updater.connect(event, Callable(model, "on_" + event))
+	updater.connect("decided", model.on_decided)
 	updater.connect("finished", model.on_finished)
 	updater.connect("game_started", model.on_game_started.unbind(1))
 	updater.connect("game_exited", model.on_game_exited)

@@ -16,8 +16,12 @@ func test_the_current_version_comes_first_and_is_played() -> void:
 func test_a_version_says_why_it_was_left() -> void:
 	TranslationServer.set_locale("en")
 	var view: LibraryView = LibraryPresenter.present(_model(true))
-	check(view.rows[1].story.text().contains("3 times"), view.rows[1].story.text())
-	equal(view.rows[2].story.text(), "You went back from it.")
+	check(view.rows[2].story.text().contains("3 times"), view.rows[2].story.text())
+	var model: LauncherModel = _model(true)
+	model.facts.on_preferences_changed({"pinned": "0.1.0", "skipped": PackedStringArray()})
+	var row: LibraryView.Row = LibraryPresenter.present(model).rows[0]
+	equal(row.story.text(), "Updates stop at this version.")
+	equal(_names(row), PackedStringArray(["play", "unpin"]))
 
 
 func test_size_and_room_on_the_disk_are_told() -> void:
@@ -58,7 +62,7 @@ func test_an_empty_folder_is_told_in_words() -> void:
 
 
 func test_a_list_that_makes_no_sense_does_no_harm() -> void:
-	var list: Array = [1, null, {}, {"version": ""}, {"version": "1", "bytes": -5}]
+	var list: Array = [1, null, {}, {"version": ""}, {"version": "1", "own_bytes": -5}]
 	list.resize(1000)
 	var versions: Array[InstalledVersion] = InstalledVersion.all_from(list)
 	equal(versions.size(), 1)

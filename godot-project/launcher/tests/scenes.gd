@@ -94,6 +94,8 @@ static func prepare(scene: String, model: LauncherModel) -> void:
 			model.on_requested("move_to")
 		"link":
 			model.on_link("v-sekai://v-sekai.org/alice/home?key=secret")
+	if scene == "held_pinned":
+		model.facts.preferences["pinned"] = "0.1.0"
 	model.facts.free_bytes = 12 * MIB if scene in ["little_space", "disk_full"] else -1
 	if scene == "disk_full":
 		model.on_plan_ready(plan(false))
@@ -101,7 +103,12 @@ static func prepare(scene: String, model: LauncherModel) -> void:
 
 static func _play_rare(scene: String, updater: Node) -> void:
 	if scene.begins_with("held_"):
-		_offer(updater, held(scene.trim_prefix("held_").replace("_", "-")))
+		var offered: Dictionary = plan(false)
+		offered["failed_starts"] = 3
+		updater.state_changed.emit("CheckForUpdates", "UpdateAvailable")
+		updater.plan_ready.emit(offered)
+		updater.decided.emit(decision(scene.trim_prefix("held_").replace("_", "-")))
+		updater.finish("check")
 		return
 	match scene:
 		"playing", "crashed":
@@ -120,29 +127,42 @@ static func _play_rare(scene: String, updater: Node) -> void:
 			_fail(CODES.get(scene, scene.replace("_", "-")), updater)
 
 
-## A plan that the engine holds back.
-static func held(reason: String) -> Dictionary:
-	var values: Dictionary = plan(false)
-	values["decision"] = "hold-back"
-	values["decision_reason"] = "quiet-hours" if reason == "quiet" else reason
-	values["decision_until"] = "07:00" if reason == "quiet" else ""
-	values["failed_starts"] = 3
-	values["pinned_version"] = "0.1.0"
-	return values
+## What the engine says of a plan that its settings hold back.
+static func decision(reason: String) -> Dictionary:
+	return {
+		"action": "ask" if reason in ["metered", "left-before"] else "hold-back",
+		"reason": "quiet-hours" if reason == "quiet" else reason,
+		"message": "held back until 07:00" if reason == "quiet" else "held back",
+	}
 
 
 ## Versions as the engine lists them.
 static func versions() -> Array[Dictionary]:
 	return [
-		{"version": "0.1.0", "current": true, "bytes": 86 * MIB, "installed_at": 1764000000},
+		{
+			"version": "0.0.9",
+			"name": "0.0.9-a",
+			"role": "kept",
+			"own_bytes": 7 * MIB,
+			"installed_at": 1763000000,
+		},
+		{
+			"version": "0.1.0",
+			"name": "0.1.0-b",
+			"role": "current",
+			"installed_bytes": 86 * MIB,
+			"own_bytes": 1,
+			"installed_at": 1764000000,
+		},
 		{
 			"version": "0.2.0",
-			"bytes": 31 * MIB,
+			"name": "0.2.0-c",
+			"role": "previous",
+			"own_bytes": 31 * MIB,
 			"installed_at": 1764086400,
-			"left": "failed-starts",
+			"given_up": "it crashed while starting, 3 times in a row",
 			"failed_starts": 3,
 		},
-		{"version": "0.0.9", "bytes": 7 * MIB, "installed_at": 1763000000, "left": "player"},
 	]
 
 

@@ -118,18 +118,43 @@ func test_a_held_back_update_says_why_and_until_when() -> void:
 		check(words.contains(reasons[scene]), words)
 
 
-func test_an_update_that_is_held_back_does_not_start_by_itself() -> void:
+func test_the_engine_decides_by_its_settings_where_it_has_some() -> void:
+	for action: String in ["take", "hold-back"] as Array[String]:
+		var model: LauncherModel = LauncherModel.new()
+		model.facts.decides = true
+		model.automatic = true
+		model.on_status_changed(Scenes.status(true))
+		model.on_plan_ready(Scenes.plan(false))
+		equal(model.take_request(), "", "not before the decision")
+		model.on_decided({"action": action, "reason": "metered", "message": ""})
+		equal(model.take_request(), "update_by_settings" if action == "take" else "", action)
+		model.on_decided({"action": action, "reason": "metered", "message": ""})
+		equal(model.take_request(), "", "once for a version")
+
+
+func test_a_first_install_asks_whatever_the_settings_are() -> void:
 	var model: LauncherModel = LauncherModel.new()
-	model.automatic = true
-	model.on_status_changed(Scenes.status(true))
-	model.on_plan_ready(Scenes.held("metered"))
+	model.facts.decides = true
+	model.on_status_changed(Scenes.status(false))
+	model.on_plan_ready(Scenes.plan(true))
+	model.on_decided({"action": "take", "reason": "", "message": ""})
 	equal(model.take_request(), "")
+	equal(model.screen(), LauncherModel.Screen.OFFER_INSTALL)
 
 
 func test_an_unknown_reason_is_an_ordinary_offer() -> void:
-	check(UpdateHold.from({"decision": "ask", "decision_reason": "ask-first"}) == null, "ask")
-	check(UpdateHold.from({"decision": "hold-back", "decision_reason": "moon"}) == null, "moon")
-	check(UpdateHold.from({}) == null, "nothing")
+	var plan: UpdatePlan = UpdatePlan.from(Scenes.plan(false))
+	check(UpdateHold.from({"action": "ask", "reason": "ask-first"}, plan, "") == null, "ask")
+	check(UpdateHold.from({"action": "hold-back", "reason": "moon"}, plan, "") == null, "moon")
+	check(UpdateHold.from({}, plan, "") == null, "nothing")
+
+
+func test_a_setting_that_the_engine_refuses_is_no_failure_of_the_game() -> void:
+	var model: LauncherModel = LauncherModel.new()
+	model.on_status_changed(Scenes.status(true))
+	model.on_failed({"code": "invalid-input", "message": "the setting mirrors cannot be x"})
+	check(model.failure == null, "no failure")
+	equal(model.notice.key, "ERROR_INVALID_INPUT")
 
 
 func test_too_little_space_is_told_before_the_download() -> void:
@@ -172,6 +197,7 @@ func _view(scene: String) -> HomeView:
 	Scenes.prepare(scene, model)
 	for event: String in LauncherSession.MODEL_EVENTS:
 		updater.connect(event, Callable(model, "on_" + event))
+	updater.connect("decided", model.on_decided)
 	updater.connect("finished", model.on_finished)
 	updater.connect("game_started", model.on_game_started.unbind(1))
 	updater.connect("game_exited", model.on_game_exited)

@@ -66,26 +66,26 @@ func _ask_versions() -> void:
 		_session.look_at_disk()
 
 
-func _on_wanted(action: String, version: String) -> void:
+func _on_wanted(action: String, row: LibraryView.Row) -> void:
 	match action:
 		"play":
 			_work("play")
 		"rollback":
-			if await _agrees("ROLLBACK", [version, _session.model.version]):
+			if await _agrees("ROLLBACK", [row.version, _session.model.version]):
 				_session.page_wanted.emit("home")
-				_roll_back_to(version)
+				_roll_back_to(row.id)
 		"remove":
-			if await _agrees("REMOVE", [version]):
-				_session.start("remove_version", [version])
+			if await _agrees("REMOVE", [row.version]):
+				_session.start("remove_version", [row.id])
 		"pin":
-			_session.start("pin_version", [version])
+			_session.choose("pin_version", [row.version])
 		"unpin":
-			_session.start("unpin_version")
+			_session.choose("unpin_version")
 
 
-func _roll_back_to(version: String) -> void:
+func _roll_back_to(id: String) -> void:
 	if _session.model.facts.can_choose_version:
-		_session.start("rollback_to", [version])
+		_session.start("rollback_to", [id])
 	else:
 		_session.start("rollback")
 

@@ -22,10 +22,9 @@ const MODEL_EVENTS: Dictionary[String, int] = {
 	"failed": 1,
 	"verified": 1,
 	"channels_listed": 2,
-	"noticed": 2,
 }
-## The same for `model.facts`, with signals that not every engine has.
-const FACT_EVENTS: Dictionary[String, int] = {"versions_listed": 1, "preferences_changed": 1}
+## The same for signals that not every engine has.
+const MORE_EVENTS: Dictionary[String, int] = {"decided": 1, "uninstalled": 1}
 ## What changes the versions in the folder.
 const DISK_OPERATIONS: Array[String] = [
 	"update", "repair", "rollback", "rollback_to", "remove_version", "uninstall", "move_to"
@@ -40,12 +39,13 @@ var activity: ActivityLog
 var browse: Callable = OS.shell_open
 
 var _updater: Node
-var _queued: String = ""
+## What is done once the engine is free; not valid if there is nothing.
+var _queued: Callable = Callable()
 var _dirty: bool = true
 var _is_open: bool = false
+var _moving_to: String = ""
 ## Whether the link that waits has been tried already, so that a game that fails is not started
 ## again and again.
-var _moving_to: String = ""
 var _link_tried: bool = false
 var _recheck: Timer = Timer.new()
 
@@ -80,17 +80,11 @@ func setup(
 	for event: String in MODEL_EVENTS:
 		_updater.connect(event, Callable(model, "on_" + event))
 		_updater.connect(event, _after_event.unbind(MODEL_EVENTS[event]))
-	for event: String in FACT_EVENTS:
+	for event: String in MORE_EVENTS:
 		if _updater.has_signal(event):
-			_updater.connect(event, Callable(model.facts, "on_" + event))
-			_updater.connect(event, _after_event.unbind(FACT_EVENTS[event]))
-	model.facts.can_skip = can("skip_version")
-	model.facts.can_pin = can("pin_version")
-	model.facts.can_remove = can("remove_version")
-	model.facts.can_choose_version = can("rollback_to")
-	_updater.connect("game_started", _on_game_started)
-	_updater.connect("game_exited", _on_game_exited)
-	_updater.connect("finished", _on_finished)
+			_updater.connect(event, Callable(model, "on_" + event))
+			_updater.connect(event, _after_event.unbind(MORE_EVENTS[event]))
+	_connect_own()
 	add_child(_updater)
 
 
@@ -112,10 +106,26 @@ func open() -> void:
 	_is_open = _updater.call("open")
 	if _is_open:
 		_read_preferences()
-		look_at_disk()
+		model.facts.free_bytes = InstallDisk.free_bytes(install_path())
 		if _checks_by_itself():
 			_request("check")
 	_after_event()
+
+
+func _connect_own() -> void:
+	model.facts.decides = _updater.has_signal("decided")
+	model.facts.can_skip = can("skip_version")
+	model.facts.can_pin = can("pin_version")
+	model.facts.can_remove = can("remove_version")
+	model.facts.can_choose_version = can("rollback_to")
+	if _updater.has_signal("versions_listed"):
+		_updater.connect("versions_listed", _on_versions_listed)
+	if _updater.has_signal("preferences_changed"):
+		_updater.connect("preferences_changed", _read_preferences.unbind(1))
+	_updater.connect("noticed", _on_noticed)
+	_updater.connect("game_started", _on_game_started)
+	_updater.connect("game_exited", _on_game_exited)
+	_updater.connect("finished", _on_finished)
 
 
 func server_url() -> String:
@@ -152,8 +162,7 @@ func preference(name: String) -> String:
 ## Changes an update setting. The engine keeps it; one without preferences leaves it to us.
 func set_preference(name: String, value: String) -> void:
 	if can("set_preference"):
-		if _is_open and bool(_updater.call("set_preference", name, value)):
-			_read_preferences()
+		choose("set_preference", [name, value])
 	else:
 		settings.update_mode = value if name == "updates" else settings.update_mode
 		if name == "rate-limit":
@@ -187,9 +196,20 @@ func move_to(path: String) -> void:
 	start("move_to", [path])
 
 
-## Starts `method` of the engine, unless it is busy or does not have it.
+## Keeps a decision of the player's, which needs no turn.
+func choose(method: String, arguments: Array = []) -> void:
+	if _is_open and can(method):
+		_updater.callv(method, arguments)
+	_after_event()
+
+
+## Starts the operation `method` of the engine, as soon as it is its turn.
 func start(method: String, arguments: Array = []) -> void:
-	if not _is_open or is_busy() or not can(method):
+	if not _is_open or not can(method):
+		return
+	if is_busy():
+		if model.operation.is_empty():
+			_queued = start.bind(method, arguments)
 		return
 	model.on_requested(method)
 	_updater.callv(method, arguments)
@@ -198,13 +218,7 @@ func start(method: String, arguments: Array = []) -> void:
 
 ## Asks for the installed versions and the room on the disk.
 func look_at_disk() -> void:
-	var folder: DirAccess = DirAccess.open(install_path())
-	# A folder that is not there yet lies on the disk of the nearest one that is.
-	var path: String = install_path()
-	while folder == null and path.get_base_dir() != path:
-		path = path.get_base_dir()
-		folder = DirAccess.open(path)
-	model.facts.free_bytes = folder.get_space_left() if folder != null else -1
+	model.facts.free_bytes = InstallDisk.free_bytes(install_path())
 	if _is_open and can("list_versions") and not is_busy():
 		_updater.call("list_versions")
 	refresh()
@@ -230,7 +244,8 @@ func perform(action: String) -> void:
 		"website":
 			browse.call(config.links.get("LINK_WEBSITE", ""))
 		"skip":
-			start("skip_version", [model.plan.version])
+			choose("skip_version", [model.plan.version, true])
+			_perform_operation("check")
 		"update_now":
 			_update_now()
 		"":
@@ -275,10 +290,10 @@ func _perform_operation(action: String) -> void:
 ## Only a check gives way, and only to the game; a list of channels is there in a moment.
 func _wait_for_turn(action: String) -> void:
 	if model.operation == "check" and action in PLAY_ACTIONS:
-		_queued = action
+		_queued = perform.bind(action)
 		_updater.call("cancel")
 	elif model.operation.is_empty():
-		_queued = action
+		_queued = perform.bind(action)
 
 
 func _request(operation: String) -> void:
@@ -288,18 +303,12 @@ func _request(operation: String) -> void:
 
 ## The player's word counts more than a rule of the player's own, which is lifted first.
 func _update_now() -> void:
-	var hold: UpdateHold = model.plan.hold if model.plan != null else null
-	var reason: String = hold.reason if hold != null else ""
-	var lifting: Dictionary[String, Array] = {
-		"pinned": ["unpin_version"],
-		"skipped": ["unskip_version", model.plan.version],
-		"failed-starts": ["unskip_version", model.plan.version],
-	}
-	if lifting.has(reason) and can(str(lifting[reason][0])):
-		start(str(lifting[reason][0]), lifting[reason].slice(1))
-		_queued = "update"
-	else:
-		_perform_operation("update")
+	var reason: String = model.plan.hold.reason if model.plan != null and model.plan.hold else ""
+	if reason == "pinned":
+		choose("unpin_version")
+	elif reason == "skipped":
+		choose("skip_version", [model.plan.version, false])
+	_perform_operation("update")
 
 
 func _read_preferences() -> void:
@@ -308,6 +317,7 @@ func _read_preferences() -> void:
 	else:
 		_updater.call("set_rate_limit", settings.rate_limit_bytes())
 	model.automatic = preference("updates") == "automatic"
+	_dirty = true
 
 
 ## With updates by hand the launcher is silent, but a game that is not there yet is looked for.
@@ -347,8 +357,12 @@ func _check_again() -> void:
 func _after_event() -> void:
 	_dirty = true
 	for message: Message in model.take_activity():
-		activity.add(int(Time.get_unix_time_from_system()), message.text())
-		activity_added.emit()
+		_log(message.text())
+
+
+func _log(words: String) -> void:
+	activity.add(int(Time.get_unix_time_from_system()), words)
+	activity_added.emit()
 
 
 func _on_finished(operation: String, ok: bool) -> void:
@@ -356,22 +370,36 @@ func _on_finished(operation: String, ok: bool) -> void:
 	if operation == "move_to" and ok:
 		settings.install_dir = _moving_to
 		settings.save()
+		open.call_deferred()
 	_after_event()
 	# The engine takes the next request once this signal is through.
 	_go_on.call_deferred(operation, ok)
 
 
 func _go_on(operation: String, ok: bool) -> void:
-	var wish: String = _queued if _queued else model.take_request()
-	_queued = ""
+	var queued: Callable = _queued
+	_queued = Callable()
+	var wish: String = model.take_request()
 	if operation == "switch_channel" and ok:
 		wish = "check"
-	if operation in DISK_OPERATIONS:
-		look_at_disk()
-	if wish:
+	if queued.is_valid():
+		queued.call()
+	elif wish:
 		perform(wish)
+	elif operation in DISK_OPERATIONS:
+		look_at_disk()
 	else:
 		_go_to_link()
+
+
+## Something worth a line in the log, in the engine's own words.
+func _on_noticed(_code: String, words: String) -> void:
+	_log(Printable.line(words, 400))
+
+
+func _on_versions_listed(versions: Array) -> void:
+	model.facts.on_versions_listed(InstallDisk.with_dates(versions, install_path()))
+	_after_event()
 
 
 func _on_game_started(_pid: int) -> void:

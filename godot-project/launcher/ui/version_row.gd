@@ -4,9 +4,9 @@ class_name VersionRow
 extends PanelContainer
 
 ## A button of the row was pressed: what it does, and to which version.
-signal wanted(action: String, version: String)
+signal wanted(action: String, row: LibraryView.Row)
 
-var _version: String = ""
+var _row: LibraryView.Row
 
 @onready var _version_label: Label = %VersionLabel
 @onready var _standing: Label = %StandingLabel
@@ -21,7 +21,7 @@ func _ready() -> void:
 
 
 func show_row(row: LibraryView.Row) -> void:
-	_version = row.version
+	_row = row
 	_version_label.text = row.version
 	_standing.text = row.standing.text()
 	_standing.theme_type_variation = &"Tag" if row.current else &"Soft"
@@ -47,11 +47,11 @@ func _show_action(button: Button, action: HomeView.Action) -> void:
 		return
 	button.text = action.label.text()
 	# Several rows have a button of the same words, which a listener cannot tell apart by place.
-	button.accessibility_name = "%s, %s" % [button.text, _version]
+	button.accessibility_name = "%s, %s" % [button.text, _row.version]
 	button.icon = Pictures.named(action.icon)
 	button.disabled = not action.enabled
 	button.set_meta(&"action", action.name)
 
 
 func _on_pressed(button: Button) -> void:
-	wanted.emit(str(button.get_meta(&"action", "")), _version)
+	wanted.emit(str(button.get_meta(&"action", "")), _row)
