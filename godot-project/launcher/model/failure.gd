@@ -61,7 +61,7 @@ static func from(values: Dictionary, fetching: bool = false) -> Failure:
 	failure.code = str(values.get("code", "internal"))
 	if failure.code == "damaged" and fetching:
 		failure.code = "damaged-download"
-	failure.retry = bool(values.get("retry", false))
+	failure.retry = Values.flag(values, "retry")
 	failure._message = str(values.get("message", ""))
 	failure._hint = str(values.get("hint", ""))
 	failure._detail = str(values.get("detail", ""))

@@ -29,15 +29,15 @@ func id() -> String:
 
 static func from(values: Dictionary) -> InstalledVersion:
 	var made: InstalledVersion = InstalledVersion.new()
-	made.version = Printable.line(str(values.get("version", "")))
+	made.version = Values.line(values, "version")
 	made.name = str(values.get("name", ""))
 	made.current = str(values.get("role", "")) == "current"
-	made.in_use = bool(values.get("in_use", false))
+	made.in_use = Values.flag(values, "in_use")
 	# The current version has all of its files to itself as far as a player is concerned.
 	var size: String = "installed_bytes" if made.current else "own_bytes"
-	made.bytes = maxi(int(values.get(size, 0)), 0)
-	made.installed_at = maxi(int(values.get("installed_at", 0)), 0)
-	made.failed_starts = maxi(int(values.get("failed_starts", 0)), 0)
+	made.bytes = Values.count(values, size)
+	made.installed_at = Values.count(values, "installed_at")
+	made.failed_starts = Values.count(values, "failed_starts")
 	made.given_up = not str(values.get("given_up", "")).is_empty()
 	return made
 

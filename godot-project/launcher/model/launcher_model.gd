@@ -170,7 +170,7 @@ func on_plan_ready(values: Dictionary) -> void:
 	if facts.decides:
 		return
 	# What the player went back from is not taken again without being asked for.
-	var unwanted: bool = bool(values.get("left_before", false)) or operation == "update"
+	var unwanted: bool = Values.flag(values, "left_before") or operation == "update"
 	if automatic and installed and not unwanted and plan.version != _auto_tried_version:
 		_auto_tried_version = plan.version
 		_request = "update"
@@ -192,16 +192,16 @@ func on_progress_changed(values: Dictionary) -> void:
 
 
 func on_status_changed(values: Dictionary) -> void:
-	installed = bool(values.get("installed", false))
-	version = Printable.line(str(values.get("version", "")))
-	previous_version = Printable.line(str(values.get("previous_version", "")))
-	channel = Printable.line(str(values.get("channel", channel)))
-	platform = Printable.line(str(values.get("platform", "")))
+	installed = Values.flag(values, "installed")
+	version = Values.line(values, "version")
+	previous_version = Values.line(values, "previous_version")
+	channel = Values.line(values, "channel", channel)
+	platform = Values.line(values, "platform")
 	install_path = str(values.get("install_path", install_path))
-	installed_bytes = int(values.get("installed_bytes", 0))
+	installed_bytes = Values.count(values, "installed_bytes")
 	notes = str(values.get("notes", ""))
-	game_running = bool(values.get("game_running", false))
-	vr_offered = bool(values.get("has_vr", false))
+	game_running = Values.flag(values, "game_running")
+	vr_offered = Values.flag(values, "has_vr")
 
 
 func on_failed(values: Dictionary) -> void:
@@ -245,8 +245,9 @@ func on_finished(name: String, ok: bool) -> void:
 
 
 func on_verified(report: Dictionary) -> void:
-	var damaged: PackedStringArray = report.get("damaged", PackedStringArray())
-	var files: int = int(report.get("files", 0))
+	var named: Variant = report.get("damaged", PackedStringArray())
+	var damaged: PackedStringArray = named if named is PackedStringArray else PackedStringArray()
+	var files: int = Values.count(report, "files")
 	if damaged.is_empty():
 		_tell("done", Message.counted("NOTICE_FILE_SOUND", "NOTICE_FILES_SOUND", files))
 		_note("ACTIVITY_SOUND", [files])

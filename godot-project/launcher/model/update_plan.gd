@@ -25,7 +25,7 @@ var hold: UpdateHold = null
 static func from(values: Dictionary) -> UpdatePlan:
 	var plan: UpdatePlan = UpdatePlan.new()
 	for field: String in ["version", "from_version"]:
-		plan.set(field, Printable.line(str(values.get(field, ""))))
+		plan.set(field, Values.line(values, field))
 	plan.notes = str(values.get("notes", ""))
 	for field: String in [
 		"download_bytes",
@@ -38,5 +38,5 @@ static func from(values: Dictionary) -> UpdatePlan:
 		"files_removed",
 		"failed_starts",
 	]:
-		plan.set(field, maxi(int(values.get(field, 0)), 0))
+		plan.set(field, Values.count(values, field))
 	return plan

@@ -15,9 +15,9 @@ var seconds_left: int = -1
 static func from(values: Dictionary) -> UpdateProgress:
 	var progress: UpdateProgress = UpdateProgress.new()
 	progress.step = str(values.get("step", ""))
-	progress.done_bytes = maxi(int(values.get("done_bytes", 0)), 0)
-	progress.total_bytes = maxi(int(values.get("total_bytes", 0)), 0)
-	progress.bytes_per_second = maxi(int(values.get("bytes_per_second", 0)), 0)
+	progress.done_bytes = Values.count(values, "done_bytes")
+	progress.total_bytes = Values.count(values, "total_bytes")
+	progress.bytes_per_second = Values.count(values, "bytes_per_second")
 	progress.seconds_left = int(values.get("seconds_left", -1))
 	return progress
 

@@ -162,29 +162,3 @@ func test_the_interface_grows_with_dense_screens() -> void:
 	equal(WindowFit.scale_for(Vector2i(3840, 2160), 96, 1.0), 2.0, "4K without a density")
 	equal(WindowFit.scale_for(Vector2i(2560, 1600), 192, 1.0), 2.0)
 	equal(WindowFit.scale_for(Vector2i(3024, 1964), 220, 2.0), 2.0, "the system's own")
-
-
-func test_text_has_contrast_in_both_palettes() -> void:
-	for palette: Palette in [Palette.light(), Palette.dark()]:
-		var pairs: Array[Array] = [
-			[palette.text, palette.ground],
-			[palette.text, palette.surface],
-			[palette.text, palette.watermark],
-			[palette.text_soft, palette.ground],
-			[palette.text_soft, palette.surface],
-			[palette.text_soft, palette.watermark],
-			[palette.text_soft, palette.track],
-			[palette.headline, palette.ground],
-			[palette.headline, palette.surface],
-			[palette.headline, palette.watermark],
-			[palette.on_accent, palette.accent],
-			[palette.on_accent, palette.accent_hover],
-			[palette.on_accent, palette.accent_pressed],
-			[palette.rail_text, palette.rail_chosen],
-			[palette.rail_text_soft, palette.rail],
-		]
-		for place: int in pairs.size():
-			var measured: float = Palette.contrast(pairs[place][0], pairs[place][1])
-			check(measured >= 4.5, "pair %d is %.2f" % [place, measured])
-		check(Palette.contrast(palette.focus, palette.ground) >= 3.0, "focus frame")
-		check(Palette.contrast(palette.on_disabled, palette.disabled) >= 3.0, "disabled")

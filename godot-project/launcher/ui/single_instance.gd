@@ -18,14 +18,14 @@ const MAX_CALLS: int = 16
 const MAX_BYTES: int = 4096
 
 var _lock: RefCounted
-var _timer: Timer = Timer.new()
 
 
 func _ready() -> void:
-	_timer.wait_time = LOOK_SECONDS
-	_timer.timeout.connect(look)
-	add_child(_timer)
-	_timer.start()
+	var timer: Timer = Timer.new()
+	timer.wait_time = LOOK_SECONDS
+	timer.timeout.connect(look)
+	add_child(timer)
+	timer.start()
 
 
 ## Whether this is the first start for `install`. One that cannot find out opens its window.
