@@ -45,6 +45,10 @@ const HARMLESS_CODES: Array[String] = [
 	"wrong-platform",
 ]
 
+const MAX_SENTENCE: int = 600
+const MAX_DETAIL: int = 8000
+const MAX_DETAIL_LINES: int = 60
+
 var code: String = ""
 ## Trying the same again can help.
 var retry: bool = false
@@ -58,13 +62,13 @@ var _detail: String = ""
 ## the installed files.
 static func from(values: Dictionary, fetching: bool = false) -> Failure:
 	var failure: Failure = Failure.new()
-	failure.code = str(values.get("code", "internal"))
+	failure.code = Printable.line(str(values.get("code", "internal")), 40)
 	if failure.code == "damaged" and fetching:
 		failure.code = "damaged-download"
 	failure.retry = Values.flag(values, "retry")
-	failure._message = str(values.get("message", ""))
-	failure._hint = str(values.get("hint", ""))
-	failure._detail = str(values.get("detail", ""))
+	failure._message = Printable.line(str(values.get("message", "")), MAX_SENTENCE)
+	failure._hint = Printable.line(str(values.get("hint", "")), MAX_SENTENCE)
+	failure._detail = _cut(str(values.get("detail", "")))
 	return failure
 
 
@@ -120,6 +124,14 @@ func is_about_space() -> bool:
 ## Another folder, address or channel may help.
 func wants_settings() -> bool:
 	return code in ["offline", "not-found", "disk-full", "permission", "disk", "invalid-input"]
+
+
+## A wall of letters takes a label minutes to lay out, so there are only so many, in lines.
+static func _cut(detail: String) -> String:
+	var lines: PackedStringArray = []
+	for words: String in detail.left(MAX_DETAIL).split("\n"):
+		lines.append(Printable.line(words, MAX_SENTENCE))
+	return "\n".join(lines.slice(0, MAX_DETAIL_LINES))
 
 
 func _key(prefix: String) -> String:

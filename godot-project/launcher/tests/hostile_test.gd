@@ -42,6 +42,14 @@ func test_values_of_the_wrong_kind_do_no_harm() -> void:
 	await close()
 
 
+func test_a_wall_of_letters_in_an_error_is_cut() -> void:
+	var detail: String = "x".repeat(200000) + "\n".repeat(9000)
+	var failure: Failure = Failure.from({"code": "x", "message": detail, "detail": detail})
+	check(failure.details().length() <= 2 * Failure.MAX_DETAIL, "length")
+	for line: String in failure.details().split("\n"):
+		check(line.length() <= Failure.MAX_SENTENCE, "a line of %d" % line.length())
+
+
 func test_a_channel_with_an_evil_name_is_one_line() -> void:
 	await open(SIZE, "en", 100)
 	var status: Dictionary = Scenes.status(true)

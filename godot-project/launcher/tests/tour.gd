@@ -9,6 +9,8 @@ const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 const FRAMES: int = 12
+## The licences are laid out on a thread of their own.
+const LONG_FRAMES: int = 240
 
 
 func _initialize() -> void:
@@ -52,7 +54,7 @@ func _picture(stop: String, settings: LauncherSettings, folder: String, size: Ve
 	Scenes.play("ready" if is_page else stop, updater)
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
 	shell.show_page(stop if is_page else "home")
-	for _frame: int in FRAMES:
+	for _frame: int in FRAMES if stop != "about" else LONG_FRAMES:
 		await process_frame
 	var picture: Image = root.get_texture().get_image()
 	picture.save_png(folder.path_join("%s-%s.png" % [stop, settings.language]))

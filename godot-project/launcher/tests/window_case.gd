@@ -37,6 +37,7 @@ func forget() -> void:
 
 func check_layout(where: String) -> void:
 	var window: Rect2 = Rect2(Vector2.ZERO, Vector2(viewport.size)).grow(0.5)
+	equal((shell.get_node("Row") as Control).size, Vector2(viewport.size), where + ": the whole")
 	for control: Control in visible_controls(shell):
 		var in_scroll: bool = _is_scrolled(control)
 		if not in_scroll and (control is Button or control is Label or control is Range):

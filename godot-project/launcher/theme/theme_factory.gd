@@ -98,7 +98,7 @@ func _add_buttons() -> void:
 	_button("StrongButton", BASE_SIZE, 16, 9)
 	_paint_button("StrongButton", _palette.accent, _palette.on_accent, _palette.accent)
 	_variation("RailButton", "Button")
-	_button("RailButton", 17, 20, 11)
+	_button("RailButton", 17, 20, 6 if _compact else 11)
 	_paint_rail_button()
 	_variation("TextButton", "Button")
 	_button("TextButton", 14, 2, 6)

@@ -23,6 +23,7 @@ var _pointer_used: bool = true
 var _closing: bool = false
 var _farewell: Timer = Timer.new()
 
+@onready var _row: Control = $Row
 @onready var _rail: Control = %Rail
 @onready var _badge: TextureRect = %Badge
 @onready var _name_label: Label = %NameLabel
@@ -84,6 +85,7 @@ func start(
 		if settings.window_maximised:
 			get_window().mode = Window.MODE_MAXIMIZED
 	get_window().dpi_changed.connect(func() -> void: WindowFit.fit(get_window(), false))
+	_fit_layout()
 	show_page("home")
 	_session.open()
 
@@ -194,6 +196,8 @@ func _fit_layout() -> void:
 	if compact != _compact and _settings != null:
 		_compact = compact
 		_apply_appearance()
+	# A row that was too high for a moment does not become lower by itself.
+	_row.set_anchors_and_offsets_preset.call_deferred(Control.PRESET_FULL_RECT)
 	if _settings == null:
 		return
 	var margin: float = _page_margin.get_theme_constant("margin_left")
