@@ -6,6 +6,7 @@ mod display;
 mod godot_support;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use display::Display;
@@ -82,6 +83,24 @@ fn a_player_installs_updates_and_plays_in_the_window_with_keys_alone() {
     window.wait_for("The game ended (0)");
 }
 
+#[test]
+fn a_second_start_hands_its_link_to_the_first_which_starts_the_game() {
+    let Some(program) = exported::launcher() else {
+        return;
+    };
+    let Some(display) = Display::new() else { return };
+    let (world, _) = World::with_first_version();
+    world.update();
+    let window = Window::open(&display, &program, &world);
+    window.wait_for("nothing new");
+    let mut second = Window::command(&display, &program, &world);
+    second.arg("v-sekai://example.org/alice/home");
+    let output = process::capture(&mut second, Some(LIMIT)).unwrap();
+    assert!(output.status.success(), "the first did not hear the second");
+    window.wait_for("A link to the game came in.");
+    window.wait_for("Started 1.0.0");
+}
+
 /// The exported launcher in a window.
 struct Window {
     _running: Running,
@@ -90,7 +109,17 @@ struct Window {
 
 impl Window {
     fn open(display: &Display, program: &Path, world: &World) -> Self {
-        let data = world.path("data");
+        let mut command = Self::command(display, program, world);
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        Self {
+            _running: process::spawn(&mut command).unwrap(),
+            log: world.path("data").join("V-Sekai Launcher/activity.jsonl"),
+        }
+    }
+
+    fn command(display: &Display, program: &Path, world: &World) -> Command {
         let mut command = xtask::godot::command(program);
         command
             .args(["--rendering-driver", "opengl3", "--audio-driver", "Dummy", "--"])
@@ -103,16 +132,11 @@ impl Window {
             ])
             .arg(world.install_folder())
             .env("DISPLAY", display.name())
-            .env("XDG_DATA_HOME", &data)
+            .env("XDG_DATA_HOME", world.path("data"))
             .env("LANG", "en_GB.UTF-8")
             .env_remove("LC_ALL")
-            .env_remove("WAYLAND_DISPLAY")
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
-        Self {
-            _running: process::spawn(&mut command).unwrap(),
-            log: data.join("V-Sekai Launcher").join("activity.jsonl"),
-        }
+            .env_remove("WAYLAND_DISPLAY");
+        command
     }
 
     /// Waits until the launcher's log says `words`.

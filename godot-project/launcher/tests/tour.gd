@@ -9,8 +9,6 @@ const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 const FRAMES: int = 12
-## The licences are laid out on a thread of their own.
-const LONG_FRAMES: int = 240
 
 
 func _initialize() -> void:
@@ -54,8 +52,13 @@ func _picture(stop: String, settings: LauncherSettings, folder: String, size: Ve
 	Scenes.play("ready" if is_page else stop, updater)
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
 	shell.show_page(stop if is_page else "home")
-	for _frame: int in FRAMES if stop != "about" else LONG_FRAMES:
+	for _frame: int in FRAMES:
 		await process_frame
+	# The licences are laid out on a thread of their own.
+	var licences: RichTextLabel = shell.get_node("%AboutPage/%LicencesText")
+	while stop == "about" and not licences.is_finished():
+		await process_frame
+	await process_frame
 	var picture: Image = root.get_texture().get_image()
 	picture.save_png(folder.path_join("%s-%s.png" % [stop, settings.language]))
 	shell.free()

@@ -46,7 +46,8 @@ func _show_words() -> void:
 		)
 	)
 	if not is_visible_in_tree():
-		# Half a million letters laid out are worth a good deal of memory.
-		_licences.clear()
-	elif _licences.get_total_character_count() == 0:
+		# Half a million letters laid out are worth a good deal of memory. Not clear(), which leaves the
+		# property as it is, so that the same text would not be taken again.
+		_licences.text = ""
+	elif _licences.text.is_empty():
 		_licences.text = Licences.text()
