@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A verified chunk in plain and stored form.
 
-use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use vsekai_formats::codec::{CodecError, Compressor, Decompressor};
@@ -102,29 +101,52 @@ impl Chunk {
     }
 }
 
-// zstd's working memory is larger than most chunks, and getting it from the system takes longer than using it.
-// So each thread keeps its own; it holds nothing that outlives a call.
-thread_local! {
-    static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
-    static DECOMPRESSOR: RefCell<Option<Decompressor>> = const { RefCell::new(None) };
+/// Working memory of zstd that waits to be used again.
+///
+/// It is larger than most chunks, and getting it from the system takes longer than using it. It holds nothing
+/// that outlives a call.
+struct Spare<T>(Mutex<Vec<T>>);
+
+impl<T> Spare<T> {
+    fn with<R>(
+        &self,
+        make: impl FnOnce() -> Result<T, CodecError>,
+        work: impl FnOnce(&mut T) -> Result<R, CodecError>,
+    ) -> Result<R, CodecError> {
+        let spare = self.lock().pop();
+        let mut used = match spare {
+            Some(spare) => spare,
+            None => make()?,
+        };
+        let outcome = work(&mut used);
+        let mut spares = self.lock();
+        if spares.len() < MAX_SPARE {
+            spares.push(used);
+        }
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        // Nothing can panic while the list is changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn compress(plain: &[u8]) -> Result<Vec<u8>, CodecError> {
-    COMPRESSOR.with_borrow_mut(|kept| {
-        let compressor = match kept {
-            Some(compressor) => compressor,
-            None => kept.insert(Compressor::new(COMPRESSION_LEVEL)?),
-        };
-        compressor.compress(plain)
-    })
+    COMPRESSORS.with(
+        || Compressor::new(COMPRESSION_LEVEL),
+        |compressor| compressor.compress(plain),
+    )
 }
 
 fn decode_verified(id: ChunkId, format: StoreFormat, stored: &[u8]) -> Result<Vec<u8>, CodecError> {
-    DECOMPRESSOR.with_borrow_mut(|kept| {
-        let decompressor = match kept {
-            Some(decompressor) => decompressor,
-            None => kept.insert(Decompressor::new()?),
-        };
+    DECOMPRESSORS.with(Decompressor::new, |decompressor| {
         decompressor.decode_verified(id, format.digest, stored, format.max_chunk)
     })
 }
+
+static COMPRESSORS: Spare<Compressor> = Spare(Mutex::new(Vec::new()));
+static DECOMPRESSORS: Spare<Decompressor> = Spare(Mutex::new(Vec::new()));
+
+/// About as many as there are processors to keep busy; a compressor takes more than a MiB.
+const MAX_SPARE: usize = 8;
