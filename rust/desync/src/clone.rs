@@ -100,9 +100,10 @@ pub(crate) fn share(stretch: &Stretch, seed: &fs::File, output: &fs::File, block
     // Where blocks can be shared, this call shares them and moves both positions on.
     while to < end {
         let left = usize::try_from(end - to).unwrap_or(usize::MAX);
-        match rustix::fs::copy_file_range(seed.file(), Some(&mut from), output.file(), Some(&mut to), left)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => {}
+        let moved =
+            rustix::fs::copy_file_range(seed.file(), Some(&mut from), output.file(), Some(&mut to), left)?;
+        if moved == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
     Ok(())
