@@ -5,11 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::data::{self, PROGRAM, Tree};
+use super::data::{self, Extent, PROGRAM, Tree};
+use super::line::{Line, Manner};
 use super::report::Report;
 use super::{Bench, CONCURRENCY, Contender, check_same, measure};
 use crate::server::Server;
@@ -26,10 +28,14 @@ pub(super) fn run(cache: &Cache, bench: &Bench) -> Result<Report> {
          all files before it counts, cp and desync do not"
     ));
     field.install(&mut report)?;
+    for milliseconds in ROUND_TRIPS {
+        field.install_from_afar(&mut report, milliseconds)?;
+    }
     for change in CHANGES {
         field.update(&mut report, &change)?;
     }
     field.nothing_new(&mut report)?;
+    field.memory_at(&mut report, cache, LARGE)?;
     Ok(report)
 }
 
@@ -145,6 +151,18 @@ impl<'a> Field<'a> {
                 fs_err::create_dir_all(self.desync_folder())?;
                 self.untar(FIRST, None)
             }),
+            // What ours has done when it ends.
+            Contender::new("desync, sync", || {
+                fs::remove_folder(&self.desync_folder())?;
+                fs_err::create_dir_all(self.desync_folder())?;
+                let untar = self.untar(FIRST, None)?;
+                let mut command = workspace::command("sh");
+                command
+                    .args(["-c", "\"$@\" && sync -f .", "sh"])
+                    .arg(untar.get_program());
+                command.args(untar.get_args()).current_dir(self.desync_folder());
+                Ok(command)
+            }),
         ];
         let row = self.bench.compare("install into an empty folder", &contenders)?;
         check_same(&self.game, &self.installed()?)?;
@@ -157,8 +175,81 @@ impl<'a> Field<'a> {
             copied.map(f64::recip),
         );
         report.at_least("install, against desync untar", 1.4, row.ratio("desync"));
+        report.at_least(
+            "install, against desync untar and sync",
+            1.4,
+            row.ratio("desync, sync"),
+        );
         add(report, row);
         self.count_requests(report)
+    }
+
+    /// The first install over a line of some length; also says what it took in requests and bytes.
+    fn install_from_afar(&self, report: &mut Report, milliseconds: u64) -> Result<()> {
+        let manner = |static_only| Manner {
+            round_trip: Duration::from_millis(milliseconds),
+            static_only,
+        };
+        let line = Line::to(self.server.address(), manner(false))?;
+        let plain = Line::to(self.server.address(), manner(true))?;
+        let install = |address: String| {
+            move || {
+                fs::remove_folder(&self.install_folder())?;
+                // As many requests as it finds good: that is what is measured here.
+                self.player_at(&address, "install", FIRST_CHANNEL, None)
+            }
+        };
+        let contenders = [
+            Contender::new("ours", install(line.address())),
+            Contender::new("ours, one by one", install(plain.address())),
+            Contender::new("desync", || {
+                fs::remove_folder(&self.desync_folder())?;
+                fs_err::create_dir_all(self.desync_folder())?;
+                self.untar_at(&line.address(), FIRST, None)
+            }),
+        ];
+        let name = format!("install at a round trip of {milliseconds} ms");
+        let row = self.bench.compare(&name, &contenders)?;
+        check_same(&self.game, &self.installed()?)?;
+        for (which, line) in [("ours", &line), ("ours, one by one", &plain)] {
+            fs::remove_folder(&self.install_folder())?;
+            let (answers, bytes) = (self.answers()?, line.answered());
+            let mut command = self.player_at(&line.address(), "install", FIRST_CHANNEL, None)?;
+            process::read(&mut command)?;
+            let answers = self.answers()? - answers;
+            let bytes = (line.answered() - bytes) as f64 / 1e6;
+            let rate = row.of(which).map(|figures| bytes / figures.wall.as_secs_f64());
+            report.note(format!(
+                "{name}, {which}: {answers} requests, {bytes:.0} MB, {:.0} MB/s on the line",
+                rate.unwrap_or_default()
+            ));
+        }
+        add(report, row);
+        Ok(())
+    }
+
+    /// The memory that installing a large tree takes.
+    fn memory_at(&self, report: &mut Report, cache: &Cache, bytes: u64) -> Result<()> {
+        if self.bench.extent.bytes < FULL {
+            return Ok(());
+        }
+        let folder = self.bench.path("large");
+        let extent = Extent {
+            bytes,
+            ..self.bench.extent
+        };
+        let tree = data::make_game(cache, extent, &folder)?;
+        fs_err::copy(&self.bench.programs.game, folder.join(PROGRAM))?;
+        report.note(format!("Large game: {}", tree.describe()));
+        self.publish(&folder, "4.0.0", "large")?;
+        let contenders = [Contender::new("ours", || {
+            fs::remove_folder(&self.install_folder())?;
+            self.player("install", "large")
+        })
+        .once()];
+        let row = self.bench.compare("install of the large game", &contenders)?;
+        add(report, row);
+        fs::remove_folder(&folder)
     }
 
     /// Says how many answers an install takes, ours and desync's.
@@ -244,15 +335,31 @@ impl<'a> Field<'a> {
     }
 
     fn player(&self, verb: &str, channel: &str) -> Result<Command> {
+        self.player_at(self.server.address(), verb, channel, Some(CONCURRENCY))
+    }
+
+    fn player_at(
+        &self,
+        address: &str,
+        verb: &str,
+        channel: &str,
+        connections: Option<&str>,
+    ) -> Result<Command> {
         let mut command = self.bench.vsekai();
         command.arg(verb).arg("--install-dir").arg(self.install_folder());
-        command.args(["--server", self.server.address(), "--connections", CONCURRENCY]);
+        command.args(["--server", address]);
+        if let Some(connections) = connections {
+            command.args(["--connections", connections]);
+        }
         command.args(["--title", TITLE, "--channel", channel, "--json"]);
         Ok(command)
     }
 
     fn untar(&self, version: &str, cache: Option<&Path>) -> Result<Command> {
-        let address = self.server.address();
+        self.untar_at(self.server.address(), version, cache)
+    }
+
+    fn untar_at(&self, address: &str, version: &str, cache: Option<&Path>) -> Result<Command> {
         let address = address.trim_end_matches('/');
         let platform = workspace::platform()?;
         let mut command = workspace::command(&self.desync);
@@ -330,6 +437,12 @@ fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
+/// Round trips of a neighbour, of the same continent's other end, and of another continent.
+const ROUND_TRIPS: [u64; 3] = [0, 50, 100];
+/// Bytes of the large tree.
+const LARGE: u64 = 4_000_000_000;
+/// Less data than this is only there to see that everything works.
+const FULL: u64 = 500_000_000;
 const TITLE: &str = "bench-game";
 const FIRST: &str = "1.0.0";
 const FIRST_CHANNEL: &str = "first";

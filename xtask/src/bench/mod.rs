@@ -5,6 +5,7 @@
 
 mod data;
 mod engine;
+mod line;
 mod measure;
 mod protocol;
 mod report;
