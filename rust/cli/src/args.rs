@@ -91,7 +91,7 @@ pub enum Command {
     /// Install the game, or bring an install up to date
     Install(UpdateArgs),
     /// Bring the installed game up to date
-    Update(UpdateArgs),
+    Update(UpdateNowArgs),
     /// Look for an update without changing anything
     Check(CheckArgs),
     /// Show what is installed
@@ -99,11 +99,37 @@ pub enum Command {
     /// Start the installed game
     Launch(LaunchArgs),
     /// Check every installed byte
-    Verify,
+    Verify(VerifyArgs),
     /// Check every installed byte and fetch what is damaged again
     Repair,
-    /// Go back to the version installed before
-    Rollback,
+    /// Go back to the version installed before, or to another one that is kept
+    Rollback(RollbackArgs),
+    /// List the versions that are kept, or remove one
+    Versions {
+        /// What to do with versions; without it they are listed.
+        #[command(subcommand)]
+        command: Option<VersionsCommand>,
+    },
+    /// Skip a version: it is not taken
+    Skip(SkipArgs),
+    /// Stay at a version: no other one is taken
+    Pin(PinArgs),
+    /// Take any version again
+    Unpin,
+    /// Show or change when updates are taken, how fast, and what is kept
+    #[command(long_about = SETTINGS_LONG)]
+    Settings {
+        /// What to do with settings; without it they are shown.
+        #[command(subcommand)]
+        command: Option<SettingsCommand>,
+    },
+    /// Install with what another copy of the game has already
+    #[command(long_about = ADOPT_LONG)]
+    Adopt(AdoptArgs),
+    /// Move the install to another folder or disk
+    Move(MoveArgs),
+    /// Remove the game; your own files are kept
+    Uninstall(UninstallArgs),
     /// Show or change the channel that updates come from
     #[command(
         visible_alias = "mode",
@@ -138,9 +164,28 @@ impl Command {
             Self::Check(_) => "check",
             Self::Status => "status",
             Self::Launch(_) => "launch",
-            Self::Verify => "verify",
+            Self::Verify(_) => "verify",
             Self::Repair => "repair",
-            Self::Rollback => "rollback",
+            Self::Rollback(_) => "rollback",
+            Self::Versions { command: None } => "versions",
+            Self::Versions {
+                command: Some(VersionsCommand::Remove(_)),
+            } => "versions remove",
+            Self::Skip(_) => "skip",
+            Self::Pin(_) => "pin",
+            Self::Unpin => "unpin",
+            Self::Settings {
+                command: None | Some(SettingsCommand::Show),
+            } => "settings",
+            Self::Settings {
+                command: Some(SettingsCommand::Set(_)),
+            } => "settings set",
+            Self::Settings {
+                command: Some(SettingsCommand::Reset(_)),
+            } => "settings reset",
+            Self::Adopt(_) => "adopt",
+            Self::Move(_) => "move",
+            Self::Uninstall(_) => "uninstall",
             Self::Channel {
                 command: ChannelCommand::List,
             } => "channel list",
@@ -168,6 +213,127 @@ pub struct UpdateArgs {
     pub allow_downgrade: bool,
 }
 
+/// Options of `update`.
+#[derive(Debug, Args)]
+pub struct UpdateNowArgs {
+    /// Options of `install` too.
+    #[command(flatten)]
+    pub common: UpdateArgs,
+    /// Go by the settings: ask first, quiet hours, metered connection, running game
+    #[arg(long, conflicts_with = "anyway")]
+    pub auto: bool,
+    /// The connection costs by the byte
+    #[arg(long, requires = "auto")]
+    pub metered: bool,
+    /// Also take a version that is skipped, not the pinned one, or did not start before
+    #[arg(long)]
+    pub anyway: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Look at sizes, modes and times only, and read no file
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// Options of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The version to go back to [default: the one installed before]
+    #[arg(value_name = "VERSION")]
+    pub version: Option<String>,
+}
+
+/// What to do with versions.
+#[derive(Debug, Subcommand)]
+pub enum VersionsCommand {
+    /// Remove a version that is kept
+    Remove(RemoveArgs),
+}
+
+/// Options of `versions remove`.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The version, or the name of its folder
+    #[arg(value_name = "VERSION")]
+    pub version: String,
+}
+
+/// Options of `skip`.
+#[derive(Debug, Args)]
+pub struct SkipArgs {
+    /// The version [default: the one the channel offers]
+    #[arg(value_name = "VERSION", required_if_eq("undo", "true"))]
+    pub version: Option<Version>,
+    /// Skip it no longer
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// Options of `pin`.
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// The version [default: the installed one]
+    #[arg(value_name = "VERSION")]
+    pub version: Option<Version>,
+}
+
+/// What to do with settings.
+#[derive(Debug, Subcommand)]
+pub enum SettingsCommand {
+    /// Show every setting
+    Show,
+    /// Change a setting
+    Set(SetArgs),
+    /// Change a setting back to what it is at first, or all of them
+    Reset(ResetArgs),
+}
+
+/// Options of `settings set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The setting
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it shall be; several values for lists
+    #[arg(value_name = "VALUE", required = true, num_args = 1..)]
+    pub value: Vec<String>,
+}
+
+/// Options of `settings reset`.
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    /// The setting [default: all of them]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// Options of `adopt`.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// Folder with a copy of the game; it is not changed
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+}
+
+/// Options of `move`.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// Folder to move to; empty or not there yet
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+}
+
+/// Options of `uninstall`.
+#[derive(Debug, Args)]
+pub struct UninstallArgs {
+    /// Also remove files of your own in the game's folder
+    #[arg(long)]
+    pub delete_user_files: bool,
+}
+
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -185,6 +351,12 @@ pub struct LaunchArgs {
     /// Wait until the game ends; exit with 11 if it ends with an error
     #[arg(long)]
     pub wait: bool,
+    /// Variable for the game's environment; give it once for each
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<(String, String)>,
+    /// Folder the game runs in [default: its own]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub working_dir: Option<PathBuf>,
     /// Arguments for the game, after --
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub arguments: Vec<String>,
@@ -264,6 +436,35 @@ pub struct PublishArgs {
     pub dry_run: bool,
 }
 
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a variable is given as NAME=VALUE".to_owned()),
+    }
+}
+
+const SETTINGS_LONG: &str = "\
+Show or change when updates are taken, how fast, and what is kept.
+
+Settings:
+  updates        automatic, ask or manual
+  quiet-hours    when nothing is fetched by itself, such as 22:00-07:00, or none
+  metered        whether the connection costs by the byte: auto, yes or no
+  metered-size   largest update that is fetched over such a connection without asking
+  rate-limit     highest download speed, such as 2MB/s, or none; works during a download
+  while-playing  what becomes of a download while the game runs: pause, continue or a speed
+  keep-versions  how many old versions are kept, from 0 to 20
+  keep-size      how much they may take beyond the current version, or none
+  failed-starts  after how many failed starts the last good version comes back; 0 for never
+  start-seconds  within how many seconds a crash is a failed start
+  mirrors        addresses to ask where the server does not help, or none
+
+\"vsekai update --auto\" and the launcher's window go by them.";
+
+const ADOPT_LONG: &str = "Install with what another copy of the game has already.\n\n\
+    Every file of the copy is checked against the offered release. What is the same is taken over, the rest is \
+    fetched. The copy itself is not changed.";
+
 const INSTALL: &str = "Install options";
 const NETWORK: &str = "Network options";
 const OUTPUT: &str = "Output options";
@@ -288,7 +489,7 @@ Exit codes:
     3  the server cannot be reached, refuses, or does not have it
     4  the release or the installed files are damaged or were refused
     5  not enough space
-    6  another launcher is working on the same install
+    6  another launcher is working on the same install, or the game runs
     7  nothing is installed, or there is nothing to go back to
     8  the disk or its permissions do not allow it
     9  the game did not start

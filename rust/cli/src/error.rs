@@ -62,9 +62,14 @@ impl CliError {
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         let report = error.report();
+        // A chunk that no server has is not a matter of names.
+        let named = !matches!(error, EngineError::Store(_));
         Self {
             code: report.code.as_str(),
-            hint: hint(report.code).map(str::to_owned).or(report.hint),
+            hint: hint(report.code)
+                .filter(|_| named || report.code != ErrorCode::NotFound)
+                .map(str::to_owned)
+                .or(report.hint),
             detail: if report.detail == report.message {
                 String::new()
             } else {

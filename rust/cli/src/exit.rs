@@ -16,7 +16,7 @@ pub const SERVER: u8 = 3;
 pub const DAMAGED: u8 = 4;
 /// Not enough space.
 pub const DISK_FULL: u8 = 5;
-/// Another launcher is working on the same install.
+/// Another launcher is working on the same install, or the game runs.
 pub const LOCKED: u8 = 6;
 /// Nothing is installed, or there is nothing to go back to.
 pub const NOT_INSTALLED: u8 = 7;
@@ -39,7 +39,7 @@ pub fn of_engine(code: ErrorCode) -> u8 {
             DAMAGED
         }
         ErrorCode::DiskFull => DISK_FULL,
-        ErrorCode::Locked => LOCKED,
+        ErrorCode::Locked | ErrorCode::GameRunning => LOCKED,
         ErrorCode::NotInstalled | ErrorCode::NoPrevious => NOT_INSTALLED,
         ErrorCode::Permission | ErrorCode::Disk => DISK,
         ErrorCode::Launch => LAUNCH,

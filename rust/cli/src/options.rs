@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use vsekai_engine::InstallConfig;
 use vsekai_engine::config::DEFAULT_CONNECTIONS;
 use vsekai_engine::paths::InstallPaths;
-use vsekai_engine::record::Settings;
+use vsekai_engine::record::{Moved, Settings};
 use vsekai_formats::release::{Platform, Slug};
 use vsekai_store::http::OriginError;
 use vsekai_store::{HttpOptions, HttpOrigin, Secret};
@@ -20,7 +20,7 @@ use crate::shell::Surroundings;
 pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Result<InstallConfig, CliError> {
     let platform =
         Platform::host().ok_or_else(|| CliError::usage("there are no builds for this kind of machine"))?;
-    let root = install_dir(global, surroundings)?;
+    let root = Moved::follow(&install_dir(global, surroundings)?)?;
     let stored = Settings::load(&InstallPaths::new(&root))?;
     refuse_others(global, stored.as_ref(), &root)?;
     let server = match server(global, surroundings)? {

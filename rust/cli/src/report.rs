@@ -111,6 +111,12 @@ pub(crate) fn plan(plan: &PlanSummary) -> Vec<String> {
         "  to download       {} in {chunks}",
         units::bytes(plan.download_bytes)
     ));
+    if plan.staged_bytes > 0 {
+        lines.push(format!(
+            "  ready already     {} from an earlier attempt",
+            units::bytes(plan.staged_bytes)
+        ));
+    }
     lines.push(format!("  to write          {}", units::bytes(plan.write_bytes)));
     if plan.from_version.is_some() {
         lines.push(format!("  kept from before  {}", units::bytes(plan.reused_bytes)));
@@ -120,11 +126,15 @@ pub(crate) fn plan(plan: &PlanSummary) -> Vec<String> {
         "  size installed    {}",
         units::bytes(plan.installed_bytes)
     ));
+    let moved = match plan.files_moved {
+        0 => String::new(),
+        moved => format!(", {moved} moved"),
+    };
     lines.push(format!(
-        "  files             {} new, {} changed, {} removed",
+        "  files             {} new, {} changed, {} removed{moved}",
         plan.files_added, plan.files_changed, plan.files_removed
     ));
-    if plan.left_before {
+    if plan.left_before && plan.failed_starts == 0 {
         lines.push("  You went back from this version before.".to_owned());
     }
     lines.extend(notes(&plan.notes));

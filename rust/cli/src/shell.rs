@@ -9,6 +9,8 @@ use std::io::{IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use vsekai_engine::NetworkKind;
+use vsekai_engine::clock::TimeOfDay;
 use vsekai_formats::release::Slug;
 
 /// Looks up an environment variable.
@@ -94,6 +96,29 @@ impl fmt::Debug for Shell {
 /// the launcher's window. `None` on a system without home folders.
 pub fn default_install_dir(title: &Slug) -> Option<PathBuf> {
     data_folder().map(|folder| install_dir_in(&folder, title))
+}
+
+/// This machine as the engine's updates see it: its clock, and what is said of its connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThisMachine {
+    /// Whether the connection costs by the byte, as far as is known.
+    pub metered: bool,
+}
+
+impl vsekai_engine::Surroundings for ThisMachine {
+    fn now(&self) -> Option<TimeOfDay> {
+        use chrono::Timelike as _;
+        let now = chrono::Local::now();
+        let (hour, minute) = (u8::try_from(now.hour()).ok()?, u8::try_from(now.minute()).ok()?);
+        TimeOfDay::new(hour, minute)
+    }
+
+    fn network(&self) -> NetworkKind {
+        match self.metered {
+            true => NetworkKind::Metered,
+            false => NetworkKind::Unknown,
+        }
+    }
 }
 
 /// Writes the engine's log to stderr if `VSEKAI_LOG` says what to log, such as `debug` or `vsekai_store=trace`.

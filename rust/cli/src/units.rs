@@ -3,6 +3,8 @@
 
 use std::str::FromStr;
 
+pub use vsekai_engine::words::{bytes, count};
+
 /// A speed in bytes per second, more than 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(pub u64);
@@ -48,39 +50,12 @@ fn unit_bytes(unit: &str) -> Result<f64, String> {
     })
 }
 
-/// Returns a size for people: `61.5 MB`, in powers of 1000.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if count < 1000 {
-        return format!("{count} B");
-    }
-    let mut value = count as f64 / 1000.0;
-    let mut unit = UNITS[0];
-    for larger in &UNITS[1..] {
-        // What would be shown as 1000.0 belongs to the next unit.
-        if value < 999.95 {
-            break;
-        }
-        value /= 1000.0;
-        unit = larger;
-    }
-    format!("{value:.1} {unit}")
-}
-
 /// Returns a duration for people: `45 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// Returns `1 file` or `3 files`.
-pub fn count(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
     }
 }
 
@@ -124,21 +99,6 @@ mod tests {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
         assert!("2Mb/s".parse::<Rate>().unwrap_err().contains("Mbit/s"));
-    }
-
-    #[test]
-    fn sizes_are_shown_with_one_decimal() {
-        let cases = [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (61_500_000, "61.5 MB"),
-            (999_999, "1.0 MB"),
-            (u64::MAX, "18446.7 PB"),
-        ];
-        for (count, expected) in cases {
-            assert_eq!(bytes(count), expected);
-        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ fn help(arguments: &[&str]) -> String {
 fn help_texts() {
     insta::assert_snapshot!("help", help(&["--help"]));
     insta::assert_snapshot!("help_short", help(&["-h"]));
-    for command in ["install", "check", "launch", "channel", "publish"] {
+    for command in [
+        "install", "update", "check", "launch", "channel", "settings", "publish",
+    ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command, "--help"]));
     }
     for command in ["desync", "desync chunk-server"] {

@@ -17,9 +17,35 @@ pub struct Control {
 
 #[derive(Debug)]
 struct Inner {
+    /// Whether anybody wants the download to wait.
     paused: watch::Sender<bool>,
+    hands: Mutex<Hands>,
     cancel: Mutex<CancellationToken>,
     throttle: Throttle,
+}
+
+/// Who wants what of a download.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hands {
+    /// The player has paused it.
+    player_waits: bool,
+    /// The player's preferences hold it back for now.
+    policy_waits: bool,
+    /// The player went on although the preferences say to wait.
+    overruled: bool,
+    /// Limits in bytes per second, 0 for none.
+    player_limit: u64,
+    policy_limit: u64,
+}
+
+impl Hands {
+    /// The lower of two limits, of which 0 is none.
+    fn limit(&self) -> u64 {
+        match (self.player_limit, self.policy_limit) {
+            (0, limit) | (limit, 0) => limit,
+            (one, other) => one.min(other),
+        }
+    }
 }
 
 impl Control {
@@ -27,6 +53,10 @@ impl Control {
         let throttle = Throttle::new(rate_limit.unwrap_or(0));
         let inner = Inner {
             paused: watch::Sender::new(false),
+            hands: Mutex::new(Hands {
+                player_limit: rate_limit.unwrap_or(0),
+                ..Hands::default()
+            }),
             cancel: Mutex::default(),
             throttle,
         };
@@ -39,12 +69,16 @@ impl Control {
     ///
     /// Takes effect while downloading, or as soon as the download starts.
     pub fn pause(&self) {
-        self.inner.paused.send_replace(true);
+        self.change(|hands| hands.player_waits = true);
     }
 
-    /// Goes on after [`Control::pause`].
+    /// Goes on after [`Control::pause`], and although the preferences hold the running download back.
     pub fn resume(&self) {
-        self.inner.paused.send_replace(false);
+        self.change(|hands| {
+            hands.player_waits = false;
+            hands.policy_waits = false;
+            hands.overruled = true;
+        });
     }
 
     /// Gives up the running operation, if there is one; the installed version stays as it is.
@@ -56,10 +90,31 @@ impl Control {
 
     /// Sets the most bytes read from the network per second, all connections together; `None` for no limit.
     pub fn set_rate_limit(&self, bytes_per_second: Option<u64>) {
-        self.inner.throttle.set_rate(bytes_per_second.unwrap_or(0));
+        self.change(|hands| hands.player_limit = bytes_per_second.unwrap_or(0));
     }
 
-    /// Tells whether the player has paused.
+    /// Holds the running download back, or lets it go on at a limit of its own, unless the player overruled it.
+    pub(crate) fn hold(&self, wait: bool, limit: Option<u64>) {
+        self.change(|hands| {
+            hands.policy_waits = wait && !hands.overruled;
+            hands.policy_limit = limit.unwrap_or(0);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Hands)) {
+        let mut hands = self.inner.hands.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut hands);
+        if self.inner.throttle.rate() != hands.limit() {
+            self.inner.throttle.set_rate(hands.limit());
+        }
+        // Told under the lock, so that the last wish is the one that counts.
+        let wait = hands.player_waits || hands.policy_waits;
+        self.inner
+            .paused
+            .send_if_modified(|paused| std::mem::replace(paused, wait) != wait);
+    }
+
+    /// Tells whether a download waits.
     pub fn is_paused(&self) -> bool {
         *self.inner.paused.borrow()
     }
@@ -74,6 +129,11 @@ impl Control {
 
     /// Forgets a cancellation that was meant for an earlier operation.
     pub(crate) fn begin(&self) -> CancellationToken {
+        self.change(|hands| {
+            hands.policy_waits = false;
+            hands.policy_limit = 0;
+            hands.overruled = false;
+        });
         let mut cancel = self.inner.cancel.lock().unwrap_or_else(PoisonError::into_inner);
         *cancel = CancellationToken::new();
         cancel.clone()
@@ -93,5 +153,39 @@ pub(crate) fn check(token: &CancellationToken) -> Result<(), EngineError> {
     match token.is_cancelled() {
         true => Err(EngineError::Cancelled),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_waits_while_the_player_or_the_preferences_want_it_to() {
+        let control = Control::new(None);
+        control.hold(true, None);
+        assert!(control.is_paused());
+        control.pause();
+        control.hold(false, None);
+        assert!(control.is_paused(), "the player still waits");
+        control.resume();
+        control.hold(true, None);
+        assert!(!control.is_paused(), "the player has overruled it");
+        control.begin();
+        control.hold(true, None);
+        assert!(control.is_paused(), "for that one download only");
+    }
+
+    #[test]
+    fn the_lower_limit_counts() {
+        let control = Control::new(Some(500));
+        control.hold(false, Some(300));
+        assert_eq!(control.throttle().rate(), 300);
+        control.set_rate_limit(Some(200));
+        assert_eq!(control.throttle().rate(), 200);
+        control.set_rate_limit(None);
+        assert_eq!(control.throttle().rate(), 300);
+        control.begin();
+        assert_eq!(control.throttle().rate(), 0);
     }
 }

@@ -106,3 +106,14 @@ pub(crate) fn set_mode(file: &cap_std::fs::File, mode: u32) -> std::io::Result<(
     permissions.set_readonly(mode & 0o222 == 0);
     file.set_permissions(permissions)
 }
+
+/// Removes a file durably; one that is not there is fine.
+pub(crate) fn remove_file(path: &Path) -> Result<(), EngineError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => {
+            other.during("remove", path)?;
+            sync_folder(path.parent().unwrap_or(Path::new(".")))
+        }
+    }
+}

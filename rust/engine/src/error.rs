@@ -9,6 +9,8 @@ use vsekai_formats::name::NameError;
 use vsekai_formats::release::{Platform, ProgramFormat};
 use vsekai_store::StoreError;
 
+use crate::preferences::PreferenceError;
+
 /// A failed engine operation. The installed version is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -79,6 +81,12 @@ pub enum EngineError {
         /// The install folder.
         path: PathBuf,
     },
+    /// The game must not run meanwhile.
+    #[error("a game runs from {}", path.display())]
+    GameRunning {
+        /// The install folder.
+        path: PathBuf,
+    },
     /// There is no install in the folder.
     #[error("nothing is installed in {}", path.display())]
     NotInstalled {
@@ -134,6 +142,8 @@ pub enum ErrorCode {
     DiskFull,
     /// Another launcher holds the folder.
     Locked,
+    /// The game must be ended first.
+    GameRunning,
     /// The system does not allow it.
     Permission,
     /// A file operation failed otherwise.
@@ -169,6 +179,7 @@ impl ErrorCode {
             Self::Damaged => "damaged",
             Self::DiskFull => "disk-full",
             Self::Locked => "locked",
+            Self::GameRunning => "game-running",
             Self::Permission => "permission",
             Self::Disk => "disk",
             Self::WrongPlatform => "wrong-platform",
@@ -212,6 +223,7 @@ impl EngineError {
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
             Self::LauncherTooOld { .. } => ErrorCode::LauncherTooOld,
             Self::Locked { .. } => ErrorCode::Locked,
+            Self::GameRunning { .. } => ErrorCode::GameRunning,
             Self::NotInstalled { .. } => ErrorCode::NotInstalled,
             Self::NothingToRollBackTo => ErrorCode::NoPrevious,
             Self::Launch { .. } => ErrorCode::Launch,
@@ -229,6 +241,9 @@ impl EngineError {
             }
             ErrorCode::Server => "Try again later; what was downloaded is kept",
             ErrorCode::Refused => "The server wants other credentials; ask whoever runs it",
+            ErrorCode::NotFound if matches!(self, Self::Store(_)) => {
+                "No server has all of this release yet; try again later, what was downloaded is kept"
+            }
             ErrorCode::NotFound => {
                 "Check the title, channel and platform, or wait until a build is published"
             }
@@ -238,6 +253,7 @@ impl EngineError {
             },
             ErrorCode::DiskFull => "Free some space or choose another folder, then try again",
             ErrorCode::Locked => "Close the other launcher, or wait until it is done",
+            ErrorCode::GameRunning => "End the game first",
             ErrorCode::Permission => "Choose a folder you may write to",
             ErrorCode::WrongPlatform | ErrorCode::BadRelease => {
                 "Nothing was changed; tell the publisher, and try again when a corrected build is out"
@@ -255,10 +271,10 @@ impl EngineError {
 
     /// Tells whether trying the same again can help.
     pub fn retry(&self) -> bool {
-        use ErrorCode::{Cancelled, Damaged, Disk, DiskFull, Locked, NotFound, Offline, Server};
+        use ErrorCode::{Cancelled, Damaged, Disk, DiskFull, GameRunning, Locked, NotFound, Offline, Server};
         matches!(
             self.code(),
-            Offline | Server | NotFound | Damaged | DiskFull | Disk | Locked | Cancelled
+            Offline | Server | NotFound | Damaged | DiskFull | Disk | Locked | GameRunning | Cancelled
         )
     }
 
@@ -296,6 +312,12 @@ fn store_code(error: &StoreError) -> ErrorCode {
         StoreError::Unreachable { .. } => ErrorCode::Offline,
         StoreError::Refused { .. } => ErrorCode::Refused,
         StoreError::Io { source, .. } => io_code(source),
+    }
+}
+
+impl From<PreferenceError> for EngineError {
+    fn from(error: PreferenceError) -> Self {
+        Self::InvalidInput(error.to_string())
     }
 }
 

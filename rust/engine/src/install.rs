@@ -110,8 +110,7 @@ pub(crate) fn commit(
 /// A version stays that a game still runs from, or that holds files of the player's that the current version
 /// does not have. Returns what could not be removed.
 pub(crate) fn tidy(paths: &InstallPaths, current: &Current, keep_staging: Option<&str>) -> Vec<EngineError> {
-    let versions = std::iter::once(&current.current).chain(&current.previous);
-    let kept: HashSet<&str> = versions.map(|version| version.name.as_str()).collect();
+    let kept: HashSet<&str> = current.versions().map(|version| version.name.as_str()).collect();
     let mut failed = Vec::new();
     for name in names(&paths.releases()) {
         let keep = kept.contains(name.as_str())
@@ -156,10 +155,8 @@ fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool 
 /// A version may be installed more than once (repaired, gone back to), and a live folder is never changed.
 pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Current>) -> String {
     let taken = |name: &str| {
-        let known = current
-            .into_iter()
-            .flat_map(|c| std::iter::once(&c.current).chain(&c.previous));
-        known.into_iter().any(|version| version.name == name) || lock::is_in_use(paths, name)
+        let mut known = current.into_iter().flat_map(Current::versions);
+        known.any(|version| version.name == name) || lock::is_in_use(paths, name)
     };
     let mut name = base.to_owned();
     let mut number = 2;
@@ -184,7 +181,7 @@ fn document(
 }
 
 /// Lists the version folders in `folder`; a folder that cannot be listed has none.
-fn names(folder: &std::path::Path) -> Vec<String> {
+pub(crate) fn names(folder: &std::path::Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -195,5 +192,5 @@ fn names(folder: &std::path::Path) -> Vec<String> {
 }
 
 const MANIFEST: &str = "manifest.json";
-const CONTENTS: &str = "contents.json.zst";
-const INDEX: &str = "index.caidx";
+pub(crate) const CONTENTS: &str = "contents.json.zst";
+pub(crate) const INDEX: &str = "index.caidx";

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
 
 use fs_err as fs;
 use serde::Serialize;
@@ -12,6 +14,9 @@ use crate::disk;
 use crate::error::{EngineError, IoContext as _};
 use crate::lock::InUse;
 use crate::paths::InstallPaths;
+use crate::record::InstalledVersion;
+use crate::session::Machine;
+use crate::watch::Watch;
 
 /// Which of a release's programs to start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub struct LaunchOptions {
     pub arguments: Vec<String>,
     /// Variables added to the launcher's environment.
     pub environment: Vec<(String, String)>,
+    /// Folder it runs in; its own if there is none.
+    pub working_folder: Option<PathBuf>,
     /// Where its output goes.
     pub output: GameOutput,
     /// Whether the game goes on when the launcher's terminal is interrupted.
@@ -57,13 +64,35 @@ pub struct GameExit {
     pub signal: Option<i32>,
     /// Whether it ended by a signal or with a code other than 0.
     pub crashed: bool,
+    /// For how many seconds it ran.
+    pub seconds: u64,
+    /// Where the end of its output is kept, if it crashed and its output went to the log.
+    pub crash_log: Option<PathBuf>,
+}
+
+impl GameExit {
+    /// Tells whether somebody asked it to end: Ctrl-C, a closed terminal, the system shutting down.
+    pub fn was_asked_to_end(&self) -> bool {
+        const HANG_UP: i32 = 1;
+        const INTERRUPT: i32 = 2;
+        const TERMINATE: i32 = 15;
+        /// What Windows gives programs that are ended by Ctrl-C.
+        const CONTROL_C: i32 = 0xC000_013A_u32 as i32;
+        matches!(self.signal, Some(HANG_UP | INTERRUPT | TERMINATE)) || self.code == Some(CONTROL_C)
+    }
 }
 
 /// A game that was started.
+///
+/// Whoever holds it should ask now and then how the game does: that is how the engine learns whether the
+/// version starts well.
 #[derive(Debug)]
 pub struct RunningGame {
     child: Child,
     program: PathBuf,
+    started: Instant,
+    watch: Watch,
+    ended: Option<GameExit>,
     _in_use: InUse,
 }
 
@@ -78,7 +107,8 @@ impl RunningGame {
     /// # Errors
     /// The system does not say how it ended.
     pub fn wait(&mut self) -> Result<GameExit, EngineError> {
-        self.child.wait().map(game_exit).during("wait for", &self.program)
+        let status = self.child.wait().during("wait for", &self.program)?;
+        Ok(self.end(status))
     }
 
     /// Returns how it ended, or `None` while it runs.
@@ -86,18 +116,35 @@ impl RunningGame {
     /// # Errors
     /// The system does not say.
     pub fn try_wait(&mut self) -> Result<Option<GameExit>, EngineError> {
-        let status = self.child.try_wait().during("wait for", &self.program)?;
-        Ok(status.map(game_exit))
+        match self.child.try_wait().during("wait for", &self.program)? {
+            Some(status) => Ok(Some(self.end(status))),
+            None => {
+                self.watch.runs(self.started.elapsed());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Notes how it ended, once.
+    fn end(&mut self, status: ExitStatus) -> GameExit {
+        if let Some(exit) = &self.ended {
+            return exit.clone();
+        }
+        let ran = self.started.elapsed();
+        let exit = self.watch.ended(game_exit(status), ran);
+        self.ended = Some(exit.clone());
+        exit
     }
 }
 
-/// Starts a program of the installed version `name`.
+/// Starts a program of the installed version `version`.
 ///
 /// Never waits for the network. The version is kept on disk for as long as the game runs, even if this
 /// launcher ends before it.
 pub(crate) fn launch(
     paths: &InstallPaths,
-    name: &str,
+    machine: &Arc<Machine>,
+    version: &InstalledVersion,
     manifest: &ReleaseManifest,
     options: &LaunchOptions,
 ) -> Result<RunningGame, EngineError> {
@@ -105,24 +152,49 @@ pub(crate) fn launch(
         LaunchEntry::Desktop => &manifest.launch.desktop,
         LaunchEntry::Vr => manifest.launch.vr.as_ref().ok_or(EngineError::NoVrEntry)?,
     };
-    let folder = paths.version(name);
+    let folder = paths.version(&version.name);
     let path = folder.join(program.path.as_str());
     check_program(&path, manifest.platform)?;
-    let in_use = InUse::mark(paths, name)?;
+    let in_use = InUse::mark(paths, &version.name)?;
     let mut command = command(&path, &folder, program, options);
-    redirect(&mut command, paths, options.output)?;
+    let log = redirect(&mut command, paths, options.output)?;
+    // Written down before the game is started: whatever happens next, the start is known of.
+    let mut watch = Watch::begin(paths, machine, version, log)?;
+    command.env(START_FILE, watch.report_file());
     in_use.inherit(true).during("hand on the lock of", &folder)?;
     let child = command.spawn();
     in_use.inherit(false).during("keep the lock of", &folder)?;
-    let child = child.map_err(|source| EngineError::Launch {
-        program: path.clone(),
-        source,
+    let child = child.map_err(|source| {
+        watch.not_started();
+        EngineError::Launch {
+            program: path.clone(),
+            source,
+        }
     })?;
     Ok(RunningGame {
         child,
         program: path,
+        started: Instant::now(),
+        watch,
+        ended: None,
         _in_use: in_use,
     })
+}
+
+/// Variable that names the file which a game creates when it is there.
+pub const START_FILE: &str = "VSEKAI_START_FILE";
+
+/// Says that the game is there; for games, which find the path in the variable [`START_FILE`].
+///
+/// # Errors
+/// The file cannot be created.
+pub fn report_started(file: &Path) -> Result<(), EngineError> {
+    let created = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(file);
+    created.map(|_| ()).during("create", file)
 }
 
 /// Checks by its first bytes that a file can be started on `platform`.
@@ -157,7 +229,8 @@ fn command(path: &Path, folder: &Path, program: &Program, options: &LaunchOption
     let mut command = Command::new(path);
     command.args(&program.arguments).args(&options.arguments);
     command.envs(options.environment.iter().map(|(name, value)| (name, value)));
-    command.current_dir(folder).stdin(Stdio::null());
+    command.current_dir(options.working_folder.as_deref().unwrap_or(folder));
+    command.stdin(Stdio::null());
     // Meant for the launcher itself; a game that inherits them loads the wrong libraries.
     for name in ["LD_LIBRARY_PATH", "LD_PRELOAD"] {
         command.env_remove(name);
@@ -170,9 +243,14 @@ fn command(path: &Path, folder: &Path, program: &Program, options: &LaunchOption
     command
 }
 
-fn redirect(command: &mut Command, paths: &InstallPaths, output: GameOutput) -> Result<(), EngineError> {
+/// Sends the output where it shall go; returns the log, if it is one.
+fn redirect(
+    command: &mut Command,
+    paths: &InstallPaths,
+    output: GameOutput,
+) -> Result<Option<PathBuf>, EngineError> {
     if output == GameOutput::Inherit {
-        return Ok(());
+        return Ok(None);
     }
     disk::create_folders(&paths.logs())?;
     let path = paths.logs().join("game.log");
@@ -183,7 +261,7 @@ fn redirect(command: &mut Command, paths: &InstallPaths, output: GameOutput) -> 
     let log = fs::File::create(&path).during("create", &path)?.into_file();
     let errors = log.try_clone().during("open", &path)?;
     command.stdout(log).stderr(errors);
-    Ok(())
+    Ok(Some(path))
 }
 
 fn game_exit(status: ExitStatus) -> GameExit {
@@ -195,5 +273,7 @@ fn game_exit(status: ExitStatus) -> GameExit {
         code: status.code(),
         signal,
         crashed: !status.success(),
+        seconds: 0,
+        crash_log: None,
     }
 }

@@ -11,44 +11,66 @@
 //! are thin shells around that.
 
 mod building;
+mod care;
 mod carry;
+mod choices;
 mod control;
 mod disk;
 mod download;
+mod history;
 mod install;
+mod leftover;
 mod lock;
+mod mirrors;
 mod origin;
 mod progress;
 mod run;
+mod servers;
 mod session;
 mod share;
 mod stage;
 mod tree;
+mod watch;
 mod window;
 
+pub mod clock;
 pub mod config;
 pub mod error;
 pub mod event;
 pub mod launch;
+pub mod pace;
 pub mod paths;
 pub mod plan;
+pub mod policy;
+pub mod preferences;
 pub mod record;
 pub mod release;
+pub mod relocate;
+pub mod starts;
 pub mod state;
 pub mod status;
+pub mod uninstall;
 pub mod updater;
 pub mod verify;
+pub mod versions;
+pub mod words;
 
 pub use config::InstallConfig;
 pub use control::Control;
 pub use error::{EngineError, ErrorCode, ErrorReport};
 pub use event::{Event, Observer, Progress, Step};
 pub use launch::{GameExit, GameOutput, LaunchEntry, LaunchOptions, RunningGame};
+pub use pace::{Surroundings, UnknownSurroundings};
 pub use plan::PlanSummary;
+pub use policy::{Decision, NetworkKind, Wish};
+pub use preferences::Preferences;
 pub use record::InstalledVersion;
+pub use relocate::MoveReport;
 pub use state::{Phase, State, StateName};
 pub use status::{
     ChannelView, ChannelsView, CheckOutcome, Done, RepairReport, RollbackOutcome, Status, UpdateOutcome,
 };
+pub use uninstall::{UninstallReport, UserFiles};
 pub use updater::Updater;
 pub use verify::VerifyReport;
+pub use versions::{Removal, VersionRole, VersionView};

@@ -35,6 +35,21 @@ impl InstallLock {
     }
 }
 
+/// A turn at a small record that several programs change; waits for the one before.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _file: File,
+}
+
+impl Turn {
+    /// Waits for the turn. Nobody holds one for longer than a small file takes to be replaced.
+    pub(crate) fn wait(path: &Path) -> Result<Self, EngineError> {
+        let file = open(path)?;
+        file.lock().during("lock", path)?;
+        Ok(Self { _file: file })
+    }
+}
+
 /// Keeps a version from being removed while a game runs from it.
 #[derive(Debug)]
 pub(crate) struct InUse {

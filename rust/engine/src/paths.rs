@@ -4,11 +4,17 @@
 //! ```text
 //! ROOT/versions/<name>/            complete trees, one of them current; never changed once there
 //! ROOT/.vsekai/settings.json       server, title, channel
+//! ROOT/.vsekai/preferences.json    what the player decided: when, how fast, what is kept
+//! ROOT/.vsekai/starts.json         how the last starts of the game went
+//! ROOT/.vsekai/starts/<number>     made by the game when it is there
+//! ROOT/.vsekai/moved.json          where the install went, if it was moved away
+//! ROOT/.vsekai/moving.json         where it comes from, while it is being moved here
+//! ROOT/.vsekai/mirror.json         which address worked last
 //! ROOT/.vsekai/current.json        which tree is current, which was before: the commit point
 //! ROOT/.vsekai/releases/<name>/    manifest, contents and index of each tree
 //! ROOT/.vsekai/staging/<name>/     a tree being built
 //! ROOT/.vsekai/lock                held by whoever changes any of this
-//! ROOT/.vsekai/logs/               output of the game
+//! ROOT/.vsekai/logs/               output of the game, and of its last crashes
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -68,6 +74,41 @@ impl InstallPaths {
     /// Returns the file that names the current tree.
     pub fn current(&self) -> PathBuf {
         self.state().join("current.json")
+    }
+
+    /// Returns the file that the player's preferences are kept in.
+    pub fn preferences(&self) -> PathBuf {
+        self.state().join("preferences.json")
+    }
+
+    /// Returns the file that starts of the game are written down in.
+    pub fn start_log(&self) -> PathBuf {
+        self.state().join("starts.json")
+    }
+
+    /// Returns the folder of the files by which a game says that it is there.
+    pub fn reports(&self) -> PathBuf {
+        self.state().join("starts")
+    }
+
+    /// Returns the file by which the game says that start `id` led somewhere.
+    pub fn report(&self, id: u64) -> PathBuf {
+        self.reports().join(id.to_string())
+    }
+
+    /// Returns the file that names the address which worked last.
+    pub fn mirror(&self) -> PathBuf {
+        self.state().join("mirror.json")
+    }
+
+    /// Returns the file that says where the install went.
+    pub fn moved(&self) -> PathBuf {
+        self.state().join("moved.json")
+    }
+
+    /// Returns the file that says where an install comes from that is being moved here.
+    pub fn moving(&self) -> PathBuf {
+        self.state().join("moving.json")
     }
 
     /// Returns the lock file.

@@ -72,6 +72,10 @@ pub struct PlanSummary {
     pub disk_bytes: u64,
     /// Bytes that come from the installed version instead of the network.
     pub reused_bytes: u64,
+    /// Bytes that an earlier attempt has left ready.
+    pub staged_bytes: u64,
+    /// Bytes that come from the network, once unpacked.
+    pub network_bytes: u64,
     /// Bytes of the new version once installed.
     pub installed_bytes: u64,
     /// Files that are not in the installed version.
@@ -80,8 +84,12 @@ pub struct PlanSummary {
     pub files_changed: u64,
     /// Files of the installed version that the new one does not have.
     pub files_removed: u64,
-    /// Whether the player went back from this very release before.
+    /// Files that are the same under another path; neither added nor removed.
+    pub files_moved: u64,
+    /// Whether the player, or the engine for them, went back from this very release before.
     pub left_before: bool,
+    /// How often it failed to start here, if it was given up for that.
+    pub failed_starts: u32,
 }
 
 /// What is known about the install folder when planning.
@@ -93,6 +101,8 @@ pub struct Circumstances {
     pub can_share: bool,
     /// Whether the player went back from the new release before.
     pub left_before: bool,
+    /// How often the new release failed to start here, if it was given up for that.
+    pub failed_starts: u32,
 }
 
 /// Bytes a written file takes on disk beyond its content, at the worst: the rest of its last block.
@@ -137,7 +147,32 @@ impl Plan {
         self.summary.write_bytes += copies;
         self.summary.disk_bytes = self.summary.write_bytes + names + blocks;
         self.summary.left_before = circumstances.left_before;
+        self.summary.failed_starts = circumstances.failed_starts;
         self
+    }
+
+    /// Tells the plan as an install: what the files come from is no version of this install.
+    pub(crate) fn into_install(mut self) -> Self {
+        self.summary.from_version = None;
+        self.summary.files_added = (self.reuse.len() + self.build.len()) as u64;
+        self.summary.files_changed = 0;
+        self
+    }
+
+    /// Takes chunks that an earlier attempt has left ready out of what is to be fetched; `staged` tells which of
+    /// [`Plan::chunks`] they are.
+    pub(crate) fn count_staged(&mut self, staged: &[bool]) {
+        let ready = |position: usize| staged.get(position).copied().unwrap_or(false);
+        let chunks = self.chunks.iter().enumerate();
+        for (_, chunk) in chunks.filter(|(i, chunk)| ready(*i) && chunk.installed.is_none()) {
+            let bytes = u64::from(chunk.size) * chunk.positions.len() as u64;
+            self.summary.download_bytes -= u64::from(chunk.stored_size);
+            self.summary.download_chunks -= 1;
+            self.summary.staged_bytes += bytes;
+            self.summary.network_bytes = self.summary.network_bytes.saturating_sub(bytes);
+            self.summary.disk_bytes = self.summary.disk_bytes.saturating_sub(bytes);
+            self.summary.write_bytes = self.summary.write_bytes.saturating_sub(bytes);
+        }
     }
 }
 
@@ -271,7 +306,8 @@ fn summarise(
         .sum();
     let reused_files: u64 = reuse.iter().map(|r| size_of(r.to)).sum();
     let installed_bytes: u64 = new.contents.files().map(|(_, size, ..)| size).sum();
-    let (files_added, files_changed, files_removed) = compare(new, installed);
+    let reused_bytes = (reused_files + seeded_bytes).min(installed_bytes);
+    let files = compare(new, installed);
     PlanSummary {
         version: new.manifest.version.clone(),
         from_version: installed.map(|old| old.manifest.version.clone()),
@@ -280,28 +316,54 @@ fn summarise(
         download_chunks: network().count() as u64,
         write_bytes: built_bytes + copied_bytes,
         disk_bytes: 0,
-        reused_bytes: (reused_files + seeded_bytes).min(installed_bytes),
+        reused_bytes,
+        staged_bytes: 0,
+        network_bytes: installed_bytes - reused_bytes,
         installed_bytes,
-        files_added,
-        files_changed,
-        files_removed,
+        files_added: files.added,
+        files_changed: files.changed,
+        files_removed: files.removed,
+        files_moved: files.moved,
         left_before: false,
+        failed_starts: 0,
     }
 }
 
-/// Counts files added, changed and removed, by path.
-fn compare(new: &Release, installed: Option<&Release>) -> (u64, u64, u64) {
+/// How two versions' files differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Differences {
+    added: u64,
+    changed: u64,
+    removed: u64,
+    moved: u64,
+}
+
+/// Counts files that differ, by path; one that is gone and one with the same content that is new are one that
+/// was moved.
+fn compare(new: &Release, installed: Option<&Release>) -> Differences {
     let mut old: HashMap<&str, _> = HashMap::new();
     for (path, size, executable, digest) in installed.iter().flat_map(|old| old.contents.files()) {
         old.insert(path.as_str(), (size, executable, digest));
     }
-    let (mut added, mut changed) = (0, 0);
+    let (mut count, mut added) = (Differences::default(), Vec::new());
     for (path, size, executable, digest) in new.contents.files() {
         match old.remove(path.as_str()) {
-            None => added += 1,
-            Some(facts) if facts != (size, executable, digest) => changed += 1,
+            None => added.push(digest),
+            Some(facts) if facts != (size, executable, digest) => count.changed += 1,
             Some(_) => {}
         }
     }
-    (added, changed, old.len() as u64)
+    let mut gone: HashMap<ChunkId, u64> = HashMap::new();
+    for (_, _, digest) in old.values() {
+        *gone.entry(*digest).or_default() += 1;
+    }
+    for digest in &added {
+        if let Some(left) = gone.get_mut(digest).filter(|left| **left > 0) {
+            *left -= 1;
+            count.moved += 1;
+        }
+    }
+    count.added = added.len() as u64 - count.moved;
+    count.removed = old.len() as u64 - count.moved;
+    count
 }

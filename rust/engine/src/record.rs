@@ -6,7 +6,10 @@ use vsekai_formats::release::{Pinned, Platform, Slug, Version};
 
 use crate::disk;
 use crate::error::EngineError;
+use crate::lock::Turn;
 use crate::paths::InstallPaths;
+use crate::preferences::Preferences;
+use crate::starts::StartLog;
 
 /// Where an install gets its releases from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ pub struct Current {
     /// What a roll-back goes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<InstalledVersion>,
+    /// Versions kept from before that, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<InstalledVersion>,
     /// Manifest of a release the player went back from; it is not offered again by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Pinned>,
@@ -87,7 +93,7 @@ impl Current {
         let Some(current) = load::<Self>(&paths.current(), what)? else {
             return Ok(None);
         };
-        for version in std::iter::once(&current.current).chain(&current.previous) {
+        for version in current.versions() {
             if !is_version_name(&version.name) {
                 let reason = format!("{:?} is not the name of a version folder", version.name);
                 return Err(EngineError::BadDocument {
@@ -99,17 +105,153 @@ impl Current {
         Ok(Some(current))
     }
 
+    /// Returns the versions in the folder: the current one, then the older ones, the newest first.
+    pub fn versions(&self) -> impl Iterator<Item = &InstalledVersion> {
+        std::iter::once(&self.current).chain(self.older())
+    }
+
+    /// Returns the versions that are kept beside the current one, the newest first.
+    pub fn older(&self) -> impl Iterator<Item = &InstalledVersion> {
+        self.previous.iter().chain(&self.kept)
+    }
+
+    /// Returns the record with `older` kept beside the current version, the newest first.
+    pub(crate) fn with_older(&self, older: Vec<InstalledVersion>) -> Self {
+        let mut older = older.into_iter();
+        Self {
+            previous: older.next(),
+            kept: older.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the record after going back to `version`; the one left behind becomes the previous one.
+    pub(crate) fn went_back_to(&self, version: &InstalledVersion) -> Self {
+        let others = self.older().filter(|other| other.name != version.name);
+        let older = std::iter::once(&self.current).chain(others).cloned().collect();
+        Self {
+            current: version.clone(),
+            left: Some(self.current.manifest.clone()),
+            ..self.with_older(older)
+        }
+    }
+
     pub(crate) fn store(&self, paths: &InstallPaths) -> Result<(), EngineError> {
         store(&paths.current(), self)
     }
 }
+
+impl Preferences {
+    /// Reads the preferences; those of a folder without any are the standard ones.
+    ///
+    /// # Errors
+    /// The file is there but cannot be read or understood.
+    pub fn load(paths: &InstallPaths) -> Result<Self, EngineError> {
+        let what = "record of the player's settings";
+        let Some(preferences) = load::<Self>(&paths.preferences(), what)? else {
+            return Ok(Self::default());
+        };
+        preferences.check().map_err(|error| EngineError::BadDocument {
+            what: format!("{what} ({})", paths.preferences().display()),
+            reason: error.to_string(),
+        })?;
+        Ok(preferences)
+    }
+
+    /// Changes the preferences durably; works beside a running update, and two changes do not undo each other.
+    pub(crate) fn change(
+        paths: &InstallPaths,
+        change: impl FnOnce(&Self) -> Result<Self, EngineError>,
+    ) -> Result<Self, EngineError> {
+        disk::create_folders(&paths.state())?;
+        let _turn = Turn::wait(&paths.preferences().with_extension("lock"))?;
+        let before = Self::load(paths)?;
+        let changed = change(&before)?;
+        if changed != before {
+            store(&paths.preferences(), &changed)?;
+        }
+        Ok(changed)
+    }
+}
+
+impl StartLog {
+    /// Reads the log; empty in a folder that nothing was started from.
+    ///
+    /// # Errors
+    /// The file is there but cannot be read or understood.
+    pub fn load(paths: &InstallPaths) -> Result<Self, EngineError> {
+        Ok(load(&paths.start_log(), "record of starts")?.unwrap_or_default())
+    }
+
+    /// Changes the log as [`StartLog::change`] does, but only if there is one.
+    pub(crate) fn change_if_there<T: Default>(
+        paths: &InstallPaths,
+        change: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, EngineError> {
+        match paths.start_log().exists() {
+            true => Self::change(paths, change),
+            false => Ok(T::default()),
+        }
+    }
+
+    /// Changes the log durably if `change` does; works beside a running update.
+    pub(crate) fn change<T>(
+        paths: &InstallPaths,
+        change: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, EngineError> {
+        disk::create_folders(&paths.state())?;
+        let _turn = Turn::wait(&paths.start_log().with_extension("lock"))?;
+        let before = Self::load(paths)?;
+        let mut log = before.clone();
+        let result = change(&mut log);
+        if log != before {
+            store(&paths.start_log(), &log)?;
+        }
+        Ok(result)
+    }
+}
+
+/// Where an install went that was moved away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// Its folder now.
+    pub to: std::path::PathBuf,
+}
+
+impl Moved {
+    /// Follows an install that was moved away from `root`, maybe more than once; returns where it should be now.
+    ///
+    /// # Errors
+    /// A record on the way is there but cannot be read.
+    pub fn follow(root: &std::path::Path) -> Result<std::path::PathBuf, EngineError> {
+        let mut root = root.to_owned();
+        for _ in 0..MAX_MOVES {
+            let paths = InstallPaths::new(&root);
+            if paths.current().exists() {
+                break;
+            }
+            match load::<Self>(&paths.moved(), "record of where the install went")? {
+                Some(moved) => root = moved.to,
+                None => break,
+            }
+        }
+        Ok(root)
+    }
+}
+
+/// Moves that are followed; more go in circles.
+const MAX_MOVES: usize = 16;
 
 /// Names are made here, but the record may have been edited since.
 pub(crate) fn is_version_name(name: &str) -> bool {
     vsekai_formats::TreePath::parse(name).is_ok_and(|path| path.depth() == 1)
 }
 
-fn load<T: for<'de> Deserialize<'de>>(path: &std::path::Path, what: &str) -> Result<Option<T>, EngineError> {
+pub(crate) fn load<T: for<'de> Deserialize<'de>>(
+    path: &std::path::Path,
+    what: &str,
+) -> Result<Option<T>, EngineError> {
     let Some(bytes) = disk::read_bounded(path, MAX_RECORD_BYTES)? else {
         return Ok(None);
     };
@@ -120,10 +262,10 @@ fn load<T: for<'de> Deserialize<'de>>(path: &std::path::Path, what: &str) -> Res
     })
 }
 
-fn store<T: Serialize>(path: &std::path::Path, value: &T) -> Result<(), EngineError> {
+pub(crate) fn store<T: Serialize>(path: &std::path::Path, value: &T) -> Result<(), EngineError> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| EngineError::Internal(e.to_string()))?;
     bytes.push(b'\n');
     disk::write_durably(path, &bytes)
 }
 
-const MAX_RECORD_BYTES: usize = 64 * 1024;
+const MAX_RECORD_BYTES: usize = 256 * 1024;

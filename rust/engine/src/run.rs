@@ -2,6 +2,7 @@
 //! One way from the installed version to another, from plan to commit.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ use crate::error::{EngineError, IoContext as _};
 use crate::event::Step;
 use crate::install;
 use crate::launch;
+use crate::leftover;
 use crate::lock::InstallLock;
 use crate::origin::{Documents, Offer};
 use crate::paths::InstallPaths;
@@ -26,10 +28,12 @@ use crate::release::Release;
 use crate::session::Session;
 use crate::share::Sharing;
 use crate::stage::{InstalledTree, Stage};
+use crate::starts::StartLog;
 use crate::state::Input;
 use crate::status::Done;
 use crate::tree::{self, Folders};
 use crate::verify;
+use crate::versions;
 
 /// Why a version is put in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(crate) enum Goal {
     Update,
     /// It is the installed one, and damaged.
     Repair,
+    /// A folder that is not an install of ours may have parts of it.
+    Adopt,
 }
 
 /// A planned way to a version.
@@ -52,6 +58,8 @@ pub(crate) struct Run {
     channel: vsekai_formats::release::Slug,
     current: Option<Current>,
     installed: Option<Arc<Release>>,
+    /// Where the files of `installed` lie, if that is not a version of this install.
+    adopted: Option<PathBuf>,
 }
 
 impl Run {
@@ -70,18 +78,21 @@ impl Run {
         let installed = current
             .as_ref()
             .and_then(|c| install::load_release(paths, &c.current).ok());
+        let failed_starts = StartLog::load(paths)?
+            .given_up(&offer.pointer.manifest)
+            .map_or(0, |given_up| given_up.failures);
+        let left = current.as_ref().and_then(|current| current.left.as_ref());
         let circumstances = Circumstances {
             damaged: quick_damage(paths, current.as_ref(), installed.as_ref()),
             can_share: can_share(paths),
-            left_before: current
-                .as_ref()
-                .is_some_and(|c| c.left.as_ref() == Some(&offer.pointer.manifest)),
+            left_before: failed_starts > 0 || left == Some(&offer.pointer.manifest),
+            failed_starts,
         };
         let plan = Plan::new(&release, installed.as_ref(), &circumstances);
         let manifest = offer.pointer.manifest;
         let channel = offer.pointer.channel;
         let manifest_bytes = offer.manifest_bytes;
-        Ok(Self {
+        let mut run = Self {
             plan,
             goal,
             release: Arc::new(release),
@@ -91,6 +102,48 @@ impl Run {
             channel,
             current,
             installed: installed.map(Arc::new),
+            adopted: None,
+        };
+        let staged = leftover::staged(paths, &run.name(paths), &run.release, &run.plan);
+        run.plan.count_staged(&staged);
+        Ok(run)
+    }
+
+    /// Plans the way to an offer from a folder that has the same files, or some of them.
+    ///
+    /// Every byte of it is checked first; the folder itself is never changed.
+    pub(crate) fn adopt(
+        config: &InstallConfig,
+        offer: Offer,
+        documents: Documents,
+        folder: &Path,
+        session: &Session,
+    ) -> Result<Self, EngineError> {
+        check_launcher(&offer, &config.launcher_version)?;
+        let release = Release::parse(offer.manifest, &documents.contents, &documents.index)?;
+        let folders = Folders::below(tree::open_root(folder)?);
+        let total = release.contents.files().map(|(_, size, ..)| size).sum();
+        let meter = session.meter(Step::Verify, 0, total);
+        let damaged = ticking(&meter, || {
+            verify::full(&folders, &release, &session.token, meter.counter())
+        })?;
+        let circumstances = Circumstances {
+            damaged,
+            ..Circumstances::default()
+        };
+        let plan = Plan::new(&release, Some(&release), &circumstances).into_install();
+        let release = Arc::new(release);
+        Ok(Self {
+            plan,
+            goal: Goal::Adopt,
+            installed: Some(release.clone()),
+            release,
+            manifest: offer.pointer.manifest,
+            manifest_bytes: offer.manifest_bytes,
+            documents,
+            channel: offer.pointer.channel,
+            current: None,
+            adopted: Some(folder.to_owned()),
         })
     }
 
@@ -111,7 +164,7 @@ impl Run {
         let circumstances = Circumstances {
             damaged,
             can_share: can_share(paths),
-            left_before: false,
+            ..Circumstances::default()
         };
         let plan = Plan::new(&release, Some(&release), &circumstances);
         let (manifest_bytes, documents) = install::load_documents(paths, &version)?;
@@ -126,6 +179,7 @@ impl Run {
             documents,
             channel: version.channel,
             current: Some(current),
+            adopted: None,
         })
     }
 
@@ -191,7 +245,11 @@ impl Run {
         if Settings::load(paths)?.as_ref() != Some(settings) {
             settings.store(paths)?;
         }
-        let sharing = Sharing::probe(paths)?;
+        let sharing = match self.goal {
+            // A link would make the folder's files read-only, and somebody may still write to them.
+            Goal::Adopt => Sharing::probe(paths)?.private(),
+            Goal::Update | Goal::Repair => Sharing::probe(paths)?,
+        };
         let name = self.name(paths);
         let staging = paths.staging().join(&name);
         disk::create_folders(&paths.staging())?;
@@ -204,6 +262,15 @@ impl Run {
             fs_err::rename(&place, &staging).during("take back", &place)?;
         }
         let installed = match (&self.current, &self.installed) {
+            (None, Some(release)) => self
+                .adopted
+                .as_deref()
+                .map(tree::open_root)
+                .transpose()?
+                .map(|dir| InstalledTree {
+                    folders: Folders::below(dir),
+                    release: release.clone(),
+                }),
             (Some(current), Some(release)) => {
                 let folders = Folders::below(tree::open_root(&paths.version(&current.current.name))?);
                 let release = release.clone();
@@ -220,7 +287,9 @@ impl Run {
             .iter()
             .map(|chunk| u64::from(chunk.size) * chunk.positions.len() as u64)
             .sum();
-        let needed = self.plan.summary.disk_bytes.saturating_sub(present);
+        // The plan's figure counts without what it saw ready; what is ready now was hashed again.
+        let summary = &self.plan.summary;
+        let needed = (summary.disk_bytes + summary.staged_bytes).saturating_sub(present);
         let needed = needed + needed / RESERVE_PART;
         let available =
             fs4::available_space(paths.root()).during("ask for the free space of", paths.root())?;
@@ -304,7 +373,9 @@ impl Run {
         stage.sync()?;
         let name = self.name(paths);
         install::keep_documents(paths, &name, &self.manifest_bytes, &self.documents)?;
-        let current = self.record(name);
+        let current = versions::retained(paths, &self.record(name))?;
+        // The player put it in place knowingly, so nothing is held against it any more.
+        StartLog::change_if_there(paths, |log| log.forgive(&current.current))?;
         install::commit(paths, stage.path(), &current)?;
         session.machine.apply(Input::Committed)?;
 
@@ -321,6 +392,10 @@ impl Run {
 
     /// Takes the player's own files along.
     fn carry(&self, session: &Session, stage: &Stage) {
+        if self.goal == Goal::Adopt {
+            // They stay in the folder they are in.
+            return;
+        }
         let carried = stage.carry();
         if let Some(first) = carried.left.first() {
             let (count, name) = (carried.left.len(), first.escape_debug());
@@ -349,17 +424,29 @@ impl Run {
             files: self.release.contents.files().count() as u64,
             installed_bytes: self.plan.summary.installed_bytes,
         };
-        let previous = match self.goal {
-            Goal::Update => self.current.as_ref().map(|c| c.current.clone()),
+        let before = self.current.iter().flat_map(Current::versions);
+        let mut older: Vec<InstalledVersion> = match self.goal {
+            Goal::Update | Goal::Adopt => before.cloned().collect(),
             // What was there before the damaged one is worth more than the damaged one.
-            Goal::Repair => self.current.as_ref().and_then(|c| c.previous.clone()),
+            Goal::Repair => before.skip(1).cloned().collect(),
         };
+        // A version that is put in place once more need not be kept twice.
+        older.retain(|version| Some(&version.manifest) != self.repeated());
         Current {
             schema: vsekai_formats::release::SCHEMA,
             current: installed,
-            previous,
+            previous: None,
+            kept: Vec::new(),
             left: None,
         }
+        .with_older(older)
+    }
+
+    /// Returns the manifest of older versions that this one makes superfluous.
+    fn repeated(&self) -> Option<&Pinned> {
+        let installed = self.current.as_ref().map(|current| &current.current.manifest);
+        // Right before the current one it is what a roll-back leads to, and that must not lead nowhere.
+        Some(&self.manifest).filter(|manifest| Some(*manifest) != installed)
     }
 
     fn name(&self, paths: &InstallPaths) -> String {

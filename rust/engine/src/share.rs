@@ -70,6 +70,15 @@ pub(crate) fn share(from_dir: &Dir, from: &str, to_dir: &Dir, to: &str, how: Sha
     }
 }
 
+/// Makes a symbolic link that says what another one does; nothing is followed.
+pub(crate) fn copy_link(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
+    let says = from.read_link_contents(path)?;
+    #[cfg(unix)]
+    return to.symlink_contents(says, target);
+    #[cfg(windows)]
+    return to.symlink_file(says, target);
+}
+
 #[cfg(target_os = "linux")]
 fn clone(source: &cap_std::fs::File, target: &cap_std::fs::File) -> io::Result<()> {
     rustix::fs::ioctl_ficlone(target, source).map_err(Into::into)
@@ -110,7 +119,7 @@ pub(crate) fn sync_tree(
 const FEW_ENTRIES: usize = 64;
 
 #[cfg(target_os = "linux")]
-fn sync_file_system(dir: &Dir) -> io::Result<bool> {
+pub(crate) fn sync_file_system(dir: &Dir) -> io::Result<bool> {
     use rustix::fs::{Mode, OFlags};
     // A `Dir` may be a mere place in the tree (`O_PATH`), which the system does not sync.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -120,6 +129,6 @@ fn sync_file_system(dir: &Dir) -> io::Result<bool> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sync_file_system(_dir: &Dir) -> io::Result<bool> {
+pub(crate) fn sync_file_system(_dir: &Dir) -> io::Result<bool> {
     Ok(false)
 }

@@ -25,6 +25,8 @@ pub struct Status {
     pub installed: Option<InstalledVersion>,
     /// What a roll-back goes to.
     pub previous: Option<InstalledVersion>,
+    /// What was wrong with a newer version that was given up for the installed one, if one was.
+    pub gave_up: Option<String>,
     /// Release notes of the installed version, in Markdown.
     pub notes: String,
     /// Whether the installed version has a VR start program.
@@ -77,6 +79,13 @@ pub enum UpdateOutcome {
     UpToDate {
         /// It.
         version: Version,
+    },
+    /// Nothing for now: the player's preferences hold it back, or want the player to be asked.
+    HeldBack {
+        /// What taking it would do.
+        plan: crate::plan::PlanSummary,
+        /// What they say.
+        decision: crate::policy::Decision,
     },
     /// Something was installed where nothing was.
     Installed(Done),

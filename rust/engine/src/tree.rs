@@ -120,6 +120,22 @@ pub(crate) fn do_not_follow(options: &mut OpenOptions) {
     options.share_mode(7);
 }
 
+/// Tells files apart: two names with one identity are one file. `None` if that cannot be told.
+#[cfg(unix)]
+pub(crate) fn identity(dir: &Dir, path: &str) -> Option<(u64, u64)> {
+    use cap_std::fs::MetadataExt as _;
+    let data = dir.symlink_metadata(path).ok()?;
+    Some((data.dev(), data.ino()))
+}
+
+/// Windows tells files apart only once they are open; their size and time will do.
+#[cfg(windows)]
+pub(crate) fn identity(dir: &Dir, path: &str) -> Option<(u64, u64)> {
+    use cap_std::fs::MetadataExt as _;
+    let data = dir.symlink_metadata(path).ok()?;
+    Some((data.file_size(), data.last_write_time()))
+}
+
 /// Reads the bytes of `range` of a release's catar: file content from `files`, the rest from the layout.
 ///
 /// The content is what lies on disk, so the caller must check it.

@@ -4,28 +4,29 @@
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use vsekai_formats::release::{Slug, address};
-use vsekai_store::{HttpBatches, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
+use vsekai_formats::release::Slug;
 
 use crate::config::InstallConfig;
 use crate::control::Control;
-use crate::download::Source;
 use crate::error::EngineError;
 use crate::event::{Event, Observer, Step};
 use crate::install;
 use crate::launch::{self, LaunchOptions, RunningGame};
-use crate::lock::{self, InstallLock};
-use crate::origin::{self, Offer};
+use crate::lock::InstallLock;
+use crate::origin::Offer;
+use crate::pace::{self, Pacing, Surroundings, UnknownSurroundings};
 use crate::paths::InstallPaths;
+use crate::policy::{Decision, Wish};
+use crate::preferences::Preferences;
 use crate::record::{Current, Settings};
 use crate::run::{Goal, Run};
 use crate::session::{Machine, Session};
+use crate::starts::StartLog;
 use crate::state::{Input, State};
-use crate::status::{
-    ChannelView, ChannelsView, CheckOutcome, RepairReport, RollbackOutcome, Status, UpdateOutcome,
-};
+use crate::status::{ChannelView, ChannelsView, CheckOutcome, Done, RepairReport, Status, UpdateOutcome};
 use crate::tree::{self, Folders};
 use crate::verify::{self, VerifyReport};
+use crate::versions;
 
 /// Installs, updates, checks, repairs and starts what lies in one install folder.
 ///
@@ -33,11 +34,11 @@ use crate::verify::{self, VerifyReport};
 /// with several threads. An operation whose future is dropped is abandoned where it stands, and what it
 /// fetched is found again by the next one.
 pub struct Updater {
-    config: InstallConfig,
-    paths: InstallPaths,
-    control: Control,
-    machine: Arc<Machine>,
-    one_at_a_time: Mutex<()>,
+    pub(crate) config: InstallConfig,
+    pub(crate) paths: InstallPaths,
+    pub(crate) control: Control,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) one_at_a_time: Mutex<()>,
 }
 
 impl std::fmt::Debug for Updater {
@@ -58,7 +59,10 @@ impl Updater {
         let paths = InstallPaths::new(&config.root);
         Settings::load(&paths)?;
         Current::load(&paths)?;
+        StartLog::load(&paths)?;
+        let preferences = Preferences::load(&paths)?;
         let control = Control::new(config.rate_limit);
+        control.hold(false, preferences.rate_limit.map(u64::from));
         let machine = Arc::new(Machine::new(observer));
         Ok(Self {
             config,
@@ -90,10 +94,11 @@ impl Updater {
             .as_ref()
             .map(|c| install::load_manifest(&self.paths, &c.current))
             .transpose()?;
-        let running = |current: &Current| {
-            let mut versions = std::iter::once(&current.current).chain(&current.previous);
-            versions.any(|version| lock::is_in_use(&self.paths, &version.name))
-        };
+        let log = StartLog::load(&self.paths)?;
+        let gave_up = log.given_up.last().filter(|given_up| {
+            let installed = current.as_ref().map(|current| &current.current.manifest);
+            installed.is_some_and(|manifest| *manifest != given_up.manifest)
+        });
         Ok(Status {
             root: self.config.root.clone(),
             server: self
@@ -111,10 +116,11 @@ impl Updater {
                 .map(|s| s.channel.clone())
                 .or_else(|| self.config.channel.clone()),
             platform: self.config.platform,
-            game_running: current.as_ref().is_some_and(running),
+            game_running: pace::game_runs(&self.paths),
             has_vr: manifest.as_ref().is_some_and(|m| m.launch.vr.is_some()),
             notes: manifest.map(|m| m.notes).unwrap_or_default(),
             previous: current.as_ref().and_then(|c| c.previous.clone()),
+            gave_up: gave_up.map(|given_up| format!("{} {}", given_up.version, given_up.outcome.words())),
             installed: current.map(|c| c.current),
         })
     }
@@ -134,21 +140,10 @@ impl Updater {
             Found::UpToDate(offer) => CheckOutcome::UpToDate {
                 version: offer.manifest.version,
             },
-            Found::Newer(run) => CheckOutcome::Available {
-                plan: run.plan.summary,
+            Found::Newer(newer) => CheckOutcome::Available {
+                plan: newer.run.plan.summary,
             },
         })
-    }
-
-    /// Brings the folder to what the channel offers: installs, updates, or finds nothing to do.
-    ///
-    /// # Errors
-    /// Nothing was changed: the version installed before is still the current one.
-    pub async fn update(&self) -> Result<UpdateOutcome, EngineError> {
-        let _one = self.one_at_a_time.lock().await;
-        let session = self.begin()?;
-        let updated = self.update_in(&session).await;
-        self.settle(updated)
     }
 
     /// Checks every byte of the installed version, on all cores.
@@ -189,20 +184,6 @@ impl Updater {
         })
     }
 
-    /// Makes the previous version the current one again, without the network.
-    ///
-    /// # Errors
-    /// There is no previous version, or files of it are missing.
-    pub async fn rollback(&self) -> Result<RollbackOutcome, EngineError> {
-        let _one = self.one_at_a_time.lock().await;
-        self.begin()?;
-        let rolled_back = tokio::task::block_in_place(|| self.rollback_in());
-        if let Err(error) = &rolled_back {
-            self.machine.tell(Event::Failed(error.report()));
-        }
-        rolled_back
-    }
-
     /// Asks the server which channels the title has.
     ///
     /// # Errors
@@ -210,7 +191,7 @@ impl Updater {
     pub async fn channels(&self) -> Result<ChannelsView, EngineError> {
         let settings = self.settings()?;
         let session = self.begin()?;
-        let list = origin::channels(&session, &self.origin(&settings, "")?, &settings).await?;
+        let list = self.channel_list(&session, &settings).await?;
         let view = |summary: vsekai_formats::release::ChannelSummary| ChannelView {
             available: summary.platforms.contains(&self.config.platform),
             name: summary.name,
@@ -247,19 +228,23 @@ impl Updater {
     /// # Errors
     /// Nothing is installed, or the program cannot be started.
     pub fn launch(&self, options: &LaunchOptions) -> Result<RunningGame, EngineError> {
+        // A version that kept failing is gone back from now, if that was not possible when it failed.
+        versions::settle(&self.paths, &self.machine)?;
         let current = self.current()?;
         let manifest = install::load_manifest(&self.paths, &current.current)?;
-        let game = launch::launch(&self.paths, &current.current.name, &manifest, options)?;
+        let game = launch::launch(&self.paths, &self.machine, &current.current, &manifest, options)?;
         self.machine.tell(Event::GameStarted { pid: game.pid() });
         Ok(game)
     }
 
-    fn begin(&self) -> Result<Session, EngineError> {
-        Session::begin(self.machine.clone(), self.control.clone())
+    pub(crate) fn begin(&self) -> Result<Session, EngineError> {
+        let session = Session::begin(self.machine.clone(), self.control.clone())?;
+        tokio::task::block_in_place(|| versions::settle(&self.paths, &self.machine))?;
+        Ok(session)
     }
 
     /// Brings the machine to rest if an operation failed.
-    fn settle<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
+    pub(crate) fn settle<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
         if let Err(error) = &result {
             self.machine.abandon(error);
         }
@@ -269,20 +254,19 @@ impl Updater {
     async fn look(&self, session: &Session) -> Result<Found, EngineError> {
         self.machine.apply(Input::Check)?;
         let settings = self.settings()?;
-        let origin = self.origin(&settings, "")?;
-        let offer = origin::offer(session, &origin, &settings).await?;
+        let (address, offer) = self.offer(session, &settings).await?;
         let current = Current::load(&self.paths)?;
         if self.is_current(session, current.as_ref(), &offer) {
             self.machine.apply(Input::NothingNew)?;
             return Ok(Found::UpToDate(Box::new(offer)));
         }
-        let documents = origin::documents(session, &origin, &offer.manifest).await?;
+        let documents = self.documents(session, &settings, &address, &offer).await?;
         let run = tokio::task::block_in_place(|| {
             Run::plan(&self.config, &self.paths, offer, documents, current, Goal::Update)
         })?;
         self.machine.apply(Input::Found)?;
         self.machine.tell(Event::Plan(run.plan.summary.clone()));
-        Ok(Found::Newer(Box::new(run)))
+        Ok(Found::Newer(Box::new(Newer { run, settings })))
     }
 
     /// Tells whether nothing is to be done for an offer.
@@ -307,35 +291,76 @@ impl Updater {
         older && !self.config.allow_downgrade
     }
 
-    async fn update_in(&self, session: &Session) -> Result<UpdateOutcome, EngineError> {
-        let run = match self.look(session).await? {
-            Found::UpToDate(offer) => {
-                return Ok(UpdateOutcome::UpToDate {
-                    version: offer.manifest.version,
-                });
+    /// Updates if the preferences allow it, or `anyway`.
+    pub(crate) async fn update_if(
+        &self,
+        wish: Wish,
+        surroundings: &dyn Surroundings,
+        anyway: bool,
+    ) -> Result<UpdateOutcome, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        let session = self.begin()?;
+        let updated = async {
+            let newer = match self.look(&session).await? {
+                Found::UpToDate(offer) => {
+                    let version = offer.manifest.version;
+                    return Ok(UpdateOutcome::UpToDate { version });
+                }
+                Found::Newer(newer) => newer,
+            };
+            let plan = &newer.run.plan.summary;
+            let decision = self.decide(plan, wish, surroundings)?;
+            if decision != Decision::Take && !anyway {
+                let plan = plan.clone();
+                return Ok(UpdateOutcome::HeldBack { plan, decision });
             }
-            Found::Newer(run) => run,
+            let done = self.execute(&session, *newer, wish, surroundings).await?;
+            Ok(match done.from_version {
+                None => UpdateOutcome::Installed(done),
+                Some(_) => UpdateOutcome::Updated(done),
+            })
         };
-        self.machine.apply(Input::Accept)?;
-        let settings = self.settings()?;
-        let source = self.source(&settings, run.largest_chunk())?;
-        let done = run.execute(session, &self.paths, &settings, &source).await?;
-        Ok(match done.from_version {
-            None => UpdateOutcome::Installed(done),
-            Some(_) => UpdateOutcome::Updated(done),
-        })
+        let updated = Box::pin(updated).await;
+        self.settle(updated)
     }
 
-    async fn repair_in(&self, session: &Session) -> Result<crate::status::Done, EngineError> {
+    /// Carries a plan out, at the pace that the preferences allow.
+    pub(crate) async fn execute(
+        &self,
+        session: &Session,
+        newer: Newer,
+        wish: Wish,
+        surroundings: &dyn Surroundings,
+    ) -> Result<Done, EngineError> {
+        let Newer { run, settings } = newer;
+        self.machine.apply(Input::Accept)?;
+        let stores = Arc::new(self.stores(&settings, run.largest_chunk())?);
+        let pacing = Pacing {
+            paths: &self.paths,
+            surroundings,
+            wish,
+            bytes: run.plan.summary.download_bytes,
+            limit_is_named: self.config.rate_limit.is_some(),
+        };
+        let source = self.source(&settings, &stores, run.largest_chunk())?;
+        let work = run.execute(session, &self.paths, &settings, &source);
+        let done = pace::keep(session, &pacing, work).await;
+        if let Some(worked) = stores.active().filter(|_| done.is_ok()) {
+            self.remember(&settings, worked)?;
+        }
+        done
+    }
+
+    async fn repair_in(&self, session: &Session) -> Result<Done, EngineError> {
         self.machine.apply(Input::Check)?;
         let settings = self.settings()?;
         let current = self.current()?;
         let run = tokio::task::block_in_place(|| Run::repair(&self.paths, current, session))?;
         self.machine.apply(Input::Found)?;
         self.machine.tell(Event::Plan(run.plan.summary.clone()));
-        self.machine.apply(Input::Accept)?;
-        let source = self.source(&settings, run.largest_chunk())?;
-        run.execute(session, &self.paths, &settings, &source).await
+        let newer = Newer { run, settings };
+        self.execute(session, newer, Wish::Player, &UnknownSurroundings)
+            .await
     }
 
     fn verify_in(&self, session: &Session) -> Result<VerifyReport, EngineError> {
@@ -358,50 +383,15 @@ impl Updater {
             files,
             bytes,
             damaged,
+            modified: Vec::new(),
             extra: verify::extra_files(folders.root(), &release),
         };
         self.machine.tell(Event::Verified(report.clone()));
         Ok(report)
     }
 
-    fn rollback_in(&self) -> Result<RollbackOutcome, EngineError> {
-        let _lock = InstallLock::take(&self.paths)?;
-        let current = self.current()?;
-        let previous = current.previous.clone().ok_or(EngineError::NothingToRollBackTo)?;
-        let release = install::load_release(&self.paths, &previous)?;
-        let dir = tree::open_root(&self.paths.version(&previous.name))?;
-        let missing = verify::quick(&Folders::below(dir), &release);
-        if !missing.is_empty() {
-            let paths = missing.iter().filter_map(|i| release.contents.entries.get(*i));
-            return Err(EngineError::Damaged {
-                files: paths.map(|e| e.path.to_string()).collect(),
-            });
-        }
-        let outcome = RollbackOutcome {
-            from_version: current.current.version.clone(),
-            version: previous.version.clone(),
-        };
-        let left = Some(current.current.manifest.clone());
-        let current = Current {
-            current: previous,
-            previous: Some(current.current),
-            left,
-            ..current
-        };
-        current.store(&self.paths)?;
-        self.machine.apply(Input::RollBack)?;
-        Ok(outcome)
-    }
-
-    fn current(&self) -> Result<Current, EngineError> {
-        let current = Current::load(&self.paths)?;
-        current.ok_or_else(|| EngineError::NotInstalled {
-            path: self.config.root.clone(),
-        })
-    }
-
     /// Joins what the caller says with what the folder remembers; the caller goes first.
-    fn settings(&self) -> Result<Settings, EngineError> {
+    pub(crate) fn settings(&self) -> Result<Settings, EngineError> {
         let stored = Settings::load(&self.paths)?;
         let need = |what: &str| {
             EngineError::InvalidInput(format!(
@@ -436,32 +426,15 @@ impl Updater {
             platform: self.config.platform,
         })
     }
-
-    fn origin(&self, settings: &Settings, below: &str) -> Result<HttpOrigin, EngineError> {
-        let options = HttpOptions {
-            user_agent: self.config.user_agent.clone(),
-            max_connections: self.config.connections,
-            allow_http: settings.allow_http,
-            throttle: self.control.throttle().clone(),
-            ..HttpOptions::default()
-        };
-        let address = format!("{}/{below}", settings.server.trim_end_matches('/'));
-        HttpOrigin::new(&address, options).map_err(|error| EngineError::InvalidInput(error.to_string()))
-    }
-
-    /// Returns where chunks of at most `largest` bytes come from.
-    fn source(&self, settings: &Settings, largest: usize) -> Result<Source, EngineError> {
-        let format = StoreFormat::default().with_max_chunk(largest);
-        let store = HttpStore::new(self.origin(settings, address::STORE)?, format);
-        Ok(Source {
-            store: Arc::new(store),
-            batches: HttpBatches::new(self.origin(settings, "")?, format),
-            connections: self.config.connections.max(1),
-        })
-    }
 }
 
-enum Found {
+pub(crate) enum Found {
     UpToDate(Box<Offer>),
-    Newer(Box<Run>),
+    Newer(Box<Newer>),
+}
+
+/// A planned way to something else than what is installed.
+pub(crate) struct Newer {
+    pub(crate) run: Run,
+    pub(crate) settings: Settings,
 }

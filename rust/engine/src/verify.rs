@@ -3,11 +3,13 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 use rayon::prelude::*;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use vsekai_formats::TreePath;
 use vsekai_formats::release::{Contents, EntryKind};
 
 use crate::control;
@@ -15,15 +17,18 @@ use crate::error::EngineError;
 use crate::release::{Release, file_facts};
 use crate::tree::{self, EntryFiles, Folders, Tree};
 
-/// What a full check found.
+/// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// Files checked.
     pub files: u64,
-    /// Bytes checked.
+    /// Bytes checked; 0 for a quick check.
     pub bytes: u64,
     /// Paths of files that are missing or differ from what was published, in order.
     pub damaged: Vec<String>,
+    /// Paths of files that were written to since they were installed, in order, if that was all that was looked
+    /// at: a full check tells whether they differ.
+    pub modified: Vec<String>,
     /// Paths of files that no release put there, in order; they are left alone.
     pub extra: Vec<String>,
 }
@@ -31,7 +36,7 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// Tells whether every file is as it was published.
     pub fn is_intact(&self) -> bool {
-        self.damaged.is_empty()
+        self.damaged.is_empty() && self.modified.is_empty()
     }
 }
 
@@ -50,6 +55,58 @@ pub(crate) fn quick(folders: &Folders, release: &Release) -> HashSet<usize> {
         _ => false,
     });
     damaged.map(|(i, _)| i).collect()
+}
+
+/// Checks everything but the bytes of the files: kinds, sizes, execute bits of programs, times.
+///
+/// `installed` is when the version was put in place; every file of it is older than that.
+pub(crate) fn by_metadata(
+    folders: &Folders,
+    release: &Release,
+    installed: Option<SystemTime>,
+) -> VerifyReport {
+    let mut damaged = quick(folders, release);
+    let launch = &release.manifest.launch;
+    let is_program = |path: &TreePath| {
+        let mut programs = std::iter::once(&launch.desktop).chain(&launch.vr);
+        programs.any(|program| program.path == *path)
+    };
+    let mut report = VerifyReport::default();
+    for (i, entry) in release.contents.entries.iter().enumerate() {
+        let EntryKind::File { executable, .. } = entry.kind else {
+            continue;
+        };
+        report.files += 1;
+        let data = folders
+            .of(entry.path.as_str())
+            .and_then(|(folder, name)| folder.symlink_metadata(name));
+        let Ok(data) = data else { continue };
+        if (executable || is_program(&entry.path)) && !may_be_started(&data) {
+            damaged.insert(i);
+        }
+        let written = data.modified().map(cap_std::time::SystemTime::into_std);
+        let is_younger = installed.is_some_and(|installed| written.is_ok_and(|written| written > installed));
+        if is_younger && !damaged.contains(&i) {
+            report.modified.push(entry.path.to_string());
+        }
+    }
+    let entries = damaged.iter().filter_map(|i| release.contents.entries.get(*i));
+    report.damaged = entries.map(|entry| entry.path.to_string()).collect();
+    report.damaged.sort();
+    report.modified.sort();
+    report.extra = extra_files(folders.root(), release);
+    report
+}
+
+#[cfg(unix)]
+fn may_be_started(data: &cap_std::fs::Metadata) -> bool {
+    use cap_std::fs::MetadataExt as _;
+    data.mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn may_be_started(_data: &cap_std::fs::Metadata) -> bool {
+    true
 }
 
 /// Returns the files whose bytes are not those published, hashing all of them on all cores.

@@ -74,9 +74,16 @@ async fn tells_what_an_update_costs_before_anything_is_fetched() {
     };
     assert_eq!(web.chunks_served(), 0);
     assert_eq!(
-        (plan.files_added, plan.files_changed, plan.files_removed),
-        (2, 2, 2)
+        (
+            plan.files_added,
+            plan.files_changed,
+            plan.files_removed,
+            plan.files_moved
+        ),
+        (1, 2, 1, 1)
     );
+    let sources = plan.reused_bytes + plan.staged_bytes + plan.network_bytes;
+    assert_eq!(sources, plan.installed_bytes, "every byte comes from somewhere");
     assert_eq!(plan.notes, "What is new in 2.0");
     let UpdateOutcome::Updated(done) = player.updater.update().await.unwrap() else {
         panic!("not updated")

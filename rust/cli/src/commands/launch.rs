@@ -30,7 +30,8 @@ pub(super) async fn run(
             LaunchEntry::Desktop
         },
         arguments: args.arguments.clone(),
-        environment: Vec::new(),
+        environment: args.variables.clone(),
+        working_folder: args.working_dir.clone(),
         output,
         detach: !args.wait,
     };
@@ -44,6 +45,11 @@ pub(super) async fn run(
     let exit = waited.map_err(|error| CliError::internal(error.to_string()))??;
     EngineReport::new(std::sync::Arc::clone(&context.output)).on_event(Event::GameExited(exit.clone()));
     context.output.note(&describe(&exit));
+    if let Some(log) = &exit.crash_log {
+        context
+            .output
+            .note(&format!("The end of its output is kept in {}", log.display()));
+    }
     let code = if exit.crashed { exit::GAME_FAILED } else { exit::OK };
     Finish::with_exit(code, &json!({ "pid": pid, "game": exit }))
 }

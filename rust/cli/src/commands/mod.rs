@@ -3,10 +3,13 @@
 
 mod channel;
 mod launch;
+mod place;
 mod publish;
+mod settings;
 mod status;
 mod update;
 mod verify;
+mod versions;
 
 use std::sync::Arc;
 
@@ -60,9 +63,17 @@ pub(crate) async fn run(cli: Cli, context: Context) -> Result<Finish, CliError> 
         Command::Check(args) => update::check(&context, &global, &args).await,
         Command::Status => status::run(&context, &global),
         Command::Launch(args) => launch::run(&context, &global, &args).await,
-        Command::Verify => verify::verify(&context, &global).await,
+        Command::Verify(args) => verify::verify(&context, &global, &args).await,
         Command::Repair => verify::repair(&context, &global).await,
-        Command::Rollback => verify::rollback(&context, &global).await,
+        Command::Rollback(args) => versions::rollback(&context, &global, &args).await,
+        Command::Versions { command } => versions::run(&context, &global, command).await,
+        Command::Skip(args) => settings::skip(&context, &global, &args).await,
+        Command::Pin(args) => settings::pin(&context, &global, &args),
+        Command::Unpin => settings::unpin(&context, &global),
+        Command::Settings { command } => settings::run(&context, &global, command),
+        Command::Adopt(args) => place::adopt(&context, &global, &args).await,
+        Command::Move(args) => place::relocate(&context, &global, &args).await,
+        Command::Uninstall(args) => place::uninstall(&context, &global, &args).await,
         Command::Channel { command } => channel::run(&context, &global, command).await,
         Command::Publish(args) => publish::run(&context, &global, *args).await,
         // The first word decides, so this one came after an option of vsekai's.

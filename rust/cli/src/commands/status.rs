@@ -23,6 +23,9 @@ pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliE
     if let Some(previous) = &status.previous {
         row("Previous", previous.version.to_string());
     }
+    if let Some(gave_up) = &status.gave_up {
+        row("Given up", gave_up.clone());
+    }
     if status.game_running {
         row("Running", "yes".to_owned());
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! `install`, `update` and `check`.
 
+use serde_json::{Value, json};
 use vsekai_engine::status::{CheckOutcome, Done, UpdateOutcome};
-use vsekai_engine::{EngineError, InstallConfig, Updater};
+use vsekai_engine::{EngineError, InstallConfig, Updater, Wish};
 
 use super::{Context, Finish};
-use crate::args::{CheckArgs, GlobalArgs, UpdateArgs};
+use crate::args::{CheckArgs, GlobalArgs, UpdateArgs, UpdateNowArgs};
 use crate::error::CliError;
+use crate::shell::ThisMachine;
 use crate::{exit, options, report, units};
 
 /// Installs the game, or brings an install up to date.
@@ -16,21 +18,36 @@ pub(super) async fn install(
     args: &UpdateArgs,
 ) -> Result<Finish, CliError> {
     let updater = context.open_with(config(context, global, args)?)?;
-    bring_up_to_date(context, &updater, args).await
+    if args.dry_run {
+        return dry_run(context, &updater).await;
+    }
+    // Whoever says "install" wants the game, whatever the settings are.
+    show_update(context, &updater, updater.update().await?)
 }
 
 /// Brings the installed game up to date.
 pub(super) async fn update(
     context: &Context,
     global: &GlobalArgs,
-    args: &UpdateArgs,
+    args: &UpdateNowArgs,
 ) -> Result<Finish, CliError> {
-    let updater = context.open_with(config(context, global, args)?)?;
+    let updater = context.open_with(config(context, global, &args.common)?)?;
     let status = updater.status()?;
     if status.installed.is_none() {
         return Err(EngineError::NotInstalled { path: status.root }.into());
     }
-    bring_up_to_date(context, &updater, args).await
+    if args.common.dry_run {
+        return dry_run(context, &updater).await;
+    }
+    let machine = ThisMachine {
+        metered: args.metered,
+    };
+    let wish = if args.auto { Wish::Background } else { Wish::Player };
+    let outcome = match args.anyway {
+        true => updater.update().await?,
+        false => updater.update_by_policy(wish, &machine).await?,
+    };
+    show_update(context, &updater, outcome)
 }
 
 /// Looks for an update.
@@ -41,14 +58,14 @@ pub(super) async fn check(
 ) -> Result<Finish, CliError> {
     let updater = context.open_with(with_server(options::install(global, &context.surroundings)?)?)?;
     let outcome = updater.check().await?;
-    show_check(context, &outcome);
+    let result = show_check(context, &updater, &outcome)?;
     let is_available = matches!(outcome, CheckOutcome::Available { .. });
     let exit = if args.exit_code && is_available {
         exit::UPDATE_AVAILABLE
     } else {
         exit::OK
     };
-    Finish::with_exit(exit, &outcome)
+    Finish::with_exit(exit, &result)
 }
 
 fn config(context: &Context, global: &GlobalArgs, args: &UpdateArgs) -> Result<InstallConfig, CliError> {
@@ -60,7 +77,7 @@ fn config(context: &Context, global: &GlobalArgs, args: &UpdateArgs) -> Result<I
 }
 
 /// Refuses to go on without a server, with the way out.
-fn with_server(config: InstallConfig) -> Result<InstallConfig, CliError> {
+pub(super) fn with_server(config: InstallConfig) -> Result<InstallConfig, CliError> {
     match config.server {
         Some(_) => Ok(config),
         None => Err(CliError::usage("no update server is named")
@@ -68,19 +85,20 @@ fn with_server(config: InstallConfig) -> Result<InstallConfig, CliError> {
     }
 }
 
-async fn bring_up_to_date(
-    context: &Context,
-    updater: &Updater,
-    args: &UpdateArgs,
-) -> Result<Finish, CliError> {
-    if args.dry_run {
-        let outcome = updater.check().await?;
-        show_check(context, &outcome);
-        return Finish::ok(&outcome);
-    }
-    let outcome = updater.update().await?;
+async fn dry_run(context: &Context, updater: &Updater) -> Result<Finish, CliError> {
+    let outcome = updater.check().await?;
+    Finish::ok(&show_check(context, updater, &outcome)?)
+}
+
+fn show_update(context: &Context, updater: &Updater, outcome: UpdateOutcome) -> Result<Finish, CliError> {
     match &outcome {
         UpdateOutcome::UpToDate { version } => context.output.line(&format!("{version} is up to date")),
+        UpdateOutcome::HeldBack { plan, decision } => {
+            context.output.line(&format!("{}: {decision}", plan.version));
+            context
+                .output
+                .note("hint: \"vsekai update --anyway\" takes it now");
+        }
         UpdateOutcome::Installed(done) => {
             context.output.line(&format!("Installed {}", done.version));
             context.lines(figures(done));
@@ -102,11 +120,19 @@ async fn bring_up_to_date(
     Finish::ok(&outcome)
 }
 
-fn show_check(context: &Context, outcome: &CheckOutcome) {
+/// Shows what a check found and what the settings make of it; returns both as JSON.
+fn show_check(context: &Context, updater: &Updater, outcome: &CheckOutcome) -> Result<Value, CliError> {
+    let mut result = serde_json::to_value(outcome).map_err(|error| CliError::internal(error.to_string()))?;
     match outcome {
         CheckOutcome::UpToDate { version } => context.output.line(&format!("{version} is up to date")),
-        CheckOutcome::Available { plan } => context.lines(report::plan(plan)),
+        CheckOutcome::Available { plan } => {
+            context.lines(report::plan(plan));
+            let decision = updater.decide(plan, Wish::Background, &ThisMachine::default())?;
+            context.output.note(&format!("By your settings: {decision}"));
+            result["decision"] = json!(decision);
+        }
     }
+    Ok(result)
 }
 
 /// Returns the lines that say what it took.

@@ -1,32 +1,50 @@
 // SPDX-License-Identifier: MIT
-//! `verify`, `repair` and `rollback`.
+//! `verify` and `repair`.
 
 use vsekai_engine::VerifyReport;
 
 use super::update::figures;
 use super::{Context, Finish};
-use crate::args::GlobalArgs;
+use crate::args::{GlobalArgs, VerifyArgs};
 use crate::error::CliError;
 use crate::{exit, units};
 
-/// Checks every installed byte.
-pub(super) async fn verify(context: &Context, global: &GlobalArgs) -> Result<Finish, CliError> {
-    let report = context.open(global)?.verify().await?;
-    let (files, bytes) = (units::count(report.files, "file"), units::bytes(report.bytes));
+/// Checks every installed byte, or everything but the bytes.
+pub(super) async fn verify(
+    context: &Context,
+    global: &GlobalArgs,
+    args: &VerifyArgs,
+) -> Result<Finish, CliError> {
+    let updater = context.open(global)?;
+    let report = match args.quick {
+        true => updater.verify_quick().await?,
+        false => updater.verify().await?,
+    };
+    let files = units::count(report.files, "file");
+    let what = match args.quick {
+        true => format!("{files} looked at"),
+        false => format!("{files} checked, {}", units::bytes(report.bytes)),
+    };
     if report.is_intact() {
-        context
-            .output
-            .line(&format!("{files} checked, {bytes}: all as published"));
+        context.output.line(&format!("{what}: all as published"));
         show_extra(context, &report);
         return Finish::ok(&report);
     }
-    let damaged = units::count(report.damaged.len() as u64, "file");
-    context
-        .output
-        .line(&format!("{files} checked, {bytes}: {damaged} damaged"));
-    context.lines(report.damaged.iter().map(|path| format!("  {path}")));
+    for (paths, word) in [
+        (&report.damaged, "damaged"),
+        (&report.modified, "written to since they were installed"),
+    ] {
+        if !paths.is_empty() {
+            let count = units::count(paths.len() as u64, "file");
+            context.output.line(&format!("{what}: {count} {word}"));
+            context.lines(paths.iter().map(|path| format!("  {path}")));
+        }
+    }
     show_extra(context, &report);
-    context.output.note("hint: \"vsekai repair\" fetches them again");
+    context.output.note(match report.damaged.is_empty() {
+        true => "hint: \"vsekai verify\" tells whether they differ",
+        false => "hint: \"vsekai repair\" fetches them again",
+    });
     Finish::with_exit(exit::DAMAGED, &report)
 }
 
@@ -45,16 +63,6 @@ pub(super) async fn repair(context: &Context, global: &GlobalArgs) -> Result<Fin
         }
     }
     Finish::ok(&report)
-}
-
-/// Goes back to the previous version.
-pub(super) async fn rollback(context: &Context, global: &GlobalArgs) -> Result<Finish, CliError> {
-    let outcome = context.open(global)?.rollback().await?;
-    context.output.line(&format!(
-        "Went back from {} to {}",
-        outcome.from_version, outcome.version
-    ));
-    Finish::ok(&outcome)
 }
 
 fn show_extra(context: &Context, report: &VerifyReport) {

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+//! The player's say on the command line: settings, versions, moving, uninstalling, failed starts.
+#![cfg(unix)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Bench, noise};
+
+const GOOD: &str =
+    "#!/bin/sh\n: > \"$VSEKAI_START_FILE\"\necho \"$COLOUR\" \"$(pwd)\" > \"${1:-/dev/null}\"\n";
+const BAD: &str = "#!/bin/sh\nexit 3\n";
+
+fn build(bench: &Bench, number: u64, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let build = bench.build(
+        &format!("build-{number}"),
+        &[
+            ("game.sh", script.as_bytes()),
+            ("data/same.bin", &noise(1, 300_000)),
+            ("data/other.bin", &noise(number, 30_000)),
+        ],
+    );
+    let mode = std::fs::Permissions::from_mode(0o755);
+    fs_err::set_permissions(build.join("game.sh"), mode).unwrap();
+    build
+}
+
+/// Publishes `number`.0.0 as a game that behaves like `script`.
+fn publish(bench: &Bench, number: u64, script: &str) {
+    let build = build(bench, number, script);
+    bench.publish(&build, &format!("{number}.0.0"), &[]).ok();
+}
+
+fn status(bench: &Bench) -> String {
+    let status = bench.vsekai(&["status", "--json"]).ok().result();
+    status["installed"]["version"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn settings_are_shown_changed_and_go_with_every_command() {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    let shown = bench.vsekai(&["settings"]).ok().out;
+    insta::assert_snapshot!("settings", shown);
+    bench.vsekai(&["install"]).ok();
+    publish(&bench, 2, GOOD);
+    let check = bench.vsekai(&["check", "--json"]).ok().result();
+    assert_eq!(check["decision"]["action"], "ask");
+    let asked = bench.vsekai(&["update", "--auto"]).ok();
+    assert!(
+        asked.out.starts_with("2.0.0: waits for your word: "),
+        "{}",
+        asked.out
+    );
+    bench.vsekai(&["settings", "set", "updates", "automatic"]).ok();
+    let all_day = ["settings", "set", "quiet-hours", "00:00-12:00,12:00-00:00"];
+    bench.vsekai(&all_day).ok();
+    let held = bench.vsekai(&["update", "--auto", "--json"]).ok().result();
+    assert_eq!(
+        (held["outcome"].as_str(), held["decision"]["reason"].as_str()),
+        (Some("held-back"), Some("quiet-hours"))
+    );
+    bench.vsekai(&["settings", "reset", "quiet-hours"]).ok();
+    bench.vsekai(&["settings", "set", "metered-size", "1kB"]).ok();
+    let metered = bench.vsekai(&["update", "--auto", "--metered"]).ok();
+    assert!(
+        metered.out.contains("over a metered connection"),
+        "{}",
+        metered.out
+    );
+    bench.vsekai(&["settings", "set", "rate-limit", "50MB/s"]).ok();
+    bench.vsekai(&["update", "--auto"]).ok();
+    assert_eq!(status(&bench), "2.0.0");
+    let set = bench.vsekai(&["settings", "--json"]).ok().result();
+    assert_eq!(set["settings"]["rate-limit"], "50000000");
+    let refused = bench.vsekai(&["settings", "set", "keep-versions", "100"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("from 0 to 20"), "{}", refused.err);
+}
+
+#[test]
+fn versions_are_skipped_pinned_listed_removed_and_gone_back_to() {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    bench.vsekai(&["install"]).ok();
+    bench.vsekai(&["settings", "set", "keep-versions", "5"]).ok();
+    publish(&bench, 2, GOOD);
+    let skipped = bench.vsekai(&["skip"]).ok().out;
+    assert!(skipped.starts_with("2.0.0 is skipped"), "{skipped}");
+    let held = bench.vsekai(&["update"]).ok();
+    assert_eq!(held.out, "2.0.0: held back: 2.0.0 is to be skipped\n");
+    assert!(held.err.contains("--anyway"), "{}", held.err);
+    bench.vsekai(&["skip", "--undo", "2.0.0"]).ok();
+    bench.vsekai(&["update"]).ok();
+    bench.vsekai(&["pin"]).ok();
+    publish(&bench, 3, GOOD);
+    bench.vsekai(&["update"]).ok();
+    assert_eq!(status(&bench), "2.0.0");
+    bench.vsekai(&["update", "--anyway"]).ok();
+    bench.vsekai(&["unpin"]).ok();
+    let listed = bench.vsekai(&["versions"]).ok().out;
+    let labels: Vec<&str> = listed.lines().map(|line| &line[..7]).collect();
+    assert_eq!(labels, ["* 3.0.0", "  2.0.0", "  1.0.0"]);
+    bench.vsekai(&["rollback", "1.0.0"]).ok();
+    assert_eq!(status(&bench), "1.0.0");
+    let removed = bench.vsekai(&["versions", "remove", "2.0.0"]).ok().out;
+    assert!(removed.starts_with("Removed 2.0.0, "), "{removed}");
+    assert_eq!(bench.vsekai(&["versions", "remove", "1.0.0"]).code, 2);
+}
+
+#[test]
+fn a_version_that_does_not_start_is_given_up_and_that_is_told() {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    bench.vsekai(&["install"]).ok();
+    let said = bench.path("said");
+    let folder = bench.path("");
+    bench
+        .vsekai(&[
+            "launch",
+            "--wait",
+            "--env",
+            "COLOUR=red",
+            "--working-dir",
+            folder.to_str().unwrap(),
+            "--",
+            said.to_str().unwrap(),
+        ])
+        .ok();
+    let folder = fs_err::canonicalize(folder).unwrap();
+    let line = format!("red {}\n", folder.display());
+    assert_eq!(fs_err::read_to_string(&said).unwrap(), line);
+    publish(&bench, 2, BAD);
+    bench.vsekai(&["update"]).ok();
+    let mut last = String::new();
+    for _ in 0..3 {
+        let played = bench.vsekai(&["launch", "--wait"]);
+        assert_eq!(played.code, 11);
+        last = played.err;
+    }
+    let told = "note: 2.0.0 crashed while starting, 3 times in a row: 1.0.0 is back";
+    assert!(last.contains(told), "{last}");
+    assert_eq!(status(&bench), "1.0.0");
+    let status = bench.vsekai(&["status"]).ok().out;
+    assert!(
+        status.contains("Given up:   2.0.0 crashed while starting\n"),
+        "{status}"
+    );
+    let versions = bench.vsekai(&["versions"]).ok().out;
+    assert!(versions.contains("given up: 2.0.0 crashed"), "{versions}");
+    let held = bench.vsekai(&["update"]).ok().out;
+    assert!(
+        held.contains("2.0.0 did not start here, 3 times in a row"),
+        "{held}"
+    );
+}
+
+#[test]
+fn an_install_is_moved_found_again_and_removed() {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    bench.vsekai(&["install"]).ok();
+    fs_err::write(bench.installed("1.0.0").join("mod.txt"), "mine").unwrap();
+    let to = bench.path("elsewhere/game");
+    let moved = bench.vsekai(&["move", to.to_str().unwrap()]).ok().out;
+    assert!(
+        moved.starts_with("Moved ") && moved.contains("elsewhere/game"),
+        "{moved}"
+    );
+    // Whoever looks in the old place is sent on.
+    assert_eq!(status(&bench), "1.0.0");
+    assert!(bench.vsekai(&["verify", "--quick"]).ok().out.contains("mod.txt"));
+    publish(&bench, 2, GOOD);
+    bench.vsekai(&["update"]).ok();
+    assert!(to.join("versions").exists());
+    let removed = bench.vsekai(&["uninstall"]).ok().out;
+    assert!(
+        removed.starts_with("Removed the game\n1 file of your own"),
+        "{removed}"
+    );
+    assert_eq!(names(&to), ["user-files"]);
+    assert_eq!(bench.vsekai(&["uninstall"]).code, 7);
+}
+
+#[test]
+fn a_copy_of_the_game_is_taken_over() {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    let copy = bench.path("build-1");
+    let adopted = bench
+        .vsekai(&["adopt", copy.to_str().unwrap(), "--json"])
+        .ok()
+        .result();
+    assert_eq!(
+        (adopted["chunks"].as_u64(), adopted["version"].as_str()),
+        (Some(0), Some("1.0.0"))
+    );
+    bench.vsekai(&["verify"]).ok();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs_err::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+//! Looking after an install: its versions, its place on the disk, its end.
+
+use std::path::Path;
+
+use crate::error::EngineError;
+use crate::event::{Event, Step};
+use crate::install;
+use crate::lock::InstallLock;
+use crate::pace::UnknownSurroundings;
+use crate::policy::Wish;
+use crate::record::Current;
+use crate::relocate::{self, MoveReport};
+use crate::run::Run;
+use crate::starts::StartLog;
+use crate::state::Input;
+use crate::status::{Done, RollbackOutcome};
+use crate::tree::{self, Folders};
+use crate::uninstall::{self, UninstallReport, UserFiles};
+use crate::updater::{Newer, Updater};
+use crate::verify::{self, VerifyReport};
+use crate::versions::{self, Removal, VersionView};
+
+impl Updater {
+    /// Lists the versions in the folder, the current one first, then the newest first.
+    ///
+    /// # Errors
+    /// The folder's records are there but cannot be read.
+    pub fn versions(&self) -> Result<Vec<VersionView>, EngineError> {
+        versions::list(&self.paths)
+    }
+
+    /// Makes the previous version the current one again, without the network.
+    ///
+    /// # Errors
+    /// There is no previous version, or files of it are missing.
+    pub async fn rollback(&self) -> Result<RollbackOutcome, EngineError> {
+        self.go_back(None).await
+    }
+
+    /// Makes any version in the folder the current one, named by its label or by its folder; without the network.
+    ///
+    /// # Errors
+    /// There is no such version, or files of it are missing.
+    pub async fn rollback_to(&self, which: &str) -> Result<RollbackOutcome, EngineError> {
+        self.go_back(Some(which)).await
+    }
+
+    /// Removes a version beside the current one, named by its label or by its folder.
+    ///
+    /// Its folder goes at once, or as soon as no game runs from it any more.
+    ///
+    /// # Errors
+    /// There is no such version, or it is the current one.
+    pub async fn remove_version(&self, which: &str) -> Result<Removal, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.begin()?;
+        let removed = tokio::task::block_in_place(|| {
+            let _lock = InstallLock::take(&self.paths)?;
+            versions::remove(&self.paths, which)
+        });
+        self.told(removed)
+    }
+
+    /// Checks everything about the installed version but the bytes of its files; reads none of them.
+    ///
+    /// # Errors
+    /// Nothing is installed, or its records are damaged; damaged files are no error but in the report.
+    pub async fn verify_quick(&self) -> Result<VerifyReport, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.begin()?;
+        let report = self.told(tokio::task::block_in_place(|| self.quick_report()))?;
+        self.machine.tell(Event::Verified(report.clone()));
+        Ok(report)
+    }
+
+    /// Removes the install: its versions, its records, and nothing that is not the engine's.
+    ///
+    /// The updater is of no more use until something is installed again.
+    ///
+    /// # Errors
+    /// A game runs from it, another launcher works on it, or the player's files cannot be kept. What was not
+    /// removed is removed by calling again.
+    pub async fn uninstall(&self, user_files: UserFiles) -> Result<UninstallReport, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.begin()?;
+        self.told(tokio::task::block_in_place(|| {
+            uninstall::uninstall(&self.paths, user_files)
+        }))
+    }
+
+    /// Moves the install to the folder `to`, which must be empty or not there, on this disk or another one.
+    ///
+    /// Afterwards this updater's folder holds nothing but a note of where the install went; open another updater.
+    ///
+    /// # Errors
+    /// A game runs from it, another launcher works on it, there is no room, files are damaged, or the player
+    /// cancelled. The install is complete at its old place or, if only tidying up failed, at its new one.
+    pub async fn move_to(&self, to: &Path) -> Result<MoveReport, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        let session = self.begin()?;
+        let moved = tokio::task::block_in_place(|| {
+            let meter = session.meter(Step::Verify, 0, relocate::bytes(&self.paths)?);
+            relocate::relocate(&self.paths, to, &session.token, &meter)
+        });
+        self.told(moved)
+    }
+
+    /// Installs what the channel offers, with every file and part of a file that `folder` has already.
+    ///
+    /// The folder, which may be any copy of the game, is read and never changed; what it has beyond the game stays
+    /// there.
+    ///
+    /// # Errors
+    /// Something is installed already, the folder cannot be read, or the installation fails as an update can.
+    pub async fn adopt(&self, folder: &Path) -> Result<Done, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        let session = self.begin()?;
+        let adopted = async {
+            if let Some(current) = Current::load(&self.paths)? {
+                return Err(EngineError::InvalidInput(format!(
+                    "{} is installed in {} already",
+                    current.current.version,
+                    self.config.root.display()
+                )));
+            }
+            self.machine.apply(Input::Check)?;
+            let settings = self.settings()?;
+            let (address, offer) = self.offer(&session, &settings).await?;
+            let documents = self.documents(&session, &settings, &address, &offer).await?;
+            let run =
+                tokio::task::block_in_place(|| Run::adopt(&self.config, offer, documents, folder, &session))?;
+            self.machine.apply(Input::Found)?;
+            self.machine.tell(Event::Plan(run.plan.summary.clone()));
+            let newer = Newer { run, settings };
+            self.execute(&session, newer, Wish::Player, &UnknownSurroundings)
+                .await
+        };
+        let adopted = Box::pin(adopted).await;
+        self.settle(adopted)
+    }
+
+    async fn go_back(&self, which: Option<&str>) -> Result<RollbackOutcome, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.begin()?;
+        let rolled_back = tokio::task::block_in_place(|| {
+            let _lock = InstallLock::take(&self.paths)?;
+            let current = self.current()?;
+            let to = match which {
+                Some(which) => versions::find(&current, which)?,
+                None => current
+                    .previous
+                    .as_ref()
+                    .ok_or(EngineError::NothingToRollBackTo)?,
+            };
+            // The player wants it, so it gets a new chance.
+            StartLog::change_if_there(&self.paths, |log| log.forgive(to))?;
+            let outcome = versions::go_back(&self.paths, &current, to)?;
+            self.machine.apply(Input::RollBack)?;
+            Ok(outcome)
+        });
+        self.told(rolled_back)
+    }
+
+    fn quick_report(&self) -> Result<VerifyReport, EngineError> {
+        let current = self.current()?.current;
+        let release = install::load_release(&self.paths, &current)?;
+        let folders = Folders::below(tree::open_root(&self.paths.version(&current.name))?);
+        let installed = versions::installed_at(&self.paths, &current.name);
+        Ok(verify::by_metadata(&folders, &release, installed))
+    }
+
+    /// Tells of an error outside the state machine.
+    fn told<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
+        if let Err(error) = &result {
+            self.machine.tell(Event::Failed(error.report()));
+        }
+        result
+    }
+}

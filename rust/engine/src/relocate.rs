@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+//! Moving an install to another folder, on the same disk or another one.
+//!
+//! Everything is copied (linked, on one disk), checked and made durable first. Then the new place gets its record
+//! of the current version: from then on there are two complete installs, until the old one loses its record.
+//! A run that was killed is finished by the next one.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::Dir;
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::control;
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::install;
+use crate::lock::InstallLock;
+use crate::paths::InstallPaths;
+use crate::progress::Meter;
+use crate::record::{self, Current, Moved};
+use crate::share::{self, Sharing};
+use crate::tree::{self, Folders};
+use crate::uninstall::{refuse_while_playing, sync_all};
+use crate::verify;
+
+/// What a move did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MoveReport {
+    /// Where the install was.
+    pub from: PathBuf,
+    /// Where it is.
+    pub to: PathBuf,
+    /// Bytes of its versions.
+    pub bytes: u64,
+    /// Names in the old folder that are not the engine's and were left there.
+    pub left: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Moving {
+    from: PathBuf,
+}
+
+/// Tells what will have to be copied and checked, in bytes.
+pub(crate) fn bytes(paths: &InstallPaths) -> Result<u64, EngineError> {
+    let current = Current::load(paths)?;
+    let versions = current.iter().flat_map(Current::versions);
+    Ok(versions.map(|version| version.installed_bytes).sum())
+}
+
+/// Moves the install to `to`.
+///
+/// # Errors
+/// A game runs from it, somebody works on it, `to` is in use, there is no room, or what arrived is not what left.
+/// Whatever happens, the install is complete at its old or at its new place.
+pub(crate) fn relocate(
+    paths: &InstallPaths,
+    to: &Path,
+    token: &CancellationToken,
+    meter: &Meter<'_>,
+) -> Result<MoveReport, EngineError> {
+    let new = InstallPaths::new(to);
+    let bytes = bytes(paths)?;
+    let _lock = InstallLock::take(paths)?;
+    refuse_while_playing(paths)?;
+    if !has_arrived(paths, &new)? {
+        let current = Current::load(paths)?.ok_or_else(|| EngineError::NotInstalled {
+            path: paths.root().to_owned(),
+        })?;
+        prepare(paths, &new)?;
+        let _lock = InstallLock::take(&new)?;
+        check_space(paths, &new, bytes)?;
+        copy_versions(paths, &new, &current, token)?;
+        copy_records(paths, &new)?;
+        sync_all(new.root())?;
+        check_versions(&new, &current, token, meter)?;
+        control::check(token)?;
+        current.store(&new)?;
+    }
+    let left = leave(paths, &new)?;
+    Ok(MoveReport {
+        from: paths.root().to_owned(),
+        to: to.to_owned(),
+        bytes,
+        left,
+    })
+}
+
+/// Tells whether an earlier run has come past the commit point of this very move.
+fn has_arrived(paths: &InstallPaths, new: &InstallPaths) -> Result<bool, EngineError> {
+    let moving: Option<Moving> = record::load(&new.moving(), WHAT)?;
+    let same = moving.is_some_and(|moving| moving.from == paths.root());
+    Ok(same && Current::load(new)?.is_some())
+}
+
+/// Makes the new folder ready; what a killed run left in it is removed.
+fn prepare(paths: &InstallPaths, new: &InstallPaths) -> Result<(), EngineError> {
+    refuse_nesting(paths.root(), new.root())?;
+    let moving: Option<Moving> = record::load(&new.moving(), WHAT)?;
+    if moving.is_some_and(|moving| moving.from == paths.root()) {
+        clear(new)?;
+    }
+    disk::create_folders(new.root())?;
+    if let Some(name) = stranger(new)? {
+        return Err(EngineError::InvalidInput(format!(
+            "{} is not empty, it has \"{}\" in it",
+            new.root().display(),
+            name.escape_debug()
+        )));
+    }
+    disk::create_folders(&new.state())?;
+    let from = paths.root().to_owned();
+    record::store(&new.moving(), &Moving { from })
+}
+
+/// Removes what a killed run left in the new folder, but not the record that it was one.
+fn clear(new: &InstallPaths) -> Result<(), EngineError> {
+    disk::remove_tree(&new.versions())?;
+    for (name, path) in entries(&new.state())? {
+        if !is_of_a_start(&name) {
+            match path.is_dir() && !path.is_symlink() {
+                true => disk::remove_tree(&path)?,
+                false => disk::remove_file(&path)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns something in the new folder that a move would not leave there before its first record.
+fn stranger(new: &InstallPaths) -> Result<Option<String>, EngineError> {
+    for (name, path) in entries(new.root())? {
+        if path != new.state() {
+            return Ok(Some(name));
+        }
+        let inner = entries(&path)?.into_iter().map(|(name, _)| name);
+        if let Some(name) = inner.into_iter().find(|name| !is_of_a_start(name)) {
+            return Ok(Some(format!(".vsekai/{name}")));
+        }
+    }
+    Ok(None)
+}
+
+fn is_of_a_start(name: &str) -> bool {
+    name == LOCK || name == MOVING || name.starts_with(".tmp-")
+}
+
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, EngineError> {
+    let list = || -> io::Result<Vec<(String, PathBuf)>> {
+        let entry = |entry: fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        fs::read_dir(folder)?.map(|found| found.map(entry)).collect()
+    };
+    list().during("list", folder)
+}
+
+/// Neither folder may lie in the other: one of them is going to be removed.
+fn refuse_nesting(from: &Path, to: &Path) -> Result<(), EngineError> {
+    let nested = |message: &str| Err(EngineError::InvalidInput(format!("{} {message}", to.display())));
+    if !to.is_absolute() {
+        return nested("is no absolute path");
+    }
+    let from = fs::canonicalize(from).during("look at", from)?;
+    let mut above = to;
+    // The folder need not be there yet, but something above it is.
+    while !above.exists() {
+        let Some(parent) = above.parent() else {
+            return nested("is nowhere");
+        };
+        above = parent;
+    }
+    let there = fs::canonicalize(above).during("look at", above)?;
+    let below = to.strip_prefix(above).unwrap_or(Path::new(""));
+    let to_there = there.join(below);
+    if to_there.starts_with(&from) || from.starts_with(&to_there) {
+        return nested("and the install lie in each other");
+    }
+    Ok(())
+}
+
+/// Refuses a disk without enough room; on the same disk links take none.
+fn check_space(paths: &InstallPaths, new: &InstallPaths, bytes: u64) -> Result<(), EngineError> {
+    let probe = tree::open_root(&new.state())?;
+    let state = tree::open_root(&paths.state())?;
+    let linked = share::share(&state, LOCK, &probe, PROBE, Sharing::HardLink).is_ok();
+    if linked {
+        return disk::remove_file(&new.state().join(PROBE));
+    }
+    let needed = bytes + bytes / RESERVE_PART;
+    let available = fs4::available_space(new.root()).during("ask for the free space of", new.root())?;
+    match available >= needed {
+        true => Ok(()),
+        false => Err(EngineError::DiskFull {
+            path: new.root().to_owned(),
+            needed,
+            available,
+        }),
+    }
+}
+
+/// Copies the versions with all that lies in their folders; files that are one stay one.
+fn copy_versions(
+    paths: &InstallPaths,
+    new: &InstallPaths,
+    current: &Current,
+    token: &CancellationToken,
+) -> Result<(), EngineError> {
+    disk::create_folders(&new.versions())?;
+    let (from, to) = (
+        tree::open_root(&paths.versions())?,
+        tree::open_root(&new.versions())?,
+    );
+    let mut known = HashMap::new();
+    for version in current.versions() {
+        copy_tree(&from, &to, &version.name, token, &mut known)
+            .during("copy", paths.version(&version.name))?;
+    }
+    control::check(token)
+}
+
+/// Copies the tree `path`; `known` says which files have arrived under which name already.
+fn copy_tree(
+    from: &Dir,
+    to: &Dir,
+    path: &str,
+    token: &CancellationToken,
+    known: &mut HashMap<(u64, u64), String>,
+) -> io::Result<()> {
+    to.create_dir_all(path)?;
+    let mut open = vec![path.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in from.read_dir(&folder)? {
+            // The caller looks at the token again and says so.
+            if token.is_cancelled() {
+                return Ok(());
+            }
+            let entry = entry?;
+            let name = entry
+                .file_name()
+                .into_string()
+                .map_err(|name| io::Error::other(format!("the name {name:?} is no Unicode")))?;
+            let path = format!("{folder}/{name}");
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                to.create_dir_all(&path)?;
+                open.push(path);
+            } else if kind.is_symlink() {
+                share::copy_link(from, &path, to, &path)?;
+            } else if kind.is_file() {
+                copy_file(from, to, path, known)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Dir, to: &Dir, path: String, known: &mut HashMap<(u64, u64), String>) -> io::Result<()> {
+    if share::share(from, &path, to, &path, Sharing::HardLink).is_ok() {
+        return Ok(());
+    }
+    let identity = tree::identity(from, &path);
+    if let Some(arrived) = identity.and_then(|identity| known.get(&identity))
+        && to.hard_link(arrived, to, &path).is_ok()
+    {
+        return Ok(());
+    }
+    let source = tree::open_file(from, &path)?;
+    let permissions = source.metadata()?.permissions();
+    share::share(from, &path, to, &path, Sharing::Copy)?;
+    to.set_permissions(&path, permissions)?;
+    if let Some(identity) = identity.filter(|_| cfg!(unix)) {
+        known.insert(identity, path);
+    }
+    Ok(())
+}
+
+/// Copies everything the launcher remembers, but the record that makes it an install.
+///
+/// After the versions: their files must not be younger than their documents.
+fn copy_records(paths: &InstallPaths, new: &InstallPaths) -> Result<(), EngineError> {
+    let stay = [LOCK, "current.json", MOVING, "moved.json", "staging"];
+    copy_folder(&paths.state(), &new.state(), &stay)
+}
+
+fn copy_folder(from: &Path, to: &Path, stay: &[&str]) -> Result<(), EngineError> {
+    disk::create_folders(to)?;
+    for entry in fs::read_dir(from).during("list", from)? {
+        let entry = entry.during("list", from)?;
+        let name = entry.file_name();
+        if stay.iter().any(|other| name == OsStr::new(other)) {
+            continue;
+        }
+        let (source, target) = (entry.path(), to.join(&name));
+        let kind = entry.file_type().during("look at", &source)?;
+        if kind.is_dir() {
+            copy_folder(&source, &target, &[])?;
+        } else if kind.is_file() {
+            fs::copy(&source, &target).map(|_| ()).during("copy", source)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks every byte that arrived.
+fn check_versions(
+    new: &InstallPaths,
+    current: &Current,
+    token: &CancellationToken,
+    meter: &Meter<'_>,
+) -> Result<(), EngineError> {
+    for version in current.versions() {
+        let release = install::load_release(new, version)?;
+        let folders = Folders::below(tree::open_root(&new.version(&version.name))?);
+        let damaged =
+            crate::run::ticking(meter, || verify::full(&folders, &release, token, meter.counter()))?;
+        if !damaged.is_empty() {
+            let entries = damaged.iter().filter_map(|i| release.contents.entries.get(*i));
+            return Err(EngineError::Damaged {
+                files: entries.map(|entry| entry.path.to_string()).collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Leaves the old place: it says where the install went, and holds nothing else of ours.
+fn leave(paths: &InstallPaths, new: &InstallPaths) -> Result<Vec<String>, EngineError> {
+    let to = new.root().to_owned();
+    record::store(&paths.moved(), &Moved { to })?;
+    disk::remove_file(&paths.current())?;
+    disk::remove_tree(&paths.versions())?;
+    for (name, path) in entries(&paths.state())? {
+        if name == LOCK || path == paths.moved() {
+            continue;
+        }
+        match path.is_dir() && !path.is_symlink() {
+            true => disk::remove_tree(&path)?,
+            false => disk::remove_file(&path)?,
+        }
+    }
+    // Last: until the old place is clean, the next run has to know that it is to go on here.
+    disk::remove_file(&new.moving())?;
+    let names = entries(paths.root())?.into_iter().map(|(name, _)| name);
+    let mut left: Vec<String> = names.filter(|name| name != ".vsekai").collect();
+    left.sort();
+    Ok(left)
+}
+
+const WHAT: &str = "record of a move";
+const LOCK: &str = "lock";
+const MOVING: &str = "moving.json";
+const PROBE: &str = ".tmp-probe";
+/// Part of the needed space that is kept free on top of it.
+const RESERVE_PART: u64 = 33;

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+//! Asking the server or, where that does not help, its mirrors.
+
+use std::sync::Arc;
+
+use vsekai_formats::release::{ChannelList, address};
+use vsekai_store::{ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
+
+use crate::download::Source;
+use crate::error::EngineError;
+use crate::event::Event;
+use crate::mirrors::{self, Stores};
+use crate::origin::{self, Documents, Offer};
+use crate::preferences::Preferences;
+use crate::record::Settings;
+use crate::session::{Machine, Session};
+use crate::updater::Updater;
+
+impl Updater {
+    /// Asks what the channel offers; also returns the address that answered.
+    pub(crate) async fn offer(
+        &self,
+        session: &Session,
+        settings: &Settings,
+    ) -> Result<(String, Offer), EngineError> {
+        let mut turns = self.turns(settings, None)?;
+        while let Some(address) = turns.next() {
+            let origin = self.origin(settings, &address, "")?;
+            let answer = origin::offer(session, &origin, settings).await;
+            if let Some(offer) = turns.believe(answer)? {
+                self.remember(settings, &address)?;
+                return Ok((address, offer));
+            }
+        }
+        Err(turns.error())
+    }
+
+    /// Fetches the documents of an offer, from the address that gave it if it has them.
+    pub(crate) async fn documents(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        address: &str,
+        offer: &Offer,
+    ) -> Result<Documents, EngineError> {
+        let mut turns = self.turns(settings, Some(address))?;
+        while let Some(address) = turns.next() {
+            let origin = self.origin(settings, &address, "")?;
+            let answer = origin::documents(session, &origin, &offer.manifest).await;
+            if let Some(documents) = turns.believe(answer)? {
+                return Ok(documents);
+            }
+        }
+        Err(turns.error())
+    }
+
+    /// Asks which channels the title has.
+    pub(crate) async fn channel_list(
+        &self,
+        session: &Session,
+        settings: &Settings,
+    ) -> Result<ChannelList, EngineError> {
+        let mut turns = self.turns(settings, None)?;
+        while let Some(address) = turns.next() {
+            let origin = self.origin(settings, &address, "")?;
+            let answer = origin::channels(session, &origin, settings).await;
+            if let Some(list) = turns.believe(answer)? {
+                return Ok(list);
+            }
+        }
+        Err(turns.error())
+    }
+
+    /// Returns the addresses to ask, `first` before all others.
+    fn turns(&self, settings: &Settings, first: Option<&str>) -> Result<Turns, EngineError> {
+        let mut addresses = self.addresses(settings)?;
+        if let Some(position) = first.and_then(|first| addresses.iter().position(|other| other == first)) {
+            addresses[..=position].rotate_right(1);
+        }
+        Ok(Turns {
+            several: addresses.len() > 1,
+            left: addresses.into_iter(),
+            machine: self.machine.clone(),
+            first_error: None,
+        })
+    }
+
+    /// Returns the chunk stores of the server and its mirrors as one.
+    ///
+    /// Nothing longer than `largest` bytes is taken from them.
+    pub(crate) fn stores(&self, settings: &Settings, largest: usize) -> Result<Stores, EngineError> {
+        let addresses = self.addresses(settings)?;
+        let format = StoreFormat::default().with_max_chunk(largest);
+        let store = |address: &String| -> Result<Arc<dyn ChunkStore>, EngineError> {
+            let origin = self.origin(settings, address, address::STORE)?;
+            Ok(Arc::new(HttpStore::new(origin, format)))
+        };
+        let stores: Result<Vec<_>, EngineError> = addresses.iter().map(store).collect();
+        Ok(Stores::new(addresses, stores?))
+    }
+
+    /// Returns where chunks of at most `largest` bytes come from: many at once from the address that is asked first,
+    /// and what does not come that way one by one from all of `stores`.
+    pub(crate) fn source(
+        &self,
+        settings: &Settings,
+        stores: &Arc<Stores>,
+        largest: usize,
+    ) -> Result<Source, EngineError> {
+        let address = stores.active().unwrap_or(&settings.server).to_owned();
+        let format = StoreFormat::default().with_max_chunk(largest);
+        let store: Arc<dyn ChunkStore> = stores.clone();
+        Ok(Source {
+            store,
+            batches: HttpBatches::new(self.origin(settings, &address, "")?, format),
+            connections: self.config.connections.max(1),
+        })
+    }
+
+    /// Keeps in mind which address worked.
+    pub(crate) fn remember(&self, settings: &Settings, worked: &str) -> Result<(), EngineError> {
+        let before = mirrors::load(&self.paths);
+        let now = mirrors::remember(&settings.server, worked, before.as_ref());
+        mirrors::store(&self.paths, before.as_ref(), now.as_ref())
+    }
+
+    fn addresses(&self, settings: &Settings) -> Result<Vec<String>, EngineError> {
+        let preferences = Preferences::load(&self.paths)?;
+        let remembered = mirrors::load(&self.paths);
+        Ok(mirrors::in_turn(
+            &settings.server,
+            &preferences.mirrors,
+            remembered.as_ref(),
+        ))
+    }
+
+    fn origin(&self, settings: &Settings, address: &str, below: &str) -> Result<HttpOrigin, EngineError> {
+        let is_server = address == settings.server.trim_end_matches('/');
+        let options = HttpOptions {
+            user_agent: self.config.user_agent.clone(),
+            max_connections: self.config.connections,
+            // Agreed to for the server, not for any other address.
+            allow_http: self.config.allow_http || is_server && settings.allow_http,
+            throttle: self.control.throttle().clone(),
+            ..HttpOptions::default()
+        };
+        HttpOrigin::new(&format!("{address}/{below}"), options)
+            .map_err(|error| EngineError::InvalidInput(error.to_string()))
+    }
+}
+
+/// Addresses that are asked one after the other until one answers with something that can be believed.
+struct Turns {
+    several: bool,
+    left: std::vec::IntoIter<String>,
+    machine: Arc<Machine>,
+    first_error: Option<EngineError>,
+}
+
+impl Turns {
+    fn next(&mut self) -> Option<String> {
+        self.left.next()
+    }
+
+    /// Returns the answer if there is one; `None` if the next address may do better.
+    fn believe<T>(&mut self, answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if mirrors::may_do_better(&error) => {
+                if self.several {
+                    self.machine.tell(Event::Notice {
+                        code: "address-failed",
+                        message: format!("One of the addresses does not help: {error}"),
+                    });
+                }
+                self.first_error.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns what the first address said, when none has helped.
+    fn error(self) -> EngineError {
+        self.first_error
+            .unwrap_or_else(|| EngineError::Internal("there is no address to ask".to_owned()))
+    }
+}

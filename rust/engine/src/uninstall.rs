@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//! Removing an install, and nothing that is not ours.
+//!
+//! The player's own files are put aside first. Then the record of the current version goes, which is the commit
+//! point: before it everything is installed, after it nothing is, and whoever is called next removes the rest.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::Dir;
+use fs_err as fs;
+use serde::Serialize;
+use vsekai_formats::release::MAX_CONTENTS_STORED_BYTES;
+
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::install;
+use crate::lock::{self, InstallLock};
+use crate::paths::InstallPaths;
+use crate::record::Current;
+use crate::release;
+use crate::share::{self, Sharing};
+use crate::tree;
+use crate::verify;
+
+/// What becomes of the player's own files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UserFiles {
+    /// They stay, in a folder of their own.
+    #[default]
+    Keep,
+    /// They are removed with the game.
+    Delete,
+}
+
+/// What removing an install did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UninstallReport {
+    /// Bytes of versions that were removed.
+    pub removed_bytes: u64,
+    /// Paths of the player's own files, below their version's folder.
+    pub user_files: Vec<String>,
+    /// Where they lie now, if they were kept.
+    pub kept_in: Option<PathBuf>,
+    /// Names in the install folder that are not the engine's and were left alone.
+    pub left: Vec<String>,
+}
+
+/// Removes the install.
+///
+/// # Errors
+/// A game runs from it, somebody works on it, or the player's files cannot be told from the game's or put aside.
+/// Before the commit point nothing is removed; after it a second call goes on.
+pub(crate) fn uninstall(paths: &InstallPaths, user_files: UserFiles) -> Result<UninstallReport, EngineError> {
+    let went_away = paths.moved().exists() && !paths.current().exists();
+    if !paths.state().is_dir() || went_away {
+        return Err(EngineError::NotInstalled {
+            path: paths.root().to_owned(),
+        });
+    }
+    let _lock = InstallLock::take(paths)?;
+    refuse_while_playing(paths)?;
+    let current = Current::load(paths)?;
+    let mut report = UninstallReport::default();
+    // Without a current version the files were put aside by the run that removed it.
+    if let Some(current) = &current {
+        report.removed_bytes = current.versions().map(|version| version.installed_bytes).sum();
+        let found = find_user_files(paths, user_files)?;
+        report.user_files = found.iter().map(|file| file.path.clone()).collect();
+        if user_files == UserFiles::Keep && !found.is_empty() {
+            report.kept_in = Some(put_aside(paths, &found)?);
+        }
+    }
+    disk::remove_file(&paths.current())?;
+    remove_the_rest(paths)?;
+    report.left = what_is_left(paths, report.kept_in.as_deref())?;
+    Ok(report)
+}
+
+/// Fails if a game runs from any version in the folder.
+pub(crate) fn refuse_while_playing(paths: &InstallPaths) -> Result<(), EngineError> {
+    let playing = install::names(&paths.releases())
+        .iter()
+        .any(|name| lock::is_in_use(paths, name));
+    match playing {
+        true => Err(EngineError::GameRunning {
+            path: paths.root().to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// A file of the player's in one of the versions' folders.
+struct UserFile {
+    version: String,
+    path: String,
+}
+
+/// Finds the player's files in every version, the current one first; a file that lies in several counts once.
+fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFile>, EngineError> {
+    let current = Current::load(paths)?;
+    let ours = current.iter().flat_map(Current::versions);
+    let mut names: Vec<String> = ours.map(|version| version.name.clone()).collect();
+    let others = install::names(&paths.versions());
+    names.extend(
+        others
+            .into_iter()
+            .filter(|name| !names.contains(name))
+            .collect::<Vec<_>>(),
+    );
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    for version in names {
+        if !paths.version(&version).is_dir() {
+            continue;
+        }
+        let dir = tree::open_root(&paths.version(&version))?;
+        let contents = disk::read_bounded(
+            &paths.release(&version).join(install::CONTENTS),
+            MAX_CONTENTS_STORED_BYTES,
+        );
+        let contents = match contents.and_then(|stored| release::parse_contents(&stored.unwrap_or_default()))
+        {
+            Ok(contents) => contents,
+            // Nothing can be told apart, and nothing needs to be.
+            Err(_) if wanted == UserFiles::Delete => continue,
+            Err(error) => return Err(error),
+        };
+        for path in verify::extra_files_of(&dir, &contents) {
+            if seen.insert((path.clone(), tree::identity(&dir, &path))) {
+                found.push(UserFile {
+                    version: version.clone(),
+                    path,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Gives the player's files a place of their own beside the versions, durably.
+fn put_aside(paths: &InstallPaths, files: &[UserFile]) -> Result<PathBuf, EngineError> {
+    let folder = free_folder(paths.root());
+    disk::create_folders(&folder)?;
+    let to = tree::open_root(&folder)?;
+    for file in files {
+        let from = tree::open_root(&paths.version(&file.version))?;
+        let taken = to.symlink_metadata(&file.path).is_ok();
+        let target = match taken {
+            true => format!("{}/{}", file.version, file.path),
+            false => file.path.clone(),
+        };
+        put_one(&from, &file.path, &to, &target).during("keep", folder.join(&target))?;
+    }
+    sync_all(&folder)?;
+    disk::sync_folder(paths.root())?;
+    Ok(folder)
+}
+
+fn put_one(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
+    if let Some((folder, _)) = target.rsplit_once('/') {
+        to.create_dir_all(folder)?;
+    }
+    let kind = from.symlink_metadata(path)?.file_type();
+    if kind.is_symlink() {
+        return share::copy_link(from, path, to, target);
+    }
+    let linked = share::share(from, path, to, target, Sharing::HardLink);
+    linked.or_else(|_| share::share(from, path, to, target, Sharing::Copy))
+}
+
+/// Makes a folder with everything below it survive a power cut.
+pub(crate) fn sync_all(folder: &Path) -> Result<(), EngineError> {
+    if share::sync_file_system(&tree::open_root(folder)?).during("sync", folder)? {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).during("list", folder)? {
+        let entry = entry.during("list", folder)?;
+        let (path, kind) = (entry.path(), entry.file_type().during("look at", folder)?);
+        if kind.is_dir() {
+            sync_all(&path)?;
+        } else if kind.is_file() {
+            let file = fs::File::open(&path).during("open", &path)?;
+            file.sync_all().during("sync", &path)?;
+        }
+    }
+    disk::sync_folder(folder)
+}
+
+/// Returns a folder in `root` that is not there yet: one from an earlier time is the player's.
+fn free_folder(root: &Path) -> PathBuf {
+    let mut folder = root.join(USER_FILES);
+    let mut number = 2;
+    while folder.symlink_metadata().is_ok() {
+        folder = root.join(format!("{USER_FILES}.{number}"));
+        number += 1;
+    }
+    folder
+}
+
+/// Removes everything that is the engine's, the lock last.
+pub(crate) fn remove_the_rest(paths: &InstallPaths) -> Result<(), EngineError> {
+    disk::remove_tree(&paths.versions())?;
+    disk::remove_tree(&paths.staging())?;
+    disk::remove_tree(&paths.state())
+}
+
+/// Removes the install folder if nothing is in it; returns what is.
+fn what_is_left(paths: &InstallPaths, kept: Option<&Path>) -> Result<Vec<String>, EngineError> {
+    let root = paths.root();
+    let mut left = Vec::new();
+    for entry in fs::read_dir(root).during("list", root)? {
+        let entry = entry.during("list", root)?;
+        if kept != Some(entry.path().as_path()) {
+            left.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    left.sort();
+    if left.is_empty() && kept.is_none() {
+        // A folder that is somebody's current one may refuse; it is empty all the same.
+        let _ = fs::remove_dir(root);
+    }
+    Ok(left)
+}
+
+/// Folder of the player's files after the game is gone.
+const USER_FILES: &str = "user-files";

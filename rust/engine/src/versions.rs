@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+//! The versions in an install folder: listing them, going back, removing one, giving one up.
+
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
+
+use fs_err as fs;
+use serde::Serialize;
+use vsekai_formats::ChunkId;
+use vsekai_formats::release::{Slug, Version};
+
+use crate::disk;
+use crate::error::EngineError;
+use crate::event::Event;
+use crate::history;
+use crate::install;
+use crate::lock::{self, InstallLock};
+use crate::paths::InstallPaths;
+use crate::preferences::Preferences;
+use crate::record::{Current, InstalledVersion};
+use crate::release;
+use crate::session::Machine;
+use crate::starts::{StartLog, StartOutcome, StartRecord, Verdict};
+use crate::state::Input;
+use crate::status::RollbackOutcome;
+use crate::tree::{self, Folders};
+use crate::verify;
+use crate::words;
+
+/// What a version is to the install folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VersionRole {
+    /// What "Play" starts.
+    Current,
+    /// What a roll-back goes to.
+    Previous,
+    /// An older one that is kept.
+    Kept,
+}
+
+/// One version in the install folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VersionView {
+    /// Its label.
+    pub version: Version,
+    /// Name of its folder.
+    pub name: String,
+    /// What it is.
+    pub role: VersionRole,
+    /// The channel it came from.
+    pub channel: Slug,
+    /// Bytes of its files.
+    pub installed_bytes: u64,
+    /// Bytes of files that no newer version in the folder has.
+    pub own_bytes: u64,
+    /// When it was installed, in seconds since 1970; 0 if that is not known.
+    pub installed_at: u64,
+    /// Whether it is the only version that is taken.
+    pub pinned: bool,
+    /// Whether the player, or the engine for them, went back from it.
+    pub left_before: bool,
+    /// Whether a game runs from it.
+    pub in_use: bool,
+    /// Whether it is known to have started well.
+    pub started_well: bool,
+    /// How many of its last starts in a row failed.
+    pub failed_starts: u32,
+    /// How its last start went, for people.
+    pub last_start: Option<String>,
+    /// Why it was given up, for people.
+    pub given_up: Option<String>,
+}
+
+/// What removing a version did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Removal {
+    /// The version.
+    pub version: Version,
+    /// Bytes that are free now.
+    pub freed_bytes: u64,
+    /// Why its folder is still there, for people; it goes when that no longer holds.
+    pub waits_for: Option<String>,
+}
+
+/// Lists the versions, the current one first, then the newest first.
+pub(crate) fn list(paths: &InstallPaths) -> Result<Vec<VersionView>, EngineError> {
+    let Some(current) = Current::load(paths)? else {
+        return Ok(Vec::new());
+    };
+    let log = StartLog::load(paths)?;
+    let pinned = Preferences::load(paths)?.pinned;
+    let own_bytes = own_bytes(paths, current.versions());
+    let view = |(position, version): (usize, &InstalledVersion)| VersionView {
+        version: version.version.clone(),
+        name: version.name.clone(),
+        role: match position {
+            0 => VersionRole::Current,
+            1 => VersionRole::Previous,
+            _ => VersionRole::Kept,
+        },
+        channel: version.channel.clone(),
+        installed_bytes: version.installed_bytes,
+        own_bytes: own_bytes.get(&version.name).copied().unwrap_or_default(),
+        installed_at: installed_at(paths, &version.name).map_or(0, seconds_since_1970),
+        pinned: pinned.as_ref() == Some(&version.version),
+        left_before: current.left.as_ref() == Some(&version.manifest)
+            || log.given_up(&version.manifest).is_some(),
+        in_use: lock::is_in_use(paths, &version.name),
+        started_well: log.started_well(&version.name),
+        failed_starts: log.failures(&version.name),
+        last_start: log
+            .last(&version.name)
+            .map(|start| format!("it {}", start.outcome.words())),
+        given_up: why_given_up(&log, version),
+    };
+    Ok(current.versions().enumerate().map(view).collect())
+}
+
+/// Returns when a version was put in place: its documents are written once its tree is finished.
+pub(crate) fn installed_at(paths: &InstallPaths, name: &str) -> Option<SystemTime> {
+    let document = paths.release(name).join(install::INDEX);
+    fs::metadata(document).and_then(|data| data.modified()).ok()
+}
+
+fn seconds_since_1970(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Says why a version was given up, if it was.
+pub(crate) fn why_given_up(log: &StartLog, version: &InstalledVersion) -> Option<String> {
+    let given_up = log.given_up(&version.manifest)?;
+    Some(format!(
+        "{} {}, {} in a row",
+        given_up.version,
+        given_up.outcome.words(),
+        words::count(u64::from(given_up.failures), "time")
+    ))
+}
+
+/// Finds a version beside the current one by its label or by its folder's name.
+pub(crate) fn find<'a>(current: &'a Current, which: &str) -> Result<&'a InstalledVersion, EngineError> {
+    let named = |version: &&InstalledVersion| version.name == which;
+    let labelled = |version: &&InstalledVersion| version.version.as_str() == which;
+    let found = current
+        .older()
+        .find(named)
+        .or_else(|| current.older().find(labelled));
+    found.ok_or_else(|| {
+        let is_current = named(&&current.current) || labelled(&&current.current);
+        EngineError::InvalidInput(match is_current {
+            true => format!("{which} is the version that \"Play\" starts"),
+            false => format!("there is no version {which} in this install"),
+        })
+    })
+}
+
+/// Makes `to` the current version; the lock is held.
+///
+/// # Errors
+/// Files of it are missing; nothing was changed.
+pub(crate) fn go_back(
+    paths: &InstallPaths,
+    current: &Current,
+    to: &InstalledVersion,
+) -> Result<RollbackOutcome, EngineError> {
+    let release = install::load_release(paths, to)?;
+    let dir = tree::open_root(&paths.version(&to.name))?;
+    let missing = verify::quick(&Folders::below(dir), &release);
+    if !missing.is_empty() {
+        let entries = missing.iter().filter_map(|i| release.contents.entries.get(*i));
+        return Err(EngineError::Damaged {
+            files: entries.map(|entry| entry.path.to_string()).collect(),
+        });
+    }
+    current.went_back_to(to).store(paths)?;
+    Ok(RollbackOutcome {
+        from_version: current.current.version.clone(),
+        version: to.version.clone(),
+    })
+}
+
+/// Closes starts that nobody watches any more, and goes back if the current version keeps failing.
+///
+/// Does nothing while somebody works on the folder: the next one who looks will.
+pub(crate) fn settle(
+    paths: &InstallPaths,
+    machine: &Machine,
+) -> Result<Option<RollbackOutcome>, EngineError> {
+    if !paths.start_log().exists() {
+        return Ok(None);
+    }
+    let log = StartLog::change(paths, |log| {
+        log.close_unwatched(
+            |name| lock::is_in_use(paths, name),
+            |id| paths.report(id).exists(),
+        );
+        log.clone()
+    })?;
+    forget_reports(paths, &log);
+    let preferences = Preferences::load(paths)?;
+    let Some(current) = Current::load(paths)? else {
+        return Ok(None);
+    };
+    match log.verdict(&current, &preferences) {
+        Verdict::Stay => Ok(None),
+        Verdict::Stuck { failures } => {
+            let (version, times) = (&current.current.version, words::count(failures.into(), "time"));
+            notice(
+                machine,
+                "no-good-version",
+                format!(
+                    "{version} did not start, {times} in a row, and there is no other version to go back to"
+                ),
+            );
+            Ok(None)
+        }
+        Verdict::GoBack { .. } if !machine.state().is_resting() => Ok(None),
+        Verdict::GoBack { .. } => give_up(paths, machine, &preferences),
+    }
+}
+
+/// Removes the files of games that said that they are there, once that is written down.
+fn forget_reports(paths: &InstallPaths, log: &StartLog) {
+    let Ok(entries) = fs::read_dir(paths.reports()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        // Numbers from the next one on are of starts that came after the log was read.
+        let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let id = id.filter(|id| *id < log.next);
+        let is_open = |start: &StartRecord| Some(start.id) == id && start.outcome == StartOutcome::Open;
+        if id.is_some() && !log.starts.iter().any(is_open) {
+            // One that stays says nothing: its number is never used again.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Goes back from the current version to the best one there is.
+fn give_up(
+    paths: &InstallPaths,
+    machine: &Machine,
+    preferences: &Preferences,
+) -> Result<Option<RollbackOutcome>, EngineError> {
+    let Ok(_lock) = InstallLock::take(paths) else {
+        return Ok(None);
+    };
+    // Decided anew under the lock: somebody may have been quicker.
+    let Some(current) = Current::load(paths)? else {
+        return Ok(None);
+    };
+    let Verdict::GoBack {
+        to,
+        failures,
+        outcome,
+    } = StartLog::load(paths)?.verdict(&current, preferences)
+    else {
+        return Ok(None);
+    };
+    // Written down first: if the power goes now, the version is given up all the same.
+    StartLog::change(paths, |log| log.give_up(&current.current, failures, outcome))?;
+    for version in &to {
+        match go_back(paths, &current, version) {
+            Ok(went) => {
+                // A check that began this very moment keeps its own states; the notice tells all the same.
+                let _ = machine.apply(Input::RollBack);
+                let (from, what) = (&went.from_version, outcome.words());
+                let times = words::count(failures.into(), "time");
+                let message = format!("{from} {what}, {times} in a row: {} is back", went.version);
+                notice(machine, "rolled-back", message);
+                return Ok(Some(went));
+            }
+            Err(error) => notice(
+                machine,
+                "not-sound",
+                format!("{} cannot take its place: {error}", version.version),
+            ),
+        }
+    }
+    Ok(None)
+}
+
+/// Removes old versions that need not be kept any more, if nobody works on the folder.
+pub(crate) fn retire(paths: &InstallPaths) -> Result<(), EngineError> {
+    let Some(current) = Current::load(paths)? else {
+        return Ok(());
+    };
+    if retained(paths, &current)? == current {
+        return Ok(());
+    }
+    let Ok(_lock) = InstallLock::take(paths) else {
+        return Ok(());
+    };
+    let Some(current) = Current::load(paths)? else {
+        return Ok(());
+    };
+    let fewer = retained(paths, &current)?;
+    fewer.store(paths)?;
+    // What cannot be removed now is removed by the next update.
+    install::tidy(paths, &fewer, None);
+    Ok(())
+}
+
+/// Returns the record without old versions that need not be kept.
+pub(crate) fn retained(paths: &InstallPaths, current: &Current) -> Result<Current, EngineError> {
+    let preferences = Preferences::load(paths)?;
+    let log = StartLog::load(paths)?;
+    let own = match preferences.keep_bytes {
+        Some(_) => own_bytes(paths, current.versions()),
+        None => HashMap::new(),
+    };
+    let size = |name: &str| own.get(name).copied().unwrap_or_default();
+    Ok(history::retained(current, &preferences, &log, size))
+}
+
+/// Removes a version beside the current one; the lock is held.
+pub(crate) fn remove(paths: &InstallPaths, which: &str) -> Result<Removal, EngineError> {
+    let current = Current::load(paths)?.ok_or_else(|| EngineError::NotInstalled {
+        path: paths.root().to_owned(),
+    })?;
+    let version = find(&current, which)?.clone();
+    let others = current
+        .older()
+        .filter(|other| other.name != version.name)
+        .cloned();
+    let fewer = current.with_older(others.collect());
+    // Counted last: what any other version has too stays.
+    let freed = own_bytes(paths, fewer.versions().chain([&version]))
+        .get(&version.name)
+        .copied()
+        .unwrap_or_default();
+    fewer.store(paths)?;
+    let failed = install::tidy(paths, &fewer, None);
+    let waits_for = match paths.version(&version.name).exists() {
+        false => None,
+        true if lock::is_in_use(paths, &version.name) => Some("a game runs from it".to_owned()),
+        true => Some(failed.first().map_or_else(
+            || "it holds files of yours that the current version does not have".to_owned(),
+            ToString::to_string,
+        )),
+    };
+    Ok(Removal {
+        version: version.version,
+        freed_bytes: if waits_for.is_some() { 0 } else { freed },
+        waits_for,
+    })
+}
+
+/// Returns what each version takes on disk beyond those before it, by its folder's name.
+///
+/// Files with the same content count once. A version whose list of files cannot be read counts in full.
+fn own_bytes<'a>(
+    paths: &InstallPaths,
+    versions: impl Iterator<Item = &'a InstalledVersion>,
+) -> HashMap<String, u64> {
+    let mut seen: HashSet<ChunkId> = HashSet::new();
+    let mut own = HashMap::new();
+    for version in versions {
+        let bytes = match contents(paths, &version.name) {
+            Some(contents) => contents
+                .files()
+                .filter(|(_, _, _, digest)| seen.insert(*digest))
+                .map(|(_, size, ..)| size)
+                .sum(),
+            None => version.installed_bytes,
+        };
+        own.insert(version.name.clone(), bytes);
+    }
+    own
+}
+
+fn contents(paths: &InstallPaths, name: &str) -> Option<vsekai_formats::release::Contents> {
+    let limit = vsekai_formats::release::MAX_CONTENTS_STORED_BYTES;
+    let stored = disk::read_bounded(&paths.release(name).join(install::CONTENTS), limit);
+    release::parse_contents(&stored.ok()??).ok()
+}
+
+fn notice(machine: &Machine, code: &'static str, message: String) {
+    machine.tell(Event::Notice { code, message });
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+//! Watching a game that was started: writes down how the start went, keeps what it said when it crashed, and
+//! goes back to the last good version when the current one keeps failing.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fs_err as fs;
+
+use crate::disk;
+use crate::error::{EngineError, IoContext as _};
+use crate::event::Event;
+use crate::launch::GameExit;
+use crate::paths::InstallPaths;
+use crate::preferences::Preferences;
+use crate::record::InstalledVersion;
+use crate::session::Machine;
+use crate::starts::{Seen, StartLog, StartOutcome};
+use crate::versions;
+
+/// One start under watch.
+pub(crate) struct Watch {
+    paths: InstallPaths,
+    machine: Arc<Machine>,
+    version: InstalledVersion,
+    id: u64,
+    limit: Duration,
+    log: Option<PathBuf>,
+    /// Whether it is known that the start went well.
+    good: bool,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch")
+            .field("id", &self.id)
+            .field("version", &self.version.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    /// Writes down durably that `version` is about to be started, its output going to `log`.
+    pub(crate) fn begin(
+        paths: &InstallPaths,
+        machine: &Arc<Machine>,
+        version: &InstalledVersion,
+        log: Option<PathBuf>,
+    ) -> Result<Self, EngineError> {
+        let limit = Preferences::load(paths)?.start_seconds;
+        let id = StartLog::change(paths, |log| log.begin(version))?;
+        disk::create_folders(&paths.reports())?;
+        Ok(Self {
+            paths: paths.clone(),
+            machine: machine.clone(),
+            version: version.clone(),
+            id,
+            limit: Duration::from_secs(u64::from(limit)),
+            log,
+            good: false,
+        })
+    }
+
+    /// Returns the file by which the game says that it is there.
+    pub(crate) fn report_file(&self) -> PathBuf {
+        self.paths.report(self.id)
+    }
+
+    /// Writes down that the program could not be started.
+    pub(crate) fn not_started(&mut self) {
+        let noted = StartLog::change(&self.paths, |log| log.not_started(self.id));
+        self.tell_error(noted);
+        self.go_back_if_need_be();
+    }
+
+    /// Takes note that the game has run for `ran` and still does.
+    pub(crate) fn runs(&mut self, ran: Duration) {
+        // The log is only touched when there is something to write down.
+        if self.good || ran < self.limit && !self.reported() {
+            return;
+        }
+        self.settle(None, ran);
+    }
+
+    /// Takes note of how the game ended; returns that with what is known beyond it.
+    pub(crate) fn ended(&mut self, exit: GameExit, ran: Duration) -> GameExit {
+        let exit = GameExit {
+            seconds: ran.as_secs(),
+            ..exit
+        };
+        self.settle(Some(&exit), ran);
+        let crash_log = match exit.crashed && !exit.was_asked_to_end() {
+            true => self.keep_crash_log(&exit),
+            false => None,
+        };
+        // A report that came late says nothing any more.
+        let _ = fs::remove_file(self.report_file());
+        self.go_back_if_need_be();
+        GameExit { crash_log, ..exit }
+    }
+
+    fn settle(&mut self, exit: Option<&GameExit>, ran: Duration) {
+        let seen = Seen {
+            exit: exit.cloned(),
+            ran,
+            reported: self.reported(),
+        };
+        let settled = StartLog::change(&self.paths, |log| log.settle(self.id, &seen, self.limit));
+        let went = self.tell_error(settled);
+        if went == Some(StartOutcome::Good) && !self.good {
+            self.good = true;
+            // What was only kept in case this version does not start can go now.
+            let retired = versions::retire(&self.paths);
+            self.tell_error(retired);
+        }
+    }
+
+    fn reported(&self) -> bool {
+        self.report_file().exists()
+    }
+
+    fn go_back_if_need_be(&self) {
+        let settled = versions::settle(&self.paths, &self.machine);
+        self.tell_error(settled);
+    }
+
+    /// Keeps the end of the game's output under a name of its own, and the last few of those.
+    fn keep_crash_log(&self, exit: &GameExit) -> Option<PathBuf> {
+        let log = self.log.as_deref()?;
+        let kept = self.paths.logs().join(format!("crash-{:06}.log", self.id));
+        let head = format!(
+            "version {}, exit code {}, signal {}, after {} s\n",
+            self.version.version,
+            exit.code
+                .map_or_else(|| "none".to_owned(), |code| code.to_string()),
+            exit.signal
+                .map_or_else(|| "none".to_owned(), |signal| signal.to_string()),
+            exit.seconds
+        );
+        let written = keep_tail(log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs()));
+        self.tell_error(written).map(|()| kept)
+    }
+
+    /// Tells what could not be written down; the game itself is none the worse for it.
+    fn tell_error<T>(&self, result: Result<T, EngineError>) -> Option<T> {
+        result
+            .map_err(|error| {
+                self.machine.tell(Event::Notice {
+                    code: "start-record",
+                    message: format!("How the start went could not be noted: {error}"),
+                });
+            })
+            .ok()
+    }
+}
+
+/// Writes `head` and the last bytes of `log` to `kept`.
+fn keep_tail(log: &Path, kept: &Path, head: &str) -> Result<(), EngineError> {
+    let mut file = fs::File::open(log).during("open", log)?;
+    let length = file.metadata().during("look at", log)?.len();
+    let start = length.saturating_sub(CRASH_LOG_BYTES);
+    file.seek(SeekFrom::Start(start)).during("read", log)?;
+    let mut bytes = head.as_bytes().to_vec();
+    file.take(CRASH_LOG_BYTES)
+        .read_to_end(&mut bytes)
+        .during("read", log)?;
+    disk::write_durably(kept, &bytes)
+}
+
+fn forget_old_crashes(logs: &Path) -> Result<(), EngineError> {
+    let entries = fs::read_dir(logs).during("list", logs)?;
+    let mut crashes: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("crash-"))
+        .map(|entry| entry.path())
+        .collect();
+    crashes.sort();
+    let too_many = crashes.len().saturating_sub(CRASH_LOGS);
+    for old in crashes.into_iter().take(too_many) {
+        fs::remove_file(&old).during("remove", &old)?;
+    }
+    Ok(())
+}
+
+/// Crash logs that are kept.
+const CRASH_LOGS: usize = 5;
+/// Most bytes of output in one of them.
+const CRASH_LOG_BYTES: u64 = 256 * 1024;

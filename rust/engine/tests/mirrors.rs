@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+//! Several addresses with the same releases, some of them stale, damaged or gone.
+#![cfg(unix)]
+
+mod support;
+
+use support::web::{Answer, Web};
+use support::{Player, Scene, game};
+use vsekai_engine::{ErrorCode, Event};
+
+/// A mirror of the scene's publisher, and a player who knows it.
+async fn with_mirror(scene: &Scene) -> Web {
+    let mirror = Web::start(scene.site.path()).await;
+    scene
+        .player
+        .updater
+        .set_preference("mirrors", &mirror.address)
+        .unwrap();
+    mirror
+}
+
+fn remembered(scene: &Scene) -> bool {
+    scene.root.path().join(".vsekai/mirror.json").exists()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_a_stale_server_lacks_come_from_the_next_one() {
+    let scene = Scene::published().await;
+    let mirror = with_mirror(&scene).await;
+    let mut asked = 0;
+    scene.web.on(move |path| {
+        asked += u32::from(path.starts_with("/store/"));
+        match path.starts_with("/store/") && asked % 3 == 0 {
+            true => Answer::Status(404),
+            false => Answer::Serve,
+        }
+    });
+    scene.player.updater.update().await.unwrap();
+    scene.player.assert_has(&game(1));
+    assert!(mirror.chunks_served() > 3 && scene.web.chunks_served() > mirror.chunks_served());
+    assert!(!remembered(&scene), "the server itself still works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_no_mirror_has_all_of_is_refused_in_words_and_completed_later() {
+    let scene = Scene::installed().await;
+    let mirror = with_mirror(&scene).await;
+    scene.site.publish(&game(2), "2.0", 2);
+    let gone = |path: &str| match path.starts_with("/store/") {
+        true => Answer::Status(404),
+        false => Answer::Serve,
+    };
+    scene.web.on(gone);
+    mirror.on(gone);
+    let error = scene.player.updater.update().await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound, "{error}");
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.starts_with("No server has all of this release yet"),
+        "{hint}"
+    );
+    scene.player.assert_has(&game(1));
+    mirror.reset();
+    scene.player.updater.update().await.unwrap();
+    scene.player.assert_has(&game(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_documents_and_chunks_are_asked_for_elsewhere() {
+    let scene = Scene::published().await;
+    let _mirror = with_mirror(&scene).await;
+    scene.web.on(|_| Answer::FlipBit);
+    scene.player.updater.update().await.unwrap();
+    scene.player.assert_has(&game(1));
+    let events = scene.player.events.lock().unwrap();
+    let told = events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Notice {
+                code: "address-failed",
+                ..
+            }
+        )
+    });
+    assert!(told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_is_replaced_by_its_mirror_and_that_is_remembered() {
+    let scene = Scene::installed().await;
+    let mirror = with_mirror(&scene).await;
+    scene.site.publish(&game(2), "2.0", 2);
+    scene.web.on(|_| Answer::HangUp);
+    scene.player.updater.update().await.unwrap();
+    scene.player.assert_has(&game(2));
+    assert!(remembered(&scene));
+    // The next launcher asks the mirror first, and the server not at all.
+    scene.web.reset();
+    mirror.reset();
+    let other = Player::open(scene.root.path(), &scene.web.address);
+    other.updater.check().await.unwrap();
+    assert_eq!((scene.web.served().len(), mirror.served().len()), (0, 2));
+    // When the mirror is gone too, the server's turn comes again.
+    mirror.on(|_| Answer::HangUp);
+    other.updater.check().await.unwrap();
+    assert!(!remembered(&scene));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_address_that_works_the_first_one_is_to_blame() {
+    let scene = Scene::installed().await;
+    let mirror = with_mirror(&scene).await;
+    scene.web.on(|_| Answer::Status(404));
+    mirror.on(|_| Answer::HangUp);
+    let error = scene.player.updater.check().await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound, "{error}");
+    scene.player.assert_has(&game(1));
+}
