@@ -22,7 +22,10 @@ fn an_update_works_from_the_first_check_to_the_rollback() {
     let published = Published::new();
     println!(
         "{}",
-        project.run(&published.config(), &["basics", "update", "care", "game"])
+        project.run(
+            &published.config(),
+            &["basics", "update", "care", "game", "choices"]
+        )
     );
 }
 

@@ -293,7 +293,8 @@ async fn only_the_last_few_crash_logs_are_kept() {
     let stage = Stage::new().await;
     stage.player.updater.set_preference("failed-starts", "0").unwrap();
     stage.install(1, BAD).await;
-    let last = (0..8).map(|_| stage.play().crash_log.unwrap()).last().unwrap();
+    let kept: Vec<_> = (0..8).map(|_| stage.play().crash_log.unwrap()).collect();
+    let last = &kept[7];
     let logs: Vec<_> = fs_err::read_dir(last.parent().unwrap())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! What the worker tells the main thread, one variant for each signal of `VSekaiUpdater`.
 
-use vsekai_engine::{ErrorReport, GameExit, PlanSummary, Progress, VerifyReport};
+use vsekai_engine::{
+    Decision, ErrorReport, GameExit, MoveReport, PlanSummary, Preferences, Progress, UninstallReport,
+    VerifyReport, VersionView,
+};
 
 use crate::outbox::{Outbox, Supersede};
 use crate::view::StatusView;
@@ -20,7 +23,17 @@ pub enum Message {
         phase: String,
     },
     /// What an update would do.
-    Plan(PlanSummary),
+    Plan(PlanSummary, Option<Judgement>),
+    /// What the player's settings make of the plan.
+    Decided(Decision),
+    /// The player's settings.
+    Preferences(Preferences),
+    /// The versions in the install.
+    Versions(Vec<VersionView>),
+    /// The game is removed.
+    Uninstalled(UninstallReport),
+    /// The install lies elsewhere now.
+    Moved(MoveReport),
     /// What is installed, offered and running.
     Status(StatusView),
     /// Something did not work.
@@ -57,6 +70,15 @@ pub enum Message {
     },
 }
 
+/// What the player's settings say of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// What is to be done.
+    pub decision: Decision,
+    /// The version that is pinned, or nothing.
+    pub pinned: String,
+}
+
 impl Supersede for Message {
     fn supersedes(&self, older: &Self) -> bool {
         use Message::{State, Status};
@@ -74,12 +96,36 @@ pub enum Operation {
     Check,
     /// `update()`.
     Update,
+    /// `update_by_settings()`.
+    UpdateBySettings,
     /// `verify()`.
     Verify,
+    /// `verify_quick()`.
+    VerifyQuick,
     /// `repair()`.
     Repair,
     /// `rollback()`.
     Rollback,
+    /// `rollback_to()`.
+    RollbackTo,
+    /// `skip_version()`.
+    SkipVersion,
+    /// `unskip_version()`.
+    UnskipVersion,
+    /// `pin_version()`.
+    PinVersion,
+    /// `unpin_version()`.
+    UnpinVersion,
+    /// `list_versions()`.
+    ListVersions,
+    /// `remove_version()`.
+    RemoveVersion,
+    /// `adopt()`.
+    Adopt,
+    /// `move_to()`.
+    MoveTo,
+    /// `uninstall()`.
+    Uninstall,
     /// `launch()`.
     Launch,
     /// `list_channels()`.
@@ -94,9 +140,21 @@ impl Operation {
         match self {
             Self::Check => "check",
             Self::Update => "update",
+            Self::UpdateBySettings => "update_by_settings",
             Self::Verify => "verify",
+            Self::VerifyQuick => "verify_quick",
             Self::Repair => "repair",
             Self::Rollback => "rollback",
+            Self::RollbackTo => "rollback_to",
+            Self::SkipVersion => "skip_version",
+            Self::UnskipVersion => "unskip_version",
+            Self::PinVersion => "pin_version",
+            Self::UnpinVersion => "unpin_version",
+            Self::ListVersions => "list_versions",
+            Self::RemoveVersion => "remove_version",
+            Self::Adopt => "adopt",
+            Self::MoveTo => "move_to",
+            Self::Uninstall => "uninstall",
             Self::Launch => "launch",
             Self::ListChannels => "list_channels",
             Self::SwitchChannel => "switch_channel",

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 //! What a player can ask for, carried out with the engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vsekai_engine::{CheckOutcome, EngineError, GameExit, LaunchEntry, LaunchOptions, RunningGame, Updater};
-use vsekai_formats::release::Slug;
+use vsekai_cli::ThisMachine;
+use vsekai_engine::{
+    CheckOutcome, EngineError, GameExit, LaunchEntry, LaunchOptions, RunningGame, UpdateOutcome, Updater,
+    UserFiles, Wish,
+};
+use vsekai_formats::release::{Slug, Version};
 
 use crate::message::{Message, Operation};
 use crate::shared::Shared;
@@ -13,16 +18,40 @@ use crate::shared::Shared;
 /// An operation and what it needs to know.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Looks for an update.
-    Check,
+    /// Looks for an update; tells what the settings make of it.
+    Check(ThisMachine),
     /// Installs or updates.
     Update,
+    /// The same if the settings allow it.
+    UpdateBySettings(ThisMachine),
     /// Checks every installed byte.
     Verify,
+    /// Checks everything but the bytes.
+    VerifyQuick,
     /// Fetches what is damaged.
     Repair,
     /// Makes the previous version the installed one.
     Rollback,
+    /// Makes any version in the folder the installed one.
+    RollbackTo(String),
+    /// Skips a version from now on.
+    SkipVersion(Version),
+    /// Skips it no longer.
+    UnskipVersion(Version),
+    /// Takes no other version, the installed one if none is named.
+    PinVersion(Option<Version>),
+    /// Takes any version again.
+    UnpinVersion,
+    /// Lists the versions in the folder.
+    ListVersions,
+    /// Removes a version beside the installed one.
+    RemoveVersion(String),
+    /// Installs with what a copy of the game has already.
+    Adopt(PathBuf),
+    /// Moves the install.
+    MoveTo(PathBuf),
+    /// Removes the game.
+    Uninstall(UserFiles),
     /// Starts the game.
     Launch {
         /// Arguments after those of the release.
@@ -40,11 +69,23 @@ impl Command {
     /// Returns which operation it starts.
     pub fn operation(&self) -> Operation {
         match self {
-            Self::Check => Operation::Check,
+            Self::Check(_) => Operation::Check,
             Self::Update => Operation::Update,
+            Self::UpdateBySettings(_) => Operation::UpdateBySettings,
             Self::Verify => Operation::Verify,
+            Self::VerifyQuick => Operation::VerifyQuick,
             Self::Repair => Operation::Repair,
             Self::Rollback => Operation::Rollback,
+            Self::RollbackTo(_) => Operation::RollbackTo,
+            Self::SkipVersion(_) => Operation::SkipVersion,
+            Self::UnskipVersion(_) => Operation::UnskipVersion,
+            Self::PinVersion(_) => Operation::PinVersion,
+            Self::UnpinVersion => Operation::UnpinVersion,
+            Self::ListVersions => Operation::ListVersions,
+            Self::RemoveVersion(_) => Operation::RemoveVersion,
+            Self::Adopt(_) => Operation::Adopt,
+            Self::MoveTo(_) => Operation::MoveTo,
+            Self::Uninstall(_) => Operation::Uninstall,
             Self::Launch { .. } => Operation::Launch,
             Self::ListChannels => Operation::ListChannels,
             Self::SwitchChannel(_) => Operation::SwitchChannel,
@@ -62,14 +103,28 @@ pub async fn perform(
     command: Command,
 ) -> Result<(), EngineError> {
     match command {
-        Command::Check => {
-            if let CheckOutcome::UpToDate { .. } = updater.check().await? {
-                shared.set_offered(None);
+        Command::Check(machine) => match updater.check().await? {
+            CheckOutcome::UpToDate { .. } => shared.set_offered(None),
+            CheckOutcome::Available { plan } => {
+                let decision = updater.decide(&plan, Wish::Background, &machine)?;
+                shared.messages.push(Message::Decided(decision));
             }
-        }
+        },
         Command::Update => {
             updater.update().await?;
             shared.set_offered(None);
+        }
+        Command::UpdateBySettings(machine) => {
+            match updater.update_by_policy(Wish::Background, &machine).await? {
+                UpdateOutcome::HeldBack { decision, .. } => {
+                    shared.messages.push(Message::Decided(decision));
+                }
+                _ => shared.set_offered(None),
+            }
+        }
+        Command::VerifyQuick => {
+            let report = updater.verify_quick().await?;
+            shared.messages.push(Message::Verified(report));
         }
         Command::Verify => {
             let report = updater.verify().await?;
@@ -85,6 +140,39 @@ pub async fn perform(
         Command::Rollback => {
             updater.rollback().await?;
         }
+        Command::RollbackTo(which) => {
+            updater.rollback_to(&which).await?;
+        }
+        Command::SkipVersion(version) => {
+            shared.choose(&updater, |updater| updater.skip(&version, true).map(drop))?;
+        }
+        Command::UnskipVersion(version) => {
+            shared.choose(&updater, |updater| updater.skip(&version, false).map(drop))?;
+        }
+        Command::PinVersion(version) => {
+            shared.choose(&updater, |updater| updater.pin(version.as_ref()).map(drop))?;
+        }
+        Command::UnpinVersion => {
+            shared.choose(&updater, |updater| updater.unpin().map(drop))?;
+        }
+        Command::ListVersions => tell_versions(&updater, &shared)?,
+        Command::RemoveVersion(which) => {
+            updater.remove_version(&which).await?;
+            tell_versions(&updater, &shared)?;
+        }
+        Command::Adopt(folder) => {
+            updater.adopt(&folder).await?;
+            shared.set_offered(None);
+        }
+        Command::MoveTo(folder) => {
+            let report = updater.move_to(&folder).await?;
+            shared.messages.push(Message::Moved(report));
+        }
+        Command::Uninstall(user_files) => {
+            let report = updater.uninstall(user_files).await?;
+            shared.set_offered(None);
+            shared.messages.push(Message::Uninstalled(report));
+        }
         Command::Launch { arguments, vr } => launch(&updater, shared, arguments, vr)?,
         Command::ListChannels => list_channels(&updater, &shared).await?,
         Command::SwitchChannel(name) => {
@@ -95,9 +183,15 @@ pub async fn perform(
     Ok(())
 }
 
+fn tell_versions(updater: &Updater, shared: &Shared) -> Result<(), EngineError> {
+    let versions = tokio::task::block_in_place(|| updater.versions())?;
+    shared.messages.push(Message::Versions(versions));
+    Ok(())
+}
+
 /// Starts the game and leaves a task behind that tells when it ends.
 fn launch(
-    updater: &Updater,
+    updater: &Arc<Updater>,
     shared: Arc<Shared>,
     arguments: Vec<String>,
     vr: bool,
@@ -110,15 +204,16 @@ fn launch(
         ..LaunchOptions::default()
     };
     let game = tokio::task::block_in_place(|| updater.launch(&options))?;
-    tokio::spawn(watch(game, shared));
+    tokio::spawn(watch(game, updater.clone(), shared));
     Ok(())
 }
 
 /// Asks now and then whether the game has ended, instead of waiting: a wait cannot be given up when the
 /// launcher quits before the game.
-async fn watch(mut game: RunningGame, shared: Arc<Shared>) {
+async fn watch(mut game: RunningGame, updater: Arc<Updater>, shared: Arc<Shared>) {
     let exit = loop {
-        match game.try_wait() {
+        // What is learnt of a start is written down, which may wait for the disk.
+        match tokio::task::block_in_place(|| game.try_wait()) {
             Ok(Some(exit)) => break exit,
             Ok(None) => tokio::time::sleep(GAME_POLL).await,
             Err(_) => {
@@ -126,10 +221,16 @@ async fn watch(mut game: RunningGame, shared: Arc<Shared>) {
                     code: None,
                     signal: None,
                     crashed: true,
+                    seconds: 0,
+                    crash_log: None,
                 };
             }
         }
     };
+    // A version that keeps failing may have been gone back from.
+    if let Ok(status) = updater.status() {
+        shared.set_status(&status);
+    }
     shared.game_exited(exit);
 }
 

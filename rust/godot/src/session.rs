@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, watch};
-use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Updater};
+use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Preferences, Updater};
 
 use crate::message::{Message, Operation};
 use crate::operation::{Command, perform};
@@ -24,6 +24,8 @@ use crate::worker::Worker;
 pub struct Session {
     control: Control,
     commands: mpsc::Sender<Command>,
+    updater: Arc<Updater>,
+    threads: Handle,
     shared: Arc<Shared>,
     wish: Arc<watch::Sender<Wish>>,
     worker: Arc<Worker>,
@@ -38,14 +40,17 @@ impl Session {
     pub fn open(config: InstallConfig) -> Result<Self, EngineError> {
         let shared = Arc::new(Shared::default());
         let updater = Arc::new(Updater::open(config, Arc::clone(&shared) as Arc<_>)?);
+        shared.set_judge(&updater);
         shared.set_status(&updater.status()?);
         shared.messages.push(Message::Status(shared.status()));
+        shared.set_preferences(updater.preferences()?);
         let runtime = runtime().map_err(|error| EngineError::Internal(format!("no threads: {error}")))?;
         let (commands, receiver) = mpsc::channel(1);
         let (wish, wishes) = watch::channel(Wish::Go);
         let (control, wish) = (updater.control(), Arc::new(wish));
+        let threads = runtime.handle().clone();
         let work = Work {
-            updater,
+            updater: Arc::clone(&updater),
             shared: Arc::clone(&shared),
             control: control.clone(),
             wishes,
@@ -59,6 +64,8 @@ impl Session {
         Ok(Self {
             control,
             commands,
+            updater,
+            threads,
             shared,
             wish,
             worker,
@@ -116,6 +123,33 @@ impl Session {
     /// Limits the rate; `None` for no limit.
     pub fn set_rate_limit(&self, bytes_per_second: Option<u64>) {
         self.control.set_rate_limit(bytes_per_second);
+    }
+
+    /// Changes the player's settings to `preferences` by `change`, whatever else is going on.
+    ///
+    /// They count at once; that they are written down is told later, or an error with the ones that count then.
+    pub fn choose(
+        &self,
+        preferences: Preferences,
+        change: impl FnOnce(&Updater) -> Result<(), EngineError> + Send + 'static,
+    ) {
+        self.shared.expect_preferences(preferences);
+        let (updater, shared) = (Arc::clone(&self.updater), Arc::clone(&self.shared));
+        self.threads.spawn_blocking(move || {
+            if let Err(error) = shared.choose(&updater, change) {
+                shared.messages.push(Message::Failed(error.report()));
+            }
+        });
+    }
+
+    /// Notes whether the connection costs by the byte.
+    pub fn set_metered(&self, metered: bool) {
+        self.shared.set_metered(metered);
+    }
+
+    /// Returns the player's settings, as last known.
+    pub fn preferences(&self) -> Preferences {
+        self.shared.preferences()
     }
 
     /// Returns what is installed, offered and running, as last known.
@@ -292,6 +326,10 @@ mod tests {
         }
     }
 
+    fn here() -> vsekai_cli::ThisMachine {
+        vsekai_cli::ThisMachine::default()
+    }
+
     fn open(folder: &tempfile::TempDir, server: String) -> Session {
         let mut config = InstallConfig::new(folder.path().join("install"), Platform::LinuxX86_64);
         config.server = Some(server);
@@ -356,7 +394,7 @@ mod tests {
         let server = SilentServer::start();
         let folder = tempfile::tempdir().unwrap();
         let mut session = open(&folder, server.address());
-        for command in [Command::Check, Command::Update, Command::Check] {
+        for command in [Command::Check(here()), Command::Update, Command::Check(here())] {
             assert!(session.submit(command));
             session.cancel();
             let messages = until_finished(&mut session);
@@ -386,10 +424,38 @@ mod tests {
         assert!(session.close());
         assert!(start.elapsed() < CLOSE_LIMIT);
         assert!(
-            !session.submit(Command::Check),
+            !session.submit(Command::Check(here())),
             "nothing starts in a closed session"
         );
         assert!(session.close(), "closing again is no error");
+    }
+
+    #[test]
+    fn settings_can_be_changed_while_an_operation_runs() {
+        let server = SilentServer::start();
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = open(&folder, server.address());
+        assert!(session.submit(Command::Update));
+        let seven = session.preferences().with("keep-versions", "7").unwrap();
+        session.choose(seven.clone(), |updater| {
+            updater.set_preference("keep-versions", "7").map(drop)
+        });
+        assert_eq!(session.preferences(), seven, "they count at once");
+        session.choose(seven, |updater| {
+            updater.set_preference("keep-versions", "many").map(drop)
+        });
+        let mut told = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !told.iter().any(|m| matches!(m, Message::Failed(_))) && Instant::now() < deadline {
+            for item in session.drain(10) {
+                if let Item::Discrete(message) = item {
+                    told.push(message);
+                }
+            }
+            std::thread::yield_now();
+        }
+        assert_eq!(session.preferences().keep_versions, 7, "{told:?}");
+        assert_eq!(session.running(), Some(Operation::Update));
     }
 
     #[test]

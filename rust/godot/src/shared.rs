@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 //! What the worker and the main thread share: the messages on their way and the status as last known.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use vsekai_engine::{Event, GameExit, Observer, Phase, StateName, Status};
+use vsekai_cli::ThisMachine;
+use vsekai_engine::{
+    EngineError, Event, GameExit, Observer, Phase, PlanSummary, Preferences, StateName, Status, Updater, Wish,
+};
 
-use crate::message::{Message, Messages};
+use crate::message::{Judgement, Message, Messages};
 use crate::view::StatusView;
 
 /// The worker writes, the main thread reads; no lock is held longer than a copy takes.
@@ -14,6 +18,10 @@ pub struct Shared {
     /// Messages on their way to the main thread.
     pub messages: Messages,
     status: Mutex<Known>,
+    choices: Mutex<()>,
+    judge: OnceLock<Weak<Updater>>,
+    /// Whether the launcher takes the connection for one that costs by the byte.
+    metered: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +33,7 @@ struct Known {
     phase: Option<Phase>,
     /// Whether the running operation's plan is no offer to the player.
     silent: bool,
+    preferences: Preferences,
 }
 
 impl Shared {
@@ -57,7 +66,71 @@ impl Shared {
             title: text(status.title.as_ref().map(ToString::to_string)),
             server_url: text(status.server.clone()),
             has_vr: status.has_vr,
+            gave_up: text(status.gave_up.clone()),
         };
+    }
+
+    /// Has `updater` judge plans from now on.
+    pub fn set_judge(&self, updater: &Arc<Updater>) {
+        // There is one updater for each of these, so it is never set twice.
+        let _ = self.judge.set(Arc::downgrade(updater));
+    }
+
+    /// Notes whether the connection costs by the byte.
+    pub fn set_metered(&self, metered: bool) {
+        self.metered.store(metered, Ordering::Relaxed);
+    }
+
+    /// Returns this machine as updates see it.
+    pub fn machine(&self) -> ThisMachine {
+        ThisMachine {
+            metered: self.metered.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Changes the player's settings and tells the new ones; changes are told in the order they come.
+    ///
+    /// # Errors
+    /// Those of `change`; the settings as they are then are told too.
+    pub fn choose(
+        &self,
+        updater: &Updater,
+        change: impl FnOnce(&Updater) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let _turn = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(updater);
+        let preferences = updater.preferences();
+        if let Ok(preferences) = &preferences {
+            self.set_preferences(preferences.clone());
+        }
+        changed.and(preferences.map(drop))
+    }
+
+    /// Takes over settings that are about to be written down, so that whoever asks next sees them.
+    pub fn expect_preferences(&self, preferences: Preferences) {
+        self.known().preferences = preferences;
+    }
+
+    /// Says what the player's settings make of a plan.
+    fn judgement(&self, plan: &PlanSummary) -> Option<Judgement> {
+        let updater = self.judge.get()?.upgrade()?;
+        let decision = updater.decide(plan, Wish::Background, &self.machine()).ok()?;
+        let pinned = updater.preferences().ok()?.pinned;
+        Some(Judgement {
+            decision,
+            pinned: pinned.map_or_else(String::new, |version| version.to_string()),
+        })
+    }
+
+    /// Returns the player's settings as last known.
+    pub fn preferences(&self) -> Preferences {
+        self.known().preferences.clone()
+    }
+
+    /// Takes over the player's settings and tells them.
+    pub fn set_preferences(&self, preferences: Preferences) {
+        self.known().preferences = preferences.clone();
+        self.messages.push(Message::Preferences(preferences));
     }
 
     /// Notes which version the last check found.
@@ -113,7 +186,8 @@ impl Observer for Shared {
             Event::Plan(_) if self.known().silent => {}
             Event::Plan(plan) => {
                 self.set_offered(Some(plan.version.to_string()));
-                self.messages.push(Message::Plan(plan));
+                let judgement = self.judgement(&plan);
+                self.messages.push(Message::Plan(plan, judgement));
             }
             Event::Progress(progress) => self.messages.set_latest(progress),
             Event::GameStarted { pid } => {
@@ -176,6 +250,8 @@ mod tests {
             code: Some(0),
             signal: None,
             crashed: false,
+            seconds: 0,
+            crash_log: None,
         };
         shared.on_event(Event::GameStarted { pid: 1 });
         shared.on_event(Event::GameStarted { pid: 2 });

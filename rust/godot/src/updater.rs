@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! The class `VSekaiUpdater`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use godot::classes::{INode, Node, ProjectSettings};
 use godot::prelude::*;
-use vsekai_engine::{EngineError, ErrorReport, InstallConfig, Progress};
-use vsekai_formats::release::{Platform, Slug};
+use vsekai_cli::ThisMachine;
+use vsekai_engine::launch::{START_FILE, report_started};
+use vsekai_engine::{EngineError, ErrorReport, InstallConfig, Preferences, Progress, Updater, UserFiles};
+use vsekai_formats::release::{Platform, Slug, Version};
 
 use crate::convert::{dictionary, strings, texts};
 use crate::message::Message;
@@ -49,6 +51,10 @@ pub struct VSekaiUpdater {
     /// Takes a release that is older than the installed one when the channel offers it.
     #[export]
     allow_downgrade: bool,
+    /// The connection costs by the byte, as far as the launcher can tell; counts where the setting `metered` is
+    /// `auto`.
+    #[export]
+    metered: bool,
     /// Version of this library.
     #[var(no_set)]
     #[init(val = GString::from(env!("CARGO_PKG_VERSION")))]
@@ -96,8 +102,12 @@ impl VSekaiUpdater {
 
     /// What [method update] would do: `version`, `from_version` (empty for an install), `notes`,
     /// `download_bytes`, `write_bytes`, `disk_bytes` (free space needed), `reused_bytes`, `files_added`,
-    /// `files_changed`, `files_removed`, `installed_bytes`, `left_before` (the player went back from this very
-    /// release, so it should not be taken again without asking).
+    /// `files_changed`, `files_removed`, `files_moved`, `installed_bytes`, `staged_bytes` (ready from an earlier
+    /// attempt), `network_bytes` (what comes from the network, once unpacked), `left_before` (the player went back
+    /// from this very release, so it should not be taken again without asking), `failed_starts` (how often it
+    /// failed to start here, if it was given up for that). What the player's settings make of it: `decision`
+    /// (`take`, `ask` or `hold-back`), `decision_reason`, `decision_until` (a time of the day, or empty),
+    /// `pinned_version`.
     #[signal]
     fn plan_ready(plan: VarDictionary);
 
@@ -120,7 +130,35 @@ impl VSekaiUpdater {
     #[signal]
     fn finished(operation: GString, ok: bool);
 
-    /// What [method verify] found: `files`, `bytes`, `damaged` and `extra` (paths).
+    /// What the settings make of the plan: `action` (`take`, `ask` or `hold-back`), `reason` (for programs) and
+    /// `message` (for people). Follows [signal plan_ready] of a check, and an [method update_by_settings] that was
+    /// not carried out.
+    #[signal]
+    fn decided(decision: VarDictionary);
+
+    /// The settings of the install, each as text by its name, `pinned` and `skipped`; see
+    /// [method set_preference]. Also follows [method open].
+    #[signal]
+    fn preferences_changed(preferences: VarDictionary);
+
+    /// The versions in the install, the current one first: `version`, `name` (of its folder), `role` (`current`,
+    /// `previous` or `kept`), `current`, `channel`, `installed_bytes`, `bytes` (of files that no newer version
+    /// has), `installed_at` (seconds since 1970, or 0), `pinned`, `left` (`player`, `failed-starts` or empty),
+    /// `in_use`, `started_well`, `failed_starts`, `last_start` and `given_up` (for people).
+    #[signal]
+    fn versions_listed(versions: Array<VarDictionary>);
+
+    /// The game is removed: `removed_bytes`, `user_files` (paths), `kept_in` (their folder now), `left` (names that
+    /// are not the engine's).
+    #[signal]
+    fn uninstalled(report: VarDictionary);
+
+    /// The install was moved: `from`, `to`, `bytes`, `left`. Set [member install_path] and [method open] it there.
+    #[signal]
+    fn moved(report: VarDictionary);
+
+    /// What [method verify] found: `files`, `bytes`, `damaged`, `modified` (by [method verify_quick]) and `extra`
+    /// (paths).
     #[signal]
     fn verified(report: VarDictionary);
 
@@ -168,13 +206,22 @@ impl VSekaiUpdater {
     /// [signal plan_ready].
     #[func]
     fn check(&mut self) -> bool {
-        self.submit(Command::Check)
+        let machine = self.machine();
+        self.submit(Command::Check(machine))
     }
 
     /// Installs or updates to what the channel offers; looks for it first if need be.
     #[func]
     fn update(&mut self) -> bool {
         self.submit(Command::Update)
+    }
+
+    /// Installs or updates if the player's settings allow it now; otherwise [signal decided] says what they say.
+    /// A download waits while they hold it back; [method resume] overrules them.
+    #[func]
+    fn update_by_settings(&mut self) -> bool {
+        let machine = self.machine();
+        self.submit(Command::UpdateBySettings(machine))
     }
 
     /// Stops a download for now; nothing that was fetched is lost.
@@ -217,6 +264,12 @@ impl VSekaiUpdater {
         self.submit(Command::Verify)
     }
 
+    /// Checks everything but the bytes, in a moment; [signal verified] tells what it found.
+    #[func]
+    fn verify_quick(&mut self) -> bool {
+        self.submit(Command::VerifyQuick)
+    }
+
     /// Fetches what is damaged or missing in the installed version.
     #[func]
     fn repair(&mut self) -> bool {
@@ -227,6 +280,115 @@ impl VSekaiUpdater {
     #[func]
     fn rollback(&mut self) -> bool {
         self.submit(Command::Rollback)
+    }
+
+    /// Makes any version in the install the current one, by its label or its folder's name; uses no network.
+    #[func]
+    fn rollback_to(&mut self, version: GString) -> bool {
+        self.submit(Command::RollbackTo(version.to_string()))
+    }
+
+    /// Tells the versions in the install by [signal versions_listed].
+    #[func]
+    fn list_versions(&mut self) -> bool {
+        self.submit(Command::ListVersions)
+    }
+
+    /// Removes a version beside the current one; its folder goes when no game runs from it any more.
+    /// [signal versions_listed] follows.
+    #[func]
+    fn remove_version(&mut self, version: GString) -> bool {
+        self.submit(Command::RemoveVersion(version.to_string()))
+    }
+
+    /// Installs with every file that a copy of the game in [param folder] has already. The copy is not changed.
+    #[func]
+    fn adopt(&mut self, folder: GString) -> bool {
+        self.submit(Command::Adopt(PathBuf::from(folder.to_string())))
+    }
+
+    /// Moves the install to another folder, which must be empty or not there. [signal moved] follows.
+    #[func]
+    fn move_to(&mut self, folder: GString) -> bool {
+        self.submit(Command::MoveTo(PathBuf::from(folder.to_string())))
+    }
+
+    /// Removes the game. The player's own files are kept unless [param delete_user_files] is true.
+    /// [signal uninstalled] follows.
+    #[func]
+    fn uninstall(&mut self, delete_user_files: bool) -> bool {
+        self.submit(Command::Uninstall(match delete_user_files {
+            true => UserFiles::Delete,
+            false => UserFiles::Keep,
+        }))
+    }
+
+    /// Changes a setting of the install, also while an operation runs. Returns `false` after emitting
+    /// [signal failed]; otherwise it counts at once and [signal preferences_changed] follows when it is written
+    /// down.
+    #[func(gd_self)]
+    fn set_preference(this: Gd<Self>, name: GString, value: GString) -> bool {
+        let (name, value) = (name.to_string(), value.to_string());
+        let changed = this
+            .bind()
+            .known(|preferences| Ok(preferences.with(&name, &value)?));
+        Self::choose(&this, changed, move |updater| {
+            updater.set_preference(&name, &value).map(drop)
+        })
+    }
+
+    /// Changes a setting back to what it is at first. Returns and emits what [method set_preference] does.
+    #[func(gd_self)]
+    fn reset_preference(this: Gd<Self>, name: GString) -> bool {
+        let name = name.to_string();
+        let changed = this.bind().known(|preferences| Ok(preferences.without(&name)?));
+        Self::choose(&this, changed, move |updater| {
+            updater.reset_preferences(Some(&name)).map(drop)
+        })
+    }
+
+    /// Skips a version from now on: it is not taken by [method update_by_settings].
+    #[func(gd_self)]
+    fn skip_version(this: Gd<Self>, version: GString) -> bool {
+        Self::submit_with(this, label(&version).map(Command::SkipVersion))
+    }
+
+    /// Skips a version no longer.
+    #[func(gd_self)]
+    fn unskip_version(this: Gd<Self>, version: GString) -> bool {
+        Self::submit_with(this, label(&version).map(Command::UnskipVersion))
+    }
+
+    /// Takes no version but [param version] from now on, the installed one if it is empty.
+    #[func(gd_self)]
+    fn pin_version(this: Gd<Self>, version: GString) -> bool {
+        let version = match version.is_empty() {
+            true => Ok(None),
+            false => label(&version).map(Some),
+        };
+        Self::submit_with(this, version.map(Command::PinVersion))
+    }
+
+    /// Takes any version again.
+    #[func]
+    fn unpin_version(&mut self) -> bool {
+        self.submit(Command::UnpinVersion)
+    }
+
+    /// Returns the settings as last known, as in [signal preferences_changed]; empty while no folder is open.
+    #[func]
+    fn get_preferences(&self) -> VarDictionary {
+        let preferences = self.session.as_ref().map(Session::preferences);
+        preferences
+            .map(|preferences| dictionary(view::preferences(&preferences)))
+            .unwrap_or_default()
+    }
+
+    /// For the game itself: says that it is there, so that the launcher knows the version starts well. Returns
+    /// whether a launcher wanted to know. Call it once the main menu is shown; no folder need be open.
+    #[func]
+    fn report_started() -> bool {
+        std::env::var_os(START_FILE).is_some_and(|file| report_started(Path::new(&file)).is_ok())
     }
 
     /// Starts the installed game, in VR if [param vr] is true and it has such a program. [signal game_started]
@@ -259,8 +421,8 @@ impl VSekaiUpdater {
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
-    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`. Never waits; empty while no folder is
-    /// open.
+    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`. Never waits; empty while no
+    /// folder is open.
     #[func]
     fn get_status(&self) -> VarDictionary {
         let status = self.session.as_ref().map(Session::status);
@@ -295,6 +457,58 @@ impl VSekaiUpdater {
         started
     }
 
+    /// Returns this machine as updates see it, and lets the session know.
+    fn machine(&self) -> ThisMachine {
+        if let Some(session) = &self.session {
+            session.set_metered(self.metered);
+        }
+        ThisMachine {
+            metered: self.metered,
+        }
+    }
+
+    /// Returns what `change` makes of the settings as last known.
+    fn known(
+        &self,
+        change: impl FnOnce(&Preferences) -> Result<Preferences, EngineError>,
+    ) -> Result<Preferences, EngineError> {
+        let session = self
+            .session
+            .as_ref()
+            .ok_or_else(|| EngineError::InvalidInput("no folder is open: call open() first".to_owned()))?;
+        change(&session.preferences())
+    }
+
+    fn choose(
+        this: &Gd<Self>,
+        changed: Result<Preferences, EngineError>,
+        change: impl FnOnce(&Updater) -> Result<(), EngineError> + Send + 'static,
+    ) -> bool {
+        match changed {
+            Ok(preferences) => {
+                if let Some(session) = &this.bind().session {
+                    session.choose(preferences, change);
+                }
+                true
+            }
+            Err(error) => {
+                emit_failed(this, &error.report());
+                false
+            }
+        }
+    }
+
+    /// Starts a command unless it makes no sense, which is told.
+    fn submit_with(mut this: Gd<Self>, command: Result<Command, EngineError>) -> bool {
+        match command {
+            Ok(command) => this.bind_mut().submit(command),
+            Err(error) => {
+                emit_failed(&this, &error.report());
+                false
+            }
+        }
+    }
+
     fn config(&self) -> Result<InstallConfig, EngineError> {
         let platform = Platform::host()
             .ok_or_else(|| EngineError::InvalidInput("there are no builds for this system".to_owned()))?;
@@ -327,7 +541,25 @@ fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
                 .state_changed()
                 .emit(&GString::from(&state), &GString::from(&phase));
         }
-        Message::Plan(plan) => signals.plan_ready().emit(&dictionary(view::plan(&plan))),
+        Message::Plan(plan, judgement) => {
+            let fields = view::plan(&plan, judgement.as_ref());
+            signals.plan_ready().emit(&dictionary(fields));
+        }
+        Message::Decided(decision) => signals.decided().emit(&dictionary(view::decision(&decision))),
+        Message::Preferences(preferences) => {
+            let fields = view::preferences(&preferences);
+            signals.preferences_changed().emit(&dictionary(fields));
+        }
+        Message::Versions(versions) => {
+            let versions = versions.iter().map(|version| dictionary(view::version(version)));
+            signals.versions_listed().emit(&versions.collect::<Array<_>>());
+        }
+        Message::Uninstalled(report) => {
+            signals
+                .uninstalled()
+                .emit(&dictionary(view::uninstalled(&report)));
+        }
+        Message::Moved(report) => signals.moved().emit(&dictionary(view::moved(&report))),
         Message::Status(status) => signals.status_changed().emit(&dictionary(view::status(&status))),
         Message::Failed(report) => emit_failed(this, &report),
         Message::Verified(report) => signals.verified().emit(&dictionary(view::verified(&report))),
@@ -384,6 +616,11 @@ fn optional_slug(what: &str, name: &GString) -> Result<Option<Slug>, EngineError
         true => Ok(None),
         false => slug(what, name).map(Some),
     }
+}
+
+fn label(version: &GString) -> Result<Version, EngineError> {
+    let parsed = version.to_string().parse::<Version>();
+    parsed.map_err(|error| EngineError::InvalidInput(format!("the version does not make sense: {error}")))
 }
 
 fn slug(what: &str, name: &GString) -> Result<Slug, EngineError> {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! What the dictionaries of `VSekaiUpdater` hold: names and plain values, before Godot's types come in.
 
-use vsekai_engine::{ErrorReport, GameExit, PlanSummary, Progress, Step, VerifyReport};
+use vsekai_engine::policy::Reason;
+use vsekai_engine::{
+    Decision, ErrorReport, GameExit, MoveReport, PlanSummary, Preferences, Progress, Step, UninstallReport,
+    VerifyReport, VersionRole, VersionView,
+};
 
+use crate::message::Judgement;
 use crate::text::printable;
 
 /// A value in a dictionary.
@@ -50,6 +55,8 @@ pub struct StatusView {
     pub server_url: String,
     /// Whether the installed version has a program for VR.
     pub has_vr: bool,
+    /// What was wrong with a newer version that was given up, or nothing.
+    pub gave_up: String,
 }
 
 /// Returns the fields of `status_changed`.
@@ -68,11 +75,12 @@ pub fn status(view: &StatusView) -> Fields {
         ("title", text(&view.title)),
         ("server_url", text(&view.server_url)),
         ("has_vr", Value::Flag(view.has_vr)),
+        ("gave_up", text(&view.gave_up)),
     ]
 }
 
 /// Returns the fields of `plan_ready`.
-pub fn plan(plan: &PlanSummary) -> Fields {
+pub fn plan(plan: &PlanSummary, judgement: Option<&Judgement>) -> Fields {
     let from = plan
         .from_version
         .as_ref()
@@ -85,11 +93,37 @@ pub fn plan(plan: &PlanSummary) -> Fields {
         ("write_bytes", number(plan.write_bytes)),
         ("disk_bytes", number(plan.disk_bytes)),
         ("reused_bytes", number(plan.reused_bytes)),
+        ("staged_bytes", number(plan.staged_bytes)),
+        ("network_bytes", number(plan.network_bytes)),
         ("files_added", number(plan.files_added)),
         ("files_changed", number(plan.files_changed)),
         ("files_removed", number(plan.files_removed)),
+        ("files_moved", number(plan.files_moved)),
         ("installed_bytes", number(plan.installed_bytes)),
         ("left_before", Value::Flag(plan.left_before)),
+        ("failed_starts", number(u64::from(plan.failed_starts))),
+    ]
+    .into_iter()
+    .chain(judged(judgement))
+    .collect()
+}
+
+/// What the player's settings make of a plan; where nobody can tell, nothing stands in its way.
+fn judged(judgement: Option<&Judgement>) -> Fields {
+    let decision = judgement.map_or(&Decision::Take, |judgement| &judgement.decision);
+    let reason = decision.reason();
+    let until = reason.and_then(Reason::until);
+    vec![
+        ("decision", text(decision.as_str())),
+        ("decision_reason", text(reason.map_or("", Reason::code))),
+        (
+            "decision_until",
+            text(&until.map_or_else(String::new, |until| until.to_string())),
+        ),
+        (
+            "pinned_version",
+            text(judgement.map_or("", |judgement| &judgement.pinned)),
+        ),
     ]
 }
 
@@ -126,26 +160,105 @@ pub fn error(report: &ErrorReport) -> Fields {
 
 /// Returns the fields of `verified`.
 pub fn verified(report: &VerifyReport) -> Fields {
-    let paths = |paths: &[String]| {
-        Value::List(
-            paths
-                .iter()
-                .take(PATHS_LIMIT)
-                .map(|path| printable(path, LINE_LIMIT))
-                .collect(),
-        )
-    };
     vec![
         ("files", number(report.files)),
         ("bytes", number(report.bytes)),
-        ("damaged", paths(&report.damaged)),
-        ("extra", paths(&report.extra)),
+        ("damaged", list(&report.damaged)),
+        ("modified", list(&report.modified)),
+        ("extra", list(&report.extra)),
+    ]
+}
+
+/// Returns the fields of `decided`.
+pub fn decision(decision: &Decision) -> Fields {
+    vec![
+        ("action", text(decision.as_str())),
+        ("reason", text(decision.reason().map_or("", Reason::code))),
+        ("message", text(&decision.to_string())),
+    ]
+}
+
+/// Returns the fields of `preferences_changed`: every setting by its name, then what is skipped and pinned.
+pub fn preferences(preferences: &Preferences) -> Fields {
+    let entries = preferences.entries().into_iter();
+    let mut fields: Fields = entries.map(|(name, value)| (name, text(&value))).collect();
+    let pinned = preferences.pinned.as_ref();
+    let skipped = preferences.skipped.iter().map(ToString::to_string).collect();
+    fields.push((
+        "pinned",
+        text(&pinned.map_or_else(String::new, ToString::to_string)),
+    ));
+    fields.push(("skipped", Value::List(skipped)));
+    fields
+}
+
+/// Returns the fields of one of the `versions_listed`.
+pub fn version(version: &VersionView) -> Fields {
+    let role = match version.role {
+        VersionRole::Current => "current",
+        VersionRole::Previous => "previous",
+        VersionRole::Kept => "kept",
+    };
+    let left = match (&version.given_up, version.left_before) {
+        (Some(_), _) => "failed-starts",
+        (None, true) => "player",
+        (None, false) => "",
+    };
+    vec![
+        ("version", text(version.version.as_str())),
+        ("name", text(&version.name)),
+        ("role", text(role)),
+        ("current", Value::Flag(version.role == VersionRole::Current)),
+        ("channel", text(version.channel.as_str())),
+        ("installed_bytes", number(version.installed_bytes)),
+        ("bytes", number(version.own_bytes)),
+        ("installed_at", number(version.installed_at)),
+        ("pinned", Value::Flag(version.pinned)),
+        ("left", text(left)),
+        ("in_use", Value::Flag(version.in_use)),
+        ("started_well", Value::Flag(version.started_well)),
+        ("failed_starts", number(u64::from(version.failed_starts))),
+        (
+            "last_start",
+            text(version.last_start.as_deref().unwrap_or_default()),
+        ),
+        ("given_up", text(version.given_up.as_deref().unwrap_or_default())),
+    ]
+}
+
+/// Returns the fields of `uninstalled`.
+pub fn uninstalled(report: &UninstallReport) -> Fields {
+    let kept = report.kept_in.as_ref();
+    vec![
+        ("removed_bytes", number(report.removed_bytes)),
+        ("user_files", list(&report.user_files)),
+        (
+            "kept_in",
+            text(&kept.map_or_else(String::new, |path| path.display().to_string())),
+        ),
+        ("left", list(&report.left)),
+    ]
+}
+
+/// Returns the fields of `moved`.
+pub fn moved(report: &MoveReport) -> Fields {
+    vec![
+        ("from", text(&report.from.display().to_string())),
+        ("to", text(&report.to.display().to_string())),
+        ("bytes", number(report.bytes)),
+        ("left", list(&report.left)),
     ]
 }
 
 /// Returns the arguments of `game_exited`.
 pub fn game_exit(exit: &GameExit) -> (i64, bool) {
     (exit.code.map_or(-1, i64::from), exit.crashed)
+}
+
+/// Cleans paths or names for a list.
+fn list(texts: &[String]) -> Value {
+    let shown = texts.iter().take(PATHS_LIMIT);
+    Value::List(shown.map(|text| printable(text, LINE_LIMIT)).collect())
 }
 
 /// Cleans `text` for one line of a dictionary.
@@ -186,11 +299,43 @@ mod tests {
             write_bytes: 3,
             disk_bytes: 4,
             reused_bytes: 5,
+            staged_bytes: 0,
+            network_bytes: 6,
             installed_bytes: u64::MAX,
             files_added: 7,
             files_changed: 8,
             files_removed: 9,
+            files_moved: 10,
             left_before: false,
+            failed_starts: 0,
+        }
+    }
+
+    fn version_view() -> VersionView {
+        VersionView {
+            version: "1.1".parse().unwrap(),
+            name: "1.1-folder".to_owned(),
+            role: VersionRole::Kept,
+            channel: "stable".parse().unwrap(),
+            installed_bytes: 1,
+            own_bytes: 1,
+            installed_at: 1,
+            pinned: false,
+            left_before: false,
+            in_use: false,
+            started_well: true,
+            failed_starts: 0,
+            last_start: None,
+            given_up: None,
+        }
+    }
+
+    fn move_report() -> MoveReport {
+        MoveReport {
+            from: "/from".into(),
+            to: "/to".into(),
+            bytes: 1,
+            left: vec![],
         }
     }
 
@@ -217,11 +362,16 @@ mod tests {
             retry: true,
         };
         for (signal, fields) in [
-            ("plan_ready", plan(&plan_summary())),
+            ("plan_ready", plan(&plan_summary(), None)),
             ("progress_changed", progress(&progress_now)),
             ("status_changed", status(&StatusView::default())),
             ("failed", error(&report)),
             ("verified", verified(&VerifyReport::default())),
+            ("decided", decision(&Decision::Take)),
+            ("preferences_changed", preferences(&Preferences::default())),
+            ("versions_listed", version(&version_view())),
+            ("uninstalled", uninstalled(&UninstallReport::default())),
+            ("moved", moved(&move_report())),
         ] {
             let row = document
                 .lines()
@@ -238,7 +388,7 @@ mod tests {
 
     #[test]
     fn an_install_has_no_version_to_come_from_and_no_number_wraps() {
-        let fields = plan(&plan_summary());
+        let fields = plan(&plan_summary(), None);
         assert_eq!(value(&fields, "from_version"), Value::Text(String::new()));
         assert_eq!(value(&fields, "installed_bytes"), Value::Number(i64::MAX));
         assert_eq!(value(&fields, "notes"), Value::Text("new[0m".to_owned()));
@@ -260,6 +410,8 @@ mod tests {
             code: None,
             signal: Some(9),
             crashed: true,
+            seconds: 1,
+            crash_log: None,
         };
         assert_eq!(game_exit(&killed), (-1, true));
     }

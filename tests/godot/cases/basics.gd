@@ -19,6 +19,7 @@ const STATUS_KEYS: Array = [
 	"title",
 	"server_url",
 	"has_vr",
+	"gave_up",
 ]
 
 

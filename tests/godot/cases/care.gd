@@ -13,7 +13,9 @@ func run(harness: Harness) -> void:
 	harness.check(await recorder.operate(&"verify"), "an intact install is verified")
 	var report: Dictionary = recorder.last_dictionary("verified")
 	harness.equal(
-		report.keys(), ["files", "bytes", "damaged", "extra"], "the report has the documented keys"
+		report.keys(),
+		["files", "bytes", "damaged", "modified", "extra"],
+		"the report has the documented keys"
 	)
 	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged")
 	harness.check(int(report.get("files")) >= 7, "every file is counted")

@@ -12,11 +12,19 @@ const PLAN_KEYS: Array = [
 	"write_bytes",
 	"disk_bytes",
 	"reused_bytes",
+	"staged_bytes",
+	"network_bytes",
 	"files_added",
 	"files_changed",
 	"files_removed",
+	"files_moved",
 	"installed_bytes",
 	"left_before",
+	"failed_starts",
+	"decision",
+	"decision_reason",
+	"decision_until",
+	"pinned_version",
 ]
 const PROGRESS_KEYS: Array = [
 	"step", "done_bytes", "total_bytes", "bytes_per_second", "seconds_left", "network_bytes"
@@ -191,7 +199,8 @@ func _an_update_follows_the_new_channel(harness: Harness, recorder: Recorder) ->
 	harness.check(await recorder.operate(&"update"), "an update works after cancelled ones")
 	var plan: Dictionary = recorder.last_dictionary("plan_ready")
 	harness.equal(plan.get("from_version"), "1.0.0", "the plan names the installed version")
-	harness.equal(plan.get("files_removed"), 3, "the plan counts removed files")
+	harness.equal(plan.get("files_removed"), 2, "the plan counts removed files")
+	harness.equal(plan.get("files_moved"), 1, "the plan counts moved files")
 	harness.check(int(plan.get("reused_bytes")) > 0, "the update reuses what is there")
 	var status: Dictionary = recorder.updater.get_status()
 	harness.equal(status.get("version"), "2.0.0", "the new version is installed")
