@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+//! What a player's side believes, and what it remembers.

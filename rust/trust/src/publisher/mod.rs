@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+//! Keys, the ceremony, and signing of releases and channels.
