@@ -53,12 +53,12 @@ pub(crate) async fn offer(
             "it speaks of another title, channel, platform or form",
         );
     }
-    let address = address::manifest(title, *platform, &pointer.version);
+    let address = address::manifest(title, *platform, &pointer.release.version);
     let manifest_bytes = pinned(
         session,
         origin,
         &address,
-        &pointer.manifest,
+        &pointer.release.manifest,
         MAX_MANIFEST_BYTES,
         "release manifest",
     )
@@ -66,8 +66,8 @@ pub(crate) async fn offer(
     let manifest = release::parse_manifest(&manifest_bytes)?;
     let same = manifest.title == *title
         && manifest.platform == *platform
-        && manifest.version == pointer.version
-        && manifest.sequence == pointer.sequence;
+        && manifest.version == pointer.release.version
+        && manifest.sequence == pointer.release.sequence;
     match same {
         true => Ok(Offer {
             pointer,

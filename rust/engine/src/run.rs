@@ -85,11 +85,11 @@ impl Run {
         let circumstances = Circumstances {
             damaged: quick_damage(paths, current.as_ref(), installed.as_ref()),
             can_share: can_share(paths),
-            left_before: failed_starts > 0 || left == Some(&offer.pointer.manifest),
+            left_before: failed_starts > 0 || left == Some(&offer.pointer.release.manifest),
             failed_starts,
         };
         let plan = Plan::new(&release, installed.as_ref(), &circumstances);
-        let manifest = offer.pointer.manifest;
+        let manifest = offer.pointer.release.manifest;
         let channel = offer.pointer.channel;
         let manifest_bytes = offer.manifest_bytes;
         let mut run = Self {

@@ -277,12 +277,13 @@ impl Updater {
         let Some(current) = current.map(|c| &c.current) else {
             return false;
         };
-        if current.manifest == offer.pointer.manifest {
+        if current.manifest == offer.pointer.release.manifest {
             return true;
         }
-        let older = current.channel == offer.pointer.channel && offer.pointer.sequence < current.sequence;
+        let older =
+            current.channel == offer.pointer.channel && offer.pointer.release.sequence < current.sequence;
         if older && !self.config.allow_downgrade {
-            let (offered, installed) = (&offer.pointer.version, &current.version);
+            let (offered, installed) = (&offer.pointer.release.version, &current.version);
             session.notice(
                 "older-offered",
                 format!("The channel offers {offered}, which is older than {installed}"),

@@ -5,6 +5,7 @@
 //! slices or [`std::io::Read`], and all of it may be hostile: every length is checked before it is believed.
 
 pub mod catar;
+pub mod channel;
 pub mod chunker;
 pub mod codec;
 pub mod flags;

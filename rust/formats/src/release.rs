@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use crate::channel::{ChannelPointer, InstallId, ParsePercentError, Percent, ReleaseRef, Rollout};
 use crate::id::{ChunkId, DigestAlgorithm};
 use crate::name::{self, NameError, NameReason, TreePath};
 
@@ -279,26 +280,6 @@ impl Pinned {
     }
 }
 
-/// What a channel offers for one platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelPointer {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// The title.
-    pub title: Slug,
-    /// The channel.
-    pub channel: Slug,
-    /// The platform.
-    pub platform: Platform,
-    /// Version of the release pointed at.
-    pub version: Version,
-    /// Publish sequence of the release pointed at.
-    pub sequence: u64,
-    /// The release's manifest.
-    pub manifest: Pinned,
-}
-
 /// A title's channels, for people to choose from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -322,8 +303,10 @@ pub struct ChannelSummary {
 }
 
 /// What a publisher says about one build.
+///
+/// A field that a reader does not know is passed over: what an older launcher must not pass over gets a new
+/// `schema`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReleaseManifest {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -349,6 +332,39 @@ pub struct ReleaseManifest {
     /// Oldest launcher version that can install the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_launcher: Option<Version>,
+    /// Oldest engine version that can install the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_engine: Option<Version>,
+    /// Files and folders that are the player's once they are there: what lies there is taken along by an
+    /// update, in place of what the build has there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_paths: Vec<TreePath>,
+    /// Parts of the build that a player may leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+    /// Shorter ways from other releases. They are hints: what comes out must be the index's chunks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<Delta>,
+}
+
+/// A part of a build that a player may leave out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// Its name for programs.
+    pub name: Slug,
+    /// Its name for people.
+    pub title: String,
+    /// The files and folders it consists of.
+    pub paths: Vec<TreePath>,
+}
+
+/// Data that makes a build out of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// SHA-256 of the other release's manifest.
+    pub from: ChunkId,
+    /// The data.
+    pub data: Pinned,
 }
 
 /// The programs of a build.
@@ -509,6 +525,11 @@ pub mod address {
     /// Returns the address of a [`super::ReleaseManifest`].
     pub fn manifest(title: &Slug, platform: Platform, version: &Version) -> String {
         format!("titles/{title}/releases/{platform}/{version}/manifest.json")
+    }
+
+    /// Returns the address of the data of a [`super::Delta`].
+    pub fn delta(data: &super::Pinned) -> String {
+        format!("deltas/{}", data.sha256)
     }
 
     /// Returns the address of a release's [`super::Contents`].

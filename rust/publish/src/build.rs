@@ -208,6 +208,10 @@ impl Release {
             },
             notes: self.info.notes.clone(),
             minimum_launcher: self.info.minimum_launcher.clone(),
+            minimum_engine: None,
+            user_paths: vec![],
+            components: vec![],
+            deltas: vec![],
         };
         let manifest_bytes =
             serde_json::to_vec(&manifest).map_err(|error| PublishError::Internal(error.to_string()))?;

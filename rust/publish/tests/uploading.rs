@@ -77,9 +77,9 @@ async fn players_reach_every_byte_from_the_channel_by_digests() {
     let pointer = bench.get(&address::pointer(title, &channel(), platform)).await;
     let pointer: ChannelPointer = serde_json::from_slice(&pointer).unwrap();
     let manifest = bench
-        .get(&address::manifest(title, platform, &pointer.version))
+        .get(&address::manifest(title, platform, &pointer.release.version))
         .await;
-    assert!(pointer.manifest.matches(&manifest));
+    assert!(pointer.release.manifest.matches(&manifest));
     let manifest: ReleaseManifest = serde_json::from_slice(&manifest).unwrap();
     let index = bench
         .get(&format!("{}/{}", address::INDEX, release.index_name()))
@@ -88,7 +88,7 @@ async fn players_reach_every_byte_from_the_channel_by_digests() {
     let index = Index::from_bytes(&index, &IndexLimits::default()).unwrap();
     assert_eq!(index, *release.index());
     let contents = bench
-        .get(&address::contents(title, platform, &pointer.version))
+        .get(&address::contents(title, platform, &pointer.release.version))
         .await;
     assert!(manifest.contents.matches(&contents));
     let contents = vsekai_formats::codec::decompress(&contents, 1 << 20).unwrap();

@@ -5,8 +5,8 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
 use serde::Serialize;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{
-    ChannelList, ChannelPointer, ChannelSummary, Pinned, Platform, ReleaseManifest, ReleaseSize, SCHEMA,
-    Slug, Version, address,
+    ChannelList, ChannelPointer, ChannelSummary, Pinned, Platform, ReleaseManifest, ReleaseRef, ReleaseSize,
+    SCHEMA, Slug, Version, address,
 };
 
 use super::{indexes, now, parsed, signed, unsigned};
@@ -209,9 +209,14 @@ pub fn pointer(
             title: title.clone(),
             channel: channel.clone(),
             platform,
-            version: parsed(row, "version")?,
-            sequence: unsigned(row, "sequence")?,
-            manifest: pinned(row, "manifest_sha256", "manifest_length")?,
+            release: ReleaseRef {
+                version: parsed(row, "version")?,
+                sequence: unsigned(row, "sequence")?,
+                manifest: pinned(row, "manifest_sha256", "manifest_length")?,
+            },
+            rollout: None,
+            withdrawn: vec![],
+            pinned: false,
         })
     });
     row.optional()
@@ -318,7 +323,7 @@ fn point(
     action: &str,
     actor: &Actor,
 ) -> rusqlite::Result<()> {
-    let previous = pointer(transaction, title, channel, platform)?.map(|pointer| pointer.version);
+    let previous = pointer(transaction, title, channel, platform)?.map(|pointer| pointer.release.version);
     transaction.execute(
         "INSERT INTO pointers (title, channel, platform, release_id)
 		SELECT title, ?2, platform, id FROM releases WHERE title = ?1 AND platform = ?3 AND version = ?4
@@ -379,7 +384,7 @@ fn pointed_sequence(
     channel: &Slug,
     platform: Platform,
 ) -> rusqlite::Result<u64> {
-    Ok(pointer(transaction, title, channel, platform)?.map_or(0, |pointer| pointer.sequence))
+    Ok(pointer(transaction, title, channel, platform)?.map_or(0, |pointer| pointer.release.sequence))
 }
 
 fn release_files(row: &Row<'_>) -> rusqlite::Result<ReleaseFiles> {

@@ -96,6 +96,10 @@ impl Build {
             },
             notes: String::new(),
             minimum_launcher: None,
+            minimum_engine: None,
+            user_paths: vec![],
+            components: vec![],
+            deltas: vec![],
         };
         Self {
             manifest,

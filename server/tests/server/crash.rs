@@ -78,7 +78,7 @@ async fn a_killed_server_leaves_nothing_half_visible() {
         };
         // What was confirmed is still there; a newer release may be, if only its answer was lost.
         assert!(last_confirmed.is_none() || pointed.is_some());
-        let sequence = pointed.as_ref().map_or(0, |pointer| pointer.sequence) + 1;
+        let sequence = pointed.as_ref().map_or(0, |pointer| pointer.release.sequence) + 1;
         let (begun, mut watched) = watch::channel(0);
         let publishing = tokio::spawn(publish_until_killed(client.clone(), round, sequence, begun));
         // Each round is cut off at another request: in the middle of uploads, or of publishing.

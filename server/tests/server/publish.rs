@@ -378,10 +378,10 @@ async fn whoever_sees_the_pointer_sees_the_whole_release() {
             let pointer: ChannelPointer = server.client.get(&path).await.json().await.unwrap();
             let manifest = server
                 .client
-                .get(&address::manifest(&title, PLATFORM, &pointer.version))
+                .get(&address::manifest(&title, PLATFORM, &pointer.release.version))
                 .await;
-            assert!(pointer.manifest.matches(&manifest.bytes().await.unwrap()));
-            let name = address::index_name(&title, PLATFORM, &pointer.version);
+            assert!(pointer.release.manifest.matches(&manifest.bytes().await.unwrap()));
+            let name = address::index_name(&title, PLATFORM, &pointer.release.version);
             let index = server
                 .client
                 .get(&format!("index/{name}"))

@@ -27,25 +27,25 @@ async fn a_client_reaches_everything_from_the_pointer() {
     let title = TITLE.parse().unwrap();
     let pointer = address::pointer(&title, &"stable".parse().unwrap(), PLATFORM);
     let pointer: ChannelPointer = server.client.get(&pointer).await.json().await.unwrap();
-    assert_eq!(pointer.version, build.manifest.version);
+    assert_eq!(pointer.release.version, build.manifest.version);
 
     let manifest = server
         .client
-        .get(&address::manifest(&title, PLATFORM, &pointer.version))
+        .get(&address::manifest(&title, PLATFORM, &pointer.release.version))
         .await;
     assert_eq!(manifest.headers()["cache-control"], IMMUTABLE);
     let manifest = manifest.bytes().await.unwrap();
-    assert!(pointer.manifest.matches(&manifest));
+    assert!(pointer.release.manifest.matches(&manifest));
     let manifest: ReleaseManifest = serde_json::from_slice(&manifest).unwrap();
 
     let contents = server
         .client
-        .get(&address::contents(&title, PLATFORM, &pointer.version))
+        .get(&address::contents(&title, PLATFORM, &pointer.release.version))
         .await;
     assert!(contents.headers().get("content-encoding").is_none());
     assert!(manifest.contents.matches(&contents.bytes().await.unwrap()));
 
-    let name = address::index_name(&title, PLATFORM, &pointer.version);
+    let name = address::index_name(&title, PLATFORM, &pointer.release.version);
     let index = server.client.get(&format!("index/{name}")).await;
     assert_eq!(index.headers()["cache-control"], IMMUTABLE);
     assert!(manifest.index.matches(&index.bytes().await.unwrap()));

@@ -9,7 +9,7 @@ use vsekai_formats::index::Index;
 use vsekai_formats::layout::{Layout, Slice};
 use vsekai_formats::release::{
     ChannelList, ChannelPointer, ChannelSummary, Contents, Entry, EntryKind, Launch, Pinned, Platform,
-    Program, ReleaseManifest, ReleaseSize, SCHEMA, Slug, Version, address,
+    Program, ReleaseManifest, ReleaseRef, ReleaseSize, SCHEMA, Slug, Version, address,
 };
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, codec, flags};
 
@@ -69,9 +69,14 @@ impl Site {
             title: manifest.title.clone(),
             channel: "stable".parse().unwrap(),
             platform: manifest.platform,
-            version: manifest.version.clone(),
-            sequence: manifest.sequence,
-            manifest: Pinned::of(&json(manifest)),
+            release: ReleaseRef {
+                version: manifest.version.clone(),
+                sequence: manifest.sequence,
+                manifest: Pinned::of(&json(manifest)),
+            },
+            rollout: None,
+            withdrawn: vec![],
+            pinned: false,
         };
         let place = address::pointer(&manifest.title, &pointer.channel, manifest.platform);
         self.write(&place, &json(&pointer));
@@ -213,5 +218,9 @@ fn manifest(contents: &Contents, version: &str, sequence: u64) -> ReleaseManifes
         },
         notes: format!("What is new in {version}"),
         minimum_launcher: None,
+        minimum_engine: None,
+        user_paths: vec![],
+        components: vec![],
+        deltas: vec![],
     }
 }
