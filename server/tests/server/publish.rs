@@ -23,6 +23,7 @@ async fn pointed(client: &Client, channel: &str) -> Option<String> {
                 .json::<ChannelPointer>()
                 .await
                 .unwrap()
+                .release
                 .version
                 .to_string(),
         ),
