@@ -10,20 +10,43 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fs_err as fs;
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 /// Writes `bytes` beside `path` in a file whose name starts with `prefix`, and renames it to `path`.
 ///
 /// Another process sees the old file or the whole new one. Nothing is synced.
 pub(crate) fn replace_unsynced(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
     let file = write_beside(path, prefix, bytes)?;
-    file.persist(path).map_err(|refused| named(path, refused.error))
+    file.persist(path).map_err(|refused| named(path, &refused.error))
 }
 
 /// Writes `bytes` beside `path` in a file whose name starts with `prefix`, removed unless it is kept.
 pub(crate) fn write_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<TempPath> {
+    Ok(open_beside(path, prefix, bytes)?.into_temp_path())
+}
+
+/// Replaces the file `path` by one with `bytes`, durably: when this returns it survives a power cut, and until
+/// then a power cut leaves the old file or the whole new one.
+///
+/// The bytes are written beside it first, in a file whose name starts with `prefix`.
+///
+/// # Errors
+/// A file operation failed; the file is the old or the new one.
+pub fn replace(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = open_beside(path, prefix, bytes)?;
+    // Synced under the temporary name: a rename may reach the disk before the bytes do.
+    file.as_file()
+        .sync_all()
+        .and_then(|()| file.persist(path).map_err(|refused| refused.error))
+        .map_err(|error| named(path, &error))?;
+    match path.parent() {
+        Some(folder) => sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+fn open_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let named = |error| named(path, error);
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
     #[cfg(unix)]
@@ -32,23 +55,22 @@ pub(crate) fn write_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Resul
         // Readable by all, as desync's are, for a server under another account; the umask still applies.
         builder.permissions(std::fs::Permissions::from_mode(0o644));
     }
-    let mut file = builder.tempfile_in(folder).map_err(named)?;
-    file.write_all(bytes).map_err(named)?;
-    Ok(file.into_temp_path())
+    let written = builder.tempfile_in(folder).and_then(|mut file| {
+        file.write_all(bytes)?;
+        Ok(file)
+    });
+    written.map_err(|error| named(path, &error))
 }
 
-/// Replaces the file `path` by one with `bytes`, durably: when this returns it survives a power cut.
-pub(crate) fn replace(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
-    replace_unsynced(path, prefix, bytes)?;
-    sync_file(path)?;
-    match path.parent() {
-        Some(folder) => sync_folder(folder),
-        None => Ok(()),
-    }
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
 }
 
 /// Makes `folder` and its missing parents, durably.
-pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// A folder cannot be made or synced.
+pub fn create_folders(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
@@ -179,7 +201,10 @@ fn sync_each(
 }
 
 /// Makes the entries of `folder` survive a power cut.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The folder cannot be opened or synced; that its file system cannot sync folders is no error.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         match fs::File::open(folder)?.sync_all() {

@@ -62,6 +62,7 @@ pub mod cache;
 pub mod chunk;
 pub mod config;
 pub mod dedup;
+pub mod durable;
 pub mod error;
 pub mod failover;
 pub mod format;
@@ -76,7 +77,6 @@ pub mod s3;
 pub mod throttle;
 
 mod combine;
-mod durable;
 mod staging;
 mod task;
 

@@ -38,6 +38,14 @@ pub enum TrustError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A document that only a newer launcher can read.
+    #[error("the {what} is of the form {form}, which this launcher does not know")]
+    NewerForm {
+        /// The document.
+        what: String,
+        /// The version of its form.
+        form: u32,
+    },
     /// The validity of the metadata is over.
     #[error("the {role} metadata was valid until {expired} only")]
     Expired {
@@ -73,6 +81,14 @@ pub enum TrustError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The pinned root is of another publisher than the one this install began with.
+    #[error("the root {pinned} does not lead to the root {known} that this installation began with")]
+    OtherRoot {
+        /// SHA-256 of the pinned root.
+        pinned: String,
+        /// SHA-256 of the root that was trusted first.
+        known: String,
     },
     /// There is no root to start from.
     #[error("no root key is known for this title")]

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+//! What a player's side remembers between updates: one file, replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use fs_err as fs;
+use jiff::Timestamp as Time;
+use serde::{Deserialize, Serialize};
+use vsekai_formats::release::{Pinned, Slug};
+use vsekai_store::durable;
+
+use crate::error::TrustError;
+
+/// The folder that keeps the trusted state of one title.
+///
+/// A state that is there and cannot be read is an error, never "none": otherwise whoever damages the file
+/// could serve old releases again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedState {
+    folder: PathBuf,
+}
+
+/// The trusted state: everything that was verified, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remembered {
+    /// Version of this document.
+    pub schema: u32,
+    /// The title.
+    pub title: Slug,
+    /// The root that everything began with.
+    pub anchor: Pinned,
+    /// Every root since, the newest last; the first is the anchor.
+    pub roots: Vec<Pinned>,
+    /// The latest time the clock was seen to show.
+    pub latest_time: Time,
+    /// The newest verified metadata by role.
+    pub metadata: BTreeMap<String, String>,
+    /// Channel pointers by target name, so that an unchanged one need not be fetched.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pointers: BTreeMap<String, String>,
+}
+
+impl Remembered {
+    /// Returns the newest verified metadata of `role`.
+    pub fn metadata(&self, role: &str) -> Option<Bytes> {
+        let text = self.metadata.get(role)?;
+        Some(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl TrustedState {
+    /// Keeps the state in `folder`, which is created with the first state.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the state of `title`; `None` if there never was one.
+    ///
+    /// # Errors
+    /// [`TrustError::State`] if the file is there and cannot be read, is damaged, or is of another title.
+    pub fn load(&self, title: &Slug) -> Result<Option<Remembered>, TrustError> {
+        let Some(bytes) = self.read()? else {
+            return Ok(None);
+        };
+        let remembered = decode(&bytes).map_err(|reason| self.unreadable(reason))?;
+        if remembered.title != *title {
+            let reason = format!(
+                "it is of the title \"{}\" instead of \"{title}\"",
+                remembered.title
+            );
+            return Err(self.unreadable(reason));
+        }
+        Ok(Some(remembered))
+    }
+
+    /// Replaces the state, durably and in one step, unless it is newer than `next` by now.
+    ///
+    /// # Errors
+    /// A file operation failed; the state is the old or the new one.
+    pub fn store(&self, next: &Remembered) -> Result<(), TrustError> {
+        durable::create_folders(&self.folder).map_err(|source| self.failed("create", source))?;
+        let _lock = self.lock()?;
+        // Another launcher may have come further since; the state never goes back.
+        if let Some(there) = self.load(&next.title)?
+            && there.anchor == next.anchor
+            && progress(&there) > progress(next)
+        {
+            return Ok(());
+        }
+        let bytes = encode(next).map_err(|reason| self.unreadable(reason))?;
+        durable::replace(&self.file(), ".tmp-", &bytes).map_err(|source| self.failed("replace", source))
+    }
+
+    /// Forgets everything, so that trust starts anew. Only a person may decide that.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn forget(&self) -> Result<(), TrustError> {
+        let removed = match fs::remove_file(self.file()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other,
+        };
+        removed
+            .and_then(|()| durable::sync_folder(&self.folder))
+            .map_err(|source| self.failed("remove", source))
+    }
+
+    /// Says that there is no state although there was one.
+    pub fn missing(&self) -> TrustError {
+        self.unreadable("it is missing, although a verified release was installed with it".to_owned())
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, TrustError> {
+        let file = match fs::File::open(self.file()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.unreadable(error.to_string())),
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_STATE + 1).read_to_end(&mut bytes);
+        read.map_err(|error| self.unreadable(error.to_string()))?;
+        match bytes.len() as u64 > MAX_STATE {
+            true => Err(self.unreadable(format!("it is larger than {MAX_STATE} bytes"))),
+            false => Ok(Some(bytes)),
+        }
+    }
+
+    /// Keeps other launchers out between looking at the state and replacing it; let go when dropped.
+    fn lock(&self) -> Result<fs::File, TrustError> {
+        let path = self.folder.join("lock");
+        let opened = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        opened
+            .and_then(|file| {
+                fs4::FileExt::lock(file.file())?;
+                Ok(file)
+            })
+            .map_err(|source| self.failed("lock", source))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    fn unreadable(&self, reason: String) -> TrustError {
+        TrustError::State {
+            path: self.file(),
+            reason,
+        }
+    }
+
+    fn failed(&self, action: &'static str, source: std::io::Error) -> TrustError {
+        TrustError::Io {
+            action,
+            path: self.file(),
+            source,
+        }
+    }
+}
+
+/// How far a state is: of two with the same anchor the greater one is newer.
+fn progress(remembered: &Remembered) -> (usize, u64, Time) {
+    let version = |role: &str| remembered.metadata.get(role).and_then(|text| version_in(text));
+    (
+        remembered.roots.len(),
+        version(super::set::TIMESTAMP).unwrap_or(0),
+        remembered.latest_time,
+    )
+}
+
+fn version_in(text: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Document {
+        signed: Signed,
+    }
+    #[derive(Deserialize)]
+    struct Signed {
+        version: u64,
+    }
+    let document: Document = serde_json::from_str(text).ok()?;
+    Some(document.signed.version)
+}
+
+/// Writes the state, and its digest in a line of its own: a flipped bit must not look like a replaced key.
+fn encode(remembered: &Remembered) -> Result<Vec<u8>, String> {
+    let mut bytes = serde_json::to_vec(remembered).map_err(|error| error.to_string())?;
+    let digest = hex::encode(super::verify::sha256(&bytes));
+    bytes.push(b'\n');
+    bytes.extend_from_slice(digest.as_bytes());
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<Remembered, String> {
+    let damaged = || "it is damaged".to_owned();
+    let (document, digest) = bytes
+        .len()
+        .checked_sub(DIGEST_LINE)
+        .map(|end| bytes.split_at(end))
+        .ok_or_else(damaged)?;
+    let (document, newline) = document.split_at(document.len().saturating_sub(1));
+    let expected = format!("{}\n", hex::encode(super::verify::sha256(document)));
+    if newline != b"\n" || digest != expected.as_bytes() {
+        return Err(damaged());
+    }
+    let remembered: Remembered = serde_json::from_slice(document).map_err(|error| error.to_string())?;
+    match remembered.schema {
+        SCHEMA => Ok(remembered),
+        other => Err(format!(
+            "its form {other} is not known, a newer launcher may know it"
+        )),
+    }
+}
+
+/// Version of the state's form.
+pub(super) const SCHEMA: u32 = 1;
+const FILE: &str = "trusted.json";
+/// 64 hexadecimal digits and the end of the line.
+const DIGEST_LINE: usize = 65;
+/// Every piece of metadata at its largest would be less.
+const MAX_STATE: u64 = 256 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remembered(timestamp: u64) -> Remembered {
+        let anchor = Pinned::of(b"root");
+        let text = format!("{{\"signed\":{{\"version\":{timestamp}}}}}");
+        Remembered {
+            schema: SCHEMA,
+            title: title(),
+            roots: vec![anchor.clone()],
+            anchor,
+            latest_time: Time::UNIX_EPOCH,
+            metadata: BTreeMap::from([("timestamp".to_owned(), text)]),
+            pointers: BTreeMap::new(),
+        }
+    }
+
+    fn title() -> Slug {
+        "game".parse().unwrap()
+    }
+
+    fn state() -> (tempfile::TempDir, TrustedState) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = TrustedState::new(folder.path().join("trust"));
+        (folder, state)
+    }
+
+    #[test]
+    fn a_state_is_read_back_as_it_was_stored() {
+        let (_folder, state) = state();
+        assert_eq!(state.load(&title()).unwrap(), None);
+        state.store(&remembered(3)).unwrap();
+        assert_eq!(state.load(&title()).unwrap(), Some(remembered(3)));
+    }
+
+    #[test]
+    fn a_state_never_goes_back() {
+        let (_folder, state) = state();
+        state.store(&remembered(3)).unwrap();
+        state.store(&remembered(2)).unwrap();
+        assert_eq!(state.load(&title()).unwrap(), Some(remembered(3)));
+    }
+
+    #[test]
+    fn every_changed_byte_of_a_state_makes_it_unreadable() {
+        let (_folder, state) = state();
+        state.store(&remembered(3)).unwrap();
+        let good = fs::read(state.file()).unwrap();
+        for place in 0..good.len() {
+            let mut bad = good.clone();
+            bad[place] ^= 1;
+            fs::write(state.file(), bad).unwrap();
+            let refused = state.load(&title());
+            assert!(matches!(refused, Err(TrustError::State { .. })), "byte {place}");
+        }
+        for length in 0..good.len() {
+            fs::write(state.file(), &good[..length]).unwrap();
+            assert!(state.load(&title()).is_err(), "cut to {length}");
+        }
+    }
+
+    #[test]
+    fn the_state_of_another_title_is_refused() {
+        let (_folder, state) = state();
+        state.store(&remembered(3)).unwrap();
+        assert!(state.load(&"other".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_forgotten_state_is_gone() {
+        let (_folder, state) = state();
+        state.forget().unwrap();
+        state.store(&remembered(3)).unwrap();
+        state.forget().unwrap();
+        assert_eq!(state.load(&title()).unwrap(), None);
+    }
+}
