@@ -13,7 +13,6 @@ use jiff::Timestamp as Time;
 use serde::de::DeserializeOwned;
 use tough::schema::{Metafile, Role, Root, Signed, Snapshot, Targets, Timestamp};
 use vsekai_formats::release::Pinned;
-use vsekai_formats::release::Pinned;
 
 use super::verify;
 use crate::error::TrustError;
