@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::service::ServiceError;
 use crate::storage::{
     ContentFolder, DataFolder, StorageError, database_path, document_folder, durable, index_folder,
-    store_folder,
+    online_folder, store_folder,
 };
 
 /// What a backup copied; files that were there already are not copied again.
@@ -66,6 +66,7 @@ pub async fn backup(source: &Path, target: &Path, limits: &Limits) -> Result<Cop
     let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
     let store = LocalStore::open(store_folder(source), format)?;
     copy_chunks(&store, folder.store(), &references.chunks, &mut copied).await?;
+    copy_online_keys(source, target)?;
     put_database(&copy, &database_path(target))?;
     folder.mark_clean()?;
     Ok(copied)
@@ -105,6 +106,26 @@ async fn copy_chunks(
         copied.bytes += bytes;
     }
     Ok(target.sync().await?)
+}
+
+/// A server without its keys could not sign what it serves. They stay readable by their owner alone.
+fn copy_online_keys(source: &Path, target: &Path) -> Result<(), StorageError> {
+    let failed = StorageError::io("copy the server's own keys");
+    let titles = match fs::read_dir(online_folder(source)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        titles => titles.map_err(&failed)?,
+    };
+    for title in titles {
+        let title = title.map_err(&failed)?;
+        let folder = online_folder(target).join(title.file_name());
+        durable::create_folders(&folder).map_err(&failed)?;
+        for key in fs::read_dir(title.path()).map_err(&failed)? {
+            let key = key.map_err(&failed)?;
+            let bytes = fs::read(key.path()).map_err(&failed)?;
+            durable::replace_secret(&folder.join(key.file_name()), &bytes).map_err(&failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts the copied database in place of the one before, durably.

@@ -2,23 +2,26 @@
 //! Whether everything that is visible is whole: a check that changes nothing.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use jiff::Timestamp;
 use vsekai_formats::index::Index;
 use vsekai_formats::release::Pinned;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_store::local::StoreEntry;
 use vsekai_store::{LocalStore, PruneStore as _, StoreFormat};
+use vsekai_trust::online::{check_online, sign_snapshot};
 
 use crate::db::Database;
 use crate::db::chunks::{self, ChunkSizes};
-use crate::db::references::References;
+use crate::db::metadata::TargetRow;
+use crate::db::references::{References, SignedTitle};
 use crate::db::releases::ReleaseFiles;
 use crate::limits::Limits;
-use crate::service::{ServiceError, verify};
+use crate::service::{ServiceError, online, verify};
 use crate::storage::{
-    ContentFolder, StorageError, database_path, document_folder, index_folder, store_folder,
+    ContentFolder, StorageError, database_path, document_folder, index_folder, online_folder, store_folder,
 };
 
 /// How closely to look.
@@ -39,6 +42,8 @@ pub struct Report {
     pub indexes: usize,
     /// Chunks of the ledger checked.
     pub chunks: usize,
+    /// Titles whose signed metadata was checked.
+    pub titles: usize,
     /// What is referred to but missing or damaged, one sentence each.
     pub dangling: Vec<String>,
     /// Chunks of the ledger that are missing or damaged, all of them named in `dangling` too.
@@ -58,6 +63,7 @@ pub async fn check(data: &Path, depth: Depth, limits: &Limits) -> Result<Report,
     let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
     let mut check = Check {
         store: LocalStore::open(store_folder(data), format)?,
+        online: online_folder(data),
         documents: document_folder(data),
         indexes: index_folder(data),
         depth,
@@ -95,6 +101,7 @@ pub async fn forget_lost_chunks(data: &Path, report: &Report) -> Result<usize, S
 
 struct Check {
     store: LocalStore,
+    online: PathBuf,
     documents: ContentFolder,
     indexes: ContentFolder,
     depth: Depth,
@@ -121,6 +128,13 @@ impl Check {
         for (id, sizes) in &rows.chunks {
             self.chunk(*id, sizes);
         }
+        for title in &rows.titles {
+            self.title(title);
+        }
+        for target in &rows.targets {
+            self.target(target);
+        }
+        self.report.titles = rows.titles.len();
         self.report.releases = rows.releases.len();
         self.report.indexes = rows.named_indexes.len();
         self.report.chunks = rows.chunks.len();
@@ -140,6 +154,44 @@ impl Check {
             if let Err(error) = found {
                 self.report.dangling.push(format!("the {what} {of}: {error}"));
             }
+        }
+    }
+
+    /// Checks what is signed as a client would, and that the server can sign it again.
+    fn title(&mut self, title: &SignedTitle) {
+        if let Err(reason) = self.check_title(title) {
+            let line = format!("the signed metadata of {}: {reason}", title.title);
+            self.report.dangling.push(line);
+        }
+    }
+
+    fn check_title(&self, title: &SignedTitle) -> Result<(), String> {
+        let verified = title.metadata.verify().map_err(|error| error.to_string())?;
+        let [Some(snapshot), Some(timestamp)] = &title.online else {
+            return Err("the server has not signed it".to_owned());
+        };
+        check_online(&title.metadata, &verified, snapshot, timestamp).map_err(|error| error.to_string())?;
+        let keys = online::read(&self.online, &title.title).map_err(|error| error.to_string())?;
+        // Signing is the surest way to find out whether there are enough keys; nothing is kept.
+        let signed = sign_snapshot(&title.metadata, &verified, 0, Timestamp::MAX, &keys);
+        signed.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn target(&mut self, target: &TargetRow) {
+        let found = match &target.text {
+            Some(text) => match target.pinned.matches(text.as_bytes()) {
+                true => Ok(()),
+                false => Err("it is not what was signed".to_owned()),
+            },
+            None => self
+                .documents
+                .open_file(&target.pinned)
+                .map(drop)
+                .map_err(|error| error.to_string()),
+        };
+        if let Err(reason) = found {
+            let line = format!("the target {} of {}: {reason}", target.name, target.title);
+            self.report.dangling.push(line);
         }
     }
 

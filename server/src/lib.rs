@@ -6,12 +6,15 @@
 
 pub mod backup;
 pub mod db;
+mod dev;
 pub mod fsck;
 pub mod http;
 pub mod limits;
 pub mod server;
 pub mod service;
+pub mod signing;
 pub mod storage;
 
 pub use limits::Limits;
 pub use server::{RunningServer, Server, ServerConfig, StartError};
+pub use signing::Signing;

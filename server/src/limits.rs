@@ -58,6 +58,8 @@ pub struct Limits {
     pub index_bytes: usize,
     /// Largest manifest accepted, in bytes; no client reads a larger one.
     pub manifest_bytes: usize,
+    /// Largest change of signed metadata accepted, in bytes: a channel with some ten thousand releases.
+    pub metadata_bytes: usize,
     /// Largest contents document accepted, in bytes as uploaded; no client reads a larger one.
     pub contents_stored_bytes: usize,
     /// Largest contents document accepted, in bytes after decompression: about two million files.
@@ -87,6 +89,7 @@ impl Default for Limits {
             missing_reported: 1000,
             index_bytes: 64 << 20,
             manifest_bytes: release::MAX_MANIFEST_BYTES,
+            metadata_bytes: 8 << 20,
             contents_stored_bytes: release::MAX_CONTENTS_STORED_BYTES,
             contents_bytes: release::MAX_CONTENTS_BYTES / 2,
             release_checks: 1,

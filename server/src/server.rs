@@ -12,13 +12,17 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use vsekai_formats::release::Slug;
+use vsekai_trust::publisher::KeyError;
 
+use crate::db::metadata::RoleRow;
 use crate::db::{Database, DatabaseError, now, tokens};
-use crate::http;
 use crate::limits::Limits;
-use crate::service::token::{Pattern, Token, TokenError, TokenRecord, TokenScope, Verbs};
+use crate::service::token::{Token, TokenError, TokenRecord, TokenScope};
 use crate::service::{Service, ServiceError};
+use crate::signing::Signing;
 use crate::storage::{DataFolder, StorageError, database_path, durable};
+use crate::{dev, http};
 
 /// How to start a server.
 #[derive(Clone, Debug)]
@@ -29,8 +33,12 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The bounds put on clients.
     pub limits: Limits,
+    /// How long what the server signs holds.
+    pub signing: Signing,
     /// Whether to keep a token for everything in the file `dev-token` of the data folder.
     pub dev: bool,
+    /// Titles that begin with keys in the folder `dev-keys` of the data folder, for development.
+    pub dev_titles: Vec<Slug>,
 }
 
 impl ServerConfig {
@@ -40,7 +48,9 @@ impl ServerConfig {
             data: data.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             limits: Limits::default(),
+            signing: Signing::default(),
             dev: false,
+            dev_titles: Vec::new(),
         }
     }
 }
@@ -65,7 +75,10 @@ impl Server {
         if config.dev {
             keep_dev_token(&config.data, &database).await?;
         }
-        let service = Service::open(database, folder, limits.clone()).await?;
+        let service = Service::open(database, folder, limits.clone(), config.signing.clone()).await?;
+        for title in &config.dev_titles {
+            dev::begin(&service, &config.data, title).await?;
+        }
         let listening = |source| StartError::Listen {
             address: config.listen,
             source,
@@ -76,11 +89,13 @@ impl Server {
         let routes = http::routes(service.clone());
         let accepting = tokio::spawn(http::accept::serve(listener, routes, limits, stop.clone()));
         let flushing = tokio::spawn(flush_regularly(service.clone(), stop.clone()));
+        let signing = tokio::spawn(sign_regularly(service.clone(), config.signing, stop.clone()));
         Ok(RunningServer {
             address,
             stop,
             accepting,
             flushing,
+            signing,
             service,
         })
     }
@@ -95,6 +110,7 @@ pub struct RunningServer {
     stop: CancellationToken,
     accepting: JoinHandle<()>,
     flushing: JoinHandle<()>,
+    signing: JoinHandle<()>,
     service: Arc<Service>,
 }
 
@@ -119,6 +135,7 @@ impl RunningServer {
         let lost = |error: tokio::task::JoinError| ServiceError::Internal(error.to_string());
         self.accepting.await.map_err(lost)?;
         self.flushing.await.map_err(lost)?;
+        self.signing.await.map_err(lost)?;
         self.service.close().await
     }
 }
@@ -143,6 +160,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// The keys for development.
+    #[error("make keys for development: {0}")]
+    DevKeys(#[from] KeyError),
     /// The token for development.
     #[error("make a token for development: {0}")]
     DevToken(#[from] TokenError),
@@ -172,11 +192,7 @@ async fn keep_dev_token(data: &Path, database: &Database) -> Result<(), StartErr
         }
     }
     let token = Token::random()?;
-    let scope = TokenScope {
-        title: Pattern::Any,
-        channel: Pattern::Any,
-        verbs: Verbs::Any,
-    };
+    let scope = TokenScope::EVERYTHING;
     let record = TokenRecord::new(&token, "development".to_owned(), scope, now(), None);
     database
         .write("add a token", move |tx| tokens::insert(tx, &record))
@@ -197,6 +213,38 @@ async fn flush_regularly(service: Arc<Service>, stop: CancellationToken) {
         if let Err(error) = service.flush_chunks().await {
             tracing::error!(%error, "could not make uploaded chunks durable; they count as missing");
         }
+    }
+}
+
+/// Signs timestamps and snapshots before they end, and warns about what only people can sign.
+async fn sign_regularly(service: Arc<Service>, signing: Signing, stop: CancellationToken) {
+    let mut ticks = interval(signing.timestamp_every.max(Duration::from_secs(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match service.sign_again().await {
+            Ok(failed) => {
+                for (title, error) in failed {
+                    tracing::error!(%title, %error, "could not sign; players will get no updates once the timestamp ends");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "could not sign; players will get no updates once timestamps end")
+            }
+        }
+        warn_of_ends(&service, &signing).await;
+    }
+}
+
+async fn warn_of_ends(service: &Service, signing: &Signing) {
+    let ends = match service.role_ends().await {
+        Ok(ends) => ends,
+        Err(error) => return tracing::error!(%error, "could not look for metadata that ends"),
+    };
+    let soon = now() + i64::try_from(signing.warn_before.as_secs()).unwrap_or(i64::MAX);
+    let by_people = |row: &&RoleRow| !matches!(row.role.as_str(), "snapshot" | "timestamp");
+    for row in ends.iter().filter(by_people).filter(|row| row.expires_at < soon) {
+        let days = (row.expires_at - now()) / (24 * 60 * 60);
+        tracing::warn!(title = %row.title, role = row.role, days, "signed metadata ends soon; updates stop then: vsekai keys renew");
     }
 }
 

@@ -17,7 +17,7 @@ use tempfile::{NamedTempFile, TempPath};
 /// Another process sees the old file or the whole new one. Nothing is synced.
 pub(crate) fn replace_unsynced(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
     let file = write_beside(path, prefix, bytes)?;
-    file.persist(path).map_err(|refused| named(path, &refused.error))
+    file.persist(path).map_err(|refused| named(path, refused.error))
 }
 
 /// Writes `bytes` beside `path` in a file whose name starts with `prefix`, removed unless it is kept.
@@ -38,7 +38,7 @@ pub fn replace(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
     file.as_file()
         .sync_all()
         .and_then(|()| file.persist(path).map_err(|refused| refused.error))
-        .map_err(|error| named(path, &error))?;
+        .map_err(|error| named(path, error))?;
     match path.parent() {
         Some(folder) => sync_folder(folder),
         None => Ok(()),
@@ -59,11 +59,7 @@ fn open_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<NamedTempF
         file.write_all(bytes)?;
         Ok(file)
     });
-    written.map_err(|error| named(path, &error))
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
+    written.map_err(|error| named(path, error))
 }
 
 /// Makes `folder` and its missing parents, durably.

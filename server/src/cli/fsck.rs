@@ -32,7 +32,8 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
         println!("{problem}");
     }
     println!(
-        "{} releases, {} indexes, {} chunks checked: {} dangling references",
+        "{} titles, {} releases, {} indexes, {} chunks checked: {} dangling references",
+        report.titles,
         report.releases,
         report.indexes,
         report.chunks,

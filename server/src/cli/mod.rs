@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use vsekai_formats::release::Slug;
 use vsekai_server::StartError;
 use vsekai_server::service::ServiceError;
 use vsekai_server::storage::StorageError;
@@ -40,7 +41,7 @@ struct Options {
     /// The data folder; made if it is not there
     #[arg(long, global = true, value_name = "DIR", env = "VSEKAI_SERVER_DATA")]
     data: Option<PathBuf>,
-    /// A configuration file (TOML): data, listen, log_format, dev, and the table [limits]
+    /// A configuration file (TOML): data, listen, log_format, dev, dev_titles, and the tables [limits] and [signing]
     #[arg(long, global = true, value_name = "FILE", env = "VSEKAI_SERVER_CONFIG")]
     config: Option<PathBuf>,
     /// Form of the log on standard error
@@ -60,9 +61,17 @@ struct ServeOptions {
     /// Write the base address to this file once clients can connect
     #[arg(long, value_name = "FILE", env = "VSEKAI_SERVER_READY_FILE")]
     ready_file: Option<PathBuf>,
-    /// Keep a token for everything in DIR/dev-token, for development
+    /// For development: keep a token for everything in DIR/dev-token and the keys of --dev-title in DIR/dev-keys
     #[arg(long, env = "VSEKAI_SERVER_DEV")]
     dev: bool,
+    /// With --dev, a title to make keys for; give it once for each [default: vsekai]
+    #[arg(
+        long = "dev-title",
+        value_name = "NAME",
+        env = "VSEKAI_SERVER_DEV_TITLES",
+        value_delimiter = ','
+    )]
+    dev_titles: Vec<Slug>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use vsekai_server::server::dev_token_path;
-use vsekai_server::storage::durable;
+use vsekai_server::storage::{dev_keys_folder, durable};
 use vsekai_server::{Server, ServerConfig};
 
 use super::settings::Settings;
@@ -15,7 +15,9 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         data: settings.data.clone(),
         listen: settings.listen,
         limits: settings.limits,
+        signing: settings.signing.clone(),
         dev: settings.dev,
+        dev_titles: settings.dev_titles.clone(),
     };
     // Before the start, so that a signal during it is not lost.
     let asked_to_stop = signals()?;
@@ -25,6 +27,17 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         eprintln!(
             "a token for development is in {}",
             dev_token_path(&settings.data).display()
+        );
+        for title in &settings.dev_titles {
+            eprintln!(
+                "keys for the development of {title} are in {}; they are not encrypted, so let nobody trust them",
+                dev_keys_folder(&settings.data, title).display()
+            );
+        }
+        eprintln!(
+            "publish with: VSEKAI_TOKEN=$(cat {}) vsekai publish DIR --keys {} ...",
+            dev_token_path(&settings.data).display(),
+            settings.data.join("dev-keys/TITLE").display()
         );
     }
     println!("listening on {url}");

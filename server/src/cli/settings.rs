@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use fs_err as fs;
 use serde::Deserialize;
-use vsekai_server::Limits;
+use vsekai_formats::release::Slug;
+use vsekai_server::{Limits, Signing};
 
 use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
 
@@ -22,6 +23,10 @@ pub(super) struct Settings {
     pub ready_file: Option<PathBuf>,
     /// Whether to keep a token for development.
     pub dev: bool,
+    /// Titles to make keys for; none unless it is for development.
+    pub dev_titles: Vec<Slug>,
+    /// How long what the server signs holds.
+    pub signing: Signing,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The bounds put on clients.
@@ -36,7 +41,9 @@ struct File {
     listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
     dev: bool,
+    dev_titles: Vec<Slug>,
     limits: Limits,
+    signing: Signing,
 }
 
 impl Settings {
@@ -49,17 +56,31 @@ impl Settings {
             .transpose()?
             .unwrap_or_default();
         let data = options.data.clone().or(file.data);
+        let dev = serve.dev || file.dev;
+        let dev_titles = [serve.dev_titles.clone(), file.dev_titles]
+            .into_iter()
+            .find(|titles| !titles.is_empty());
+        let default_title = || DEFAULT_TITLE.parse().map(|title| vec![title]);
         Ok(Self {
             data: data
                 .context("which data folder? Give --data DIR, VSEKAI_SERVER_DATA, or data in the file")?,
             listen: serve.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             ready_file: serve.ready_file.clone(),
-            dev: serve.dev || file.dev,
+            dev,
+            dev_titles: match (dev, dev_titles) {
+                (false, _) => Vec::new(),
+                (true, Some(titles)) => titles,
+                (true, None) => default_title()?,
+            },
+            signing: file.signing,
             log_format: options.log_format.or(file.log_format).unwrap_or_default(),
             limits: file.limits,
         })
     }
 }
+
+/// The title that a server for development begins unless it is told others.
+const DEFAULT_TITLE: &str = "vsekai";
 
 fn read(path: &Path) -> anyhow::Result<File> {
     let text = fs::read_to_string(path)?;

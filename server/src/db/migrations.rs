@@ -13,9 +13,10 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), rusqlite_migratio
 }
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!(
-        "../../migrations/2026-11-23-releases.sql"
-    ))])
+    Migrations::new(vec![
+        M::up(include_str!("../../migrations/2026-11-23-releases.sql")),
+        M::up(include_str!("../../migrations/2026-11-25-signed.sql")),
+    ])
 }
 
 #[cfg(test)]

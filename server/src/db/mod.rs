@@ -6,6 +6,7 @@
 
 pub mod chunks;
 pub mod indexes;
+pub mod metadata;
 mod migrations;
 pub mod references;
 pub mod releases;
@@ -91,6 +92,34 @@ impl Database {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let result = change(&transaction)?;
                 transaction.commit()?;
+                Ok(result)
+            })
+            .await
+            .map_err(failed(action))
+    }
+
+    /// As [`Database::write`], for a change that may turn out to be refused: then nothing of it is visible.
+    ///
+    /// # Errors
+    /// As there; a refusal is the inner error.
+    pub async fn attempt<R, E, F>(
+        &self,
+        action: &'static str,
+        change: F,
+    ) -> Result<Result<R, E>, DatabaseError>
+    where
+        R: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<R, E>> + Send + 'static,
+    {
+        self.writer
+            .call(move |connection| {
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let result = change(&transaction)?;
+                match &result {
+                    Ok(_) => transaction.commit()?,
+                    Err(_) => transaction.rollback()?,
+                }
                 Ok(result)
             })
             .await

@@ -5,8 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
 use serde::Serialize;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{
-    ChannelList, ChannelPointer, ChannelSummary, Pinned, Platform, ReleaseManifest, ReleaseRef, ReleaseSize,
-    SCHEMA, Slug, Version, address,
+    Pinned, Platform, ReleaseManifest, ReleaseRef, ReleaseSize, Slug, Version, address,
 };
 
 use super::{indexes, now, parsed, signed, unsigned};
@@ -29,31 +28,31 @@ pub struct Actor {
     pub token_id: String,
 }
 
+impl Actor {
+    /// The server itself, whose work needs no token.
+    pub fn server() -> Self {
+        Self {
+            token_id: "server".to_owned(),
+        }
+    }
+}
+
 /// What became of an attempt to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Publication {
-    /// The release is visible and the channel points at it.
+    /// The release is on the server from now on.
     Created,
-    /// It was there already; the channel points at it or at something newer.
+    /// It was there already.
     AlreadyThere,
     /// Another release has the version.
     VersionExists,
-    /// The sequence is not above the latest one.
+    /// The sequence is not above the latest one, or the release is there with another one.
     SequenceTooLow {
         /// The latest sequence.
         latest: u64,
     },
     /// An index of that name and other content exists.
     IndexExists,
-}
-
-/// The newest release of a title for a platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Latest {
-    /// Its sequence.
-    pub sequence: u64,
-    /// Its version.
-    pub version: Version,
 }
 
 /// The documents of a release.
@@ -90,80 +89,53 @@ pub struct ReleaseEntry {
     pub channels: Vec<Slug>,
 }
 
-/// Makes `release` visible and points `channel` at it.
-///
-/// Publishing the same release again changes nothing, except that a channel that points at something older
-/// (or nothing) is moved to it: a publisher may repeat a request whose answer was lost.
-pub fn publish(
-    transaction: &Transaction<'_>,
-    release: &NewRelease,
-    channel: &Slug,
-    actor: &Actor,
-) -> rusqlite::Result<Publication> {
+/// Takes `release` in, for channels to list; the same release again changes nothing.
+pub fn publish(transaction: &Transaction<'_>, release: &NewRelease) -> rusqlite::Result<Publication> {
     let manifest = &release.manifest;
     let (title, platform) = (&manifest.title, manifest.platform);
-    let existing = identity(transaction, title, platform, &manifest.version)?;
-    let newest = latest(transaction, title, platform)?.map_or(0, |latest| latest.sequence);
-    let verdict = judge(release, existing, newest);
-    match verdict {
-        Publication::Created => {
-            let name = address::index_name(title, platform, &manifest.version);
-            if indexes::name(transaction, &name, &manifest.index)? == indexes::Named::Taken {
-                return Ok(Publication::IndexExists);
-            }
-            insert(transaction, release, &name)?;
+    let existing = files(transaction, title, platform, &manifest.version)?;
+    let identity = identity(transaction, title, platform, &manifest.version)?;
+    let newest = latest(transaction, title, platform)?;
+    let verdict = judge(
+        release,
+        existing.map(|there| there.manifest).zip(identity),
+        newest,
+    );
+    if verdict == Publication::Created {
+        let name = address::index_name(title, platform, &manifest.version);
+        if indexes::name(transaction, &name, &manifest.index)? == indexes::Named::Taken {
+            return Ok(Publication::IndexExists);
         }
-        Publication::AlreadyThere => {
-            let there = pointed_sequence(transaction, title, channel, platform)?;
-            let own = sequence(transaction, title, platform, &manifest.version)?;
-            if there >= own {
-                return Ok(verdict);
-            }
-        }
-        _ => return Ok(verdict),
+        insert(transaction, release, &name)?;
     }
-    point(
-        transaction,
-        title,
-        channel,
-        platform,
-        &manifest.version,
-        "publish",
-        actor,
-    )?;
     Ok(verdict)
 }
 
-/// Points `channel` at a release that exists; tells whether it does.
-pub fn promote(
-    transaction: &Transaction<'_>,
-    title: &Slug,
-    channel: &Slug,
-    platform: Platform,
-    version: &Version,
-    actor: &Actor,
-) -> rusqlite::Result<bool> {
-    if identity(transaction, title, platform, version)?.is_none() {
-        return Ok(false);
-    }
-    point(transaction, title, channel, platform, version, "promote", actor)?;
-    Ok(true)
+/// Returns the latest sequence of `title` for `platform`, 0 where nothing is published.
+fn latest(transaction: &Transaction<'_>, title: &Slug, platform: Platform) -> rusqlite::Result<u64> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT coalesce(max(sequence), 0) AS sequence FROM releases WHERE title = ?1 AND platform = ?2",
+    )?;
+    statement.query_row(params![title.as_str(), platform.as_str()], |row| {
+        unsigned(row, "sequence")
+    })
 }
 
-/// Returns the newest release of `title` for `platform`.
-pub fn latest(
+/// Returns a release as channels name it.
+pub fn reference(
     transaction: &Transaction<'_>,
     title: &Slug,
     platform: Platform,
-) -> rusqlite::Result<Option<Latest>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT sequence, version FROM releases WHERE title = ?1 AND platform = ?2
-		ORDER BY sequence DESC LIMIT 1",
-    )?;
-    let row = statement.query_row(params![title.as_str(), platform.as_str()], |row| {
-        Ok(Latest {
-            sequence: unsigned(row, "sequence")?,
+    version: &Version,
+) -> rusqlite::Result<Option<ReleaseRef>> {
+    let mut statement = transaction
+        .prepare_cached("SELECT * FROM releases WHERE title = ?1 AND platform = ?2 AND version = ?3")?;
+    let key = params![title.as_str(), platform.as_str(), version.as_str()];
+    let row = statement.query_row(key, |row| {
+        Ok(ReleaseRef {
             version: parsed(row, "version")?,
+            sequence: unsigned(row, "sequence")?,
+            manifest: pinned(row, "manifest_sha256", "manifest_length")?,
         })
     });
     row.optional()
@@ -191,66 +163,6 @@ pub fn all_files(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<ReleaseF
     statement.query_map([], release_files)?.collect()
 }
 
-/// Returns what `channel` offers for `platform`.
-pub fn pointer(
-    transaction: &Transaction<'_>,
-    title: &Slug,
-    channel: &Slug,
-    platform: Platform,
-) -> rusqlite::Result<Option<ChannelPointer>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT releases.* FROM pointers JOIN releases ON releases.id = pointers.release_id
-		WHERE pointers.title = ?1 AND pointers.channel = ?2 AND pointers.platform = ?3",
-    )?;
-    let key = params![title.as_str(), channel.as_str(), platform.as_str()];
-    let row = statement.query_row(key, |row| {
-        Ok(ChannelPointer {
-            schema: SCHEMA,
-            title: title.clone(),
-            channel: channel.clone(),
-            platform,
-            release: ReleaseRef {
-                version: parsed(row, "version")?,
-                sequence: unsigned(row, "sequence")?,
-                manifest: pinned(row, "manifest_sha256", "manifest_length")?,
-            },
-            rollout: None,
-            withdrawn: vec![],
-            pinned: false,
-        })
-    });
-    row.optional()
-}
-
-/// Returns the channels of `title`, or `None` if it has none.
-pub fn channels(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<Option<ChannelList>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT channel, platform FROM pointers WHERE title = ?1 ORDER BY channel, platform",
-    )?;
-    let rows = statement.query_map([title.as_str()], |row| {
-        Ok((
-            parsed::<Slug>(row, "channel")?,
-            parsed::<Platform>(row, "platform")?,
-        ))
-    })?;
-    let mut channels: Vec<ChannelSummary> = Vec::new();
-    for row in rows {
-        let (name, platform) = row?;
-        match channels.last_mut() {
-            Some(last) if last.name == name => last.platforms.push(platform),
-            _ => channels.push(ChannelSummary {
-                name,
-                platforms: vec![platform],
-            }),
-        }
-    }
-    Ok((!channels.is_empty()).then(|| ChannelList {
-        schema: SCHEMA,
-        title: title.clone(),
-        channels,
-    }))
-}
-
 /// Returns the releases of `title`, newest first within each platform.
 pub fn list(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<Vec<ReleaseEntry>> {
     let mut statement = transaction.prepare_cached(
@@ -273,10 +185,12 @@ pub fn list(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<Vec
     Ok(entries)
 }
 
-/// Decides on a release, given the identity of the one that has its version and the latest sequence.
-fn judge(release: &NewRelease, existing: Option<ChunkId>, latest: u64) -> Publication {
+/// Decides on a release, given the manifest and identity of the one that has its version and the latest sequence.
+fn judge(release: &NewRelease, existing: Option<(Pinned, ChunkId)>, latest: u64) -> Publication {
     match existing {
-        Some(identity) if identity == release.identity => Publication::AlreadyThere,
+        Some((manifest, _)) if manifest == release.pinned => Publication::AlreadyThere,
+        // The same build, counted otherwise: its publisher has not seen yet that it is there.
+        Some((_, identity)) if identity == release.identity => Publication::SequenceTooLow { latest },
         Some(_) => Publication::VersionExists,
         None if release.manifest.sequence <= latest => Publication::SequenceTooLow { latest },
         None => Publication::Created,
@@ -313,8 +227,8 @@ fn insert(transaction: &Transaction<'_>, release: &NewRelease, index_name: &str)
     Ok(())
 }
 
-/// Points a channel at a release that is known to exist, and logs it.
-fn point(
+/// Records that a channel points at a release that is known to exist, and logs it.
+pub fn point(
     transaction: &Transaction<'_>,
     title: &Slug,
     channel: &Slug,
@@ -323,7 +237,7 @@ fn point(
     action: &str,
     actor: &Actor,
 ) -> rusqlite::Result<()> {
-    let previous = pointer(transaction, title, channel, platform)?.map(|pointer| pointer.release.version);
+    let previous = pointed(transaction, title, channel, platform)?;
     transaction.execute(
         "INSERT INTO pointers (title, channel, platform, release_id)
 		SELECT title, ?2, platform, id FROM releases WHERE title = ?1 AND platform = ?3 AND version = ?4
@@ -352,6 +266,20 @@ fn point(
     Ok(())
 }
 
+fn pointed(
+    transaction: &Transaction<'_>,
+    title: &Slug,
+    channel: &Slug,
+    platform: Platform,
+) -> rusqlite::Result<Option<Version>> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT releases.version FROM pointers JOIN releases ON releases.id = pointers.release_id
+		WHERE pointers.title = ?1 AND pointers.channel = ?2 AND pointers.platform = ?3",
+    )?;
+    let key = params![title.as_str(), channel.as_str(), platform.as_str()];
+    statement.query_row(key, |row| parsed(row, "version")).optional()
+}
+
 fn identity(
     transaction: &Transaction<'_>,
     title: &Slug,
@@ -363,28 +291,6 @@ fn identity(
     )?;
     let key = params![title.as_str(), platform.as_str(), version.as_str()];
     statement.query_row(key, |row| parsed(row, "identity")).optional()
-}
-
-fn sequence(
-    transaction: &Transaction<'_>,
-    title: &Slug,
-    platform: Platform,
-    version: &Version,
-) -> rusqlite::Result<u64> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT sequence FROM releases WHERE title = ?1 AND platform = ?2 AND version = ?3",
-    )?;
-    let key = params![title.as_str(), platform.as_str(), version.as_str()];
-    statement.query_row(key, |row| unsigned(row, "sequence"))
-}
-
-fn pointed_sequence(
-    transaction: &Transaction<'_>,
-    title: &Slug,
-    channel: &Slug,
-    platform: Platform,
-) -> rusqlite::Result<u64> {
-    Ok(pointer(transaction, title, channel, platform)?.map_or(0, |pointer| pointer.release.sequence))
 }
 
 fn release_files(row: &Row<'_>) -> rusqlite::Result<ReleaseFiles> {

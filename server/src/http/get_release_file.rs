@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! `GET titles/<title>/releases/<platform>/<version>/<file>`: a release's manifest or contents.
+//! `GET titles/<title>/releases/<platform>/<version>/<file>`: a release's contents.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::reply::{Caching, Conditions, Representation, Source};
 use crate::service::{Service, ServiceError};
 
-/// Serves `manifest.json` or `contents.json.zst`, byte for byte as published.
+/// Serves `contents.json.zst`, byte for byte as published.
 #[handler]
 pub async fn get_release_file(
     service: Data<&Arc<Service>>,
@@ -24,7 +24,6 @@ pub async fn get_release_file(
     );
     let files = files.await?;
     let (pinned, media_type) = match file.as_str() {
-        "manifest.json" => (files.manifest, "application/json"),
         // Not a Content-Encoding: the digest that pins it is that of the compressed bytes.
         "contents.json.zst" => (files.contents, "application/zstd"),
         _ => return Err(ServiceError::NotFound("a document of that name".to_owned()).into()),

@@ -10,6 +10,7 @@ use poem::web::Data;
 use poem::{Endpoint, IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
+use crate::db::metadata::RoleRow;
 use crate::service::Service;
 use crate::service::token::Verb;
 
@@ -27,7 +28,7 @@ enum Kind {
     ChunkUpload,
     Index,
     IndexUpload,
-    Channel,
+    Metadata,
     Release,
     Api,
     Other,
@@ -95,7 +96,7 @@ impl Kind {
             "index" if is_upload => Self::IndexUpload,
             "index" => Self::Index,
             "titles" if path.split('/').nth(3) == Some("releases") => Self::Release,
-            "titles" => Self::Channel,
+            "titles" => Self::Metadata,
             "api" if path == "/api/v1/chunks/fetch" => Self::ChunkBatch,
             "api" => Self::Api,
             _ => Self::Other,
@@ -109,7 +110,7 @@ impl Kind {
             Self::ChunkUpload => "chunk-upload",
             Self::Index => "index",
             Self::IndexUpload => "index-upload",
-            Self::Channel => "channel",
+            Self::Metadata => "metadata",
             Self::Release => "release",
             Self::Api => "api",
             Self::Other => "other",
@@ -139,10 +140,26 @@ pub async fn get_metrics(
 ) -> Result<Response, Problem> {
     let access = super::bearer::access(&service, request).await?;
     access.require_everywhere(Verb::Observe)?;
+    let ends = ends(&service.role_ends().await?);
     Ok(Response::builder()
         .header(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")
         .header(header::CACHE_CONTROL, "no-store")
-        .body(metrics.text()))
+        .body(metrics.text() + &ends))
+}
+
+/// Writes when each role of each title ends.
+fn ends(roles: &[RoleRow]) -> String {
+    let name = "vsekai_server_metadata_expires_timestamp_seconds";
+    let mut text = format!("# HELP {name} When signed metadata ends.\n# TYPE {name} gauge\n");
+    for row in roles {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{name}{{title=\"{}\",role=\"{}\"}} {}",
+            row.title, row.role, row.expires_at
+        );
+    }
+    text
 }
 
 #[cfg(test)]
@@ -157,9 +174,13 @@ mod tests {
             (Method::POST, "/api/v1/chunks/fetch", Kind::ChunkBatch),
             (Method::POST, "/api/v1/chunks/missing", Kind::Api),
             (Method::HEAD, "/index/a.caidx", Kind::Index),
-            (Method::GET, "/titles/a/channels.json", Kind::Channel),
-            (Method::GET, "/titles/a/channels/b/c.json", Kind::Channel),
-            (Method::GET, "/titles/a/releases/b/c/manifest.json", Kind::Release),
+            (Method::GET, "/titles/a/tuf/timestamp.json", Kind::Metadata),
+            (Method::GET, "/titles/a/tuf/targets/b.c@d.json", Kind::Metadata),
+            (
+                Method::GET,
+                "/titles/a/releases/b/c/contents.json.zst",
+                Kind::Release,
+            ),
             (Method::POST, "/api/v1/releases", Kind::Api),
             (Method::GET, "/", Kind::Other),
             (Method::GET, "", Kind::Other),

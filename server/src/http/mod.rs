@@ -6,18 +6,18 @@ mod bearer;
 mod body;
 mod connection;
 pub mod desync;
-mod get_channels;
 mod get_chunk;
 mod get_health;
 mod get_index;
-mod get_latest;
-mod get_pointer;
+mod get_metadata;
 mod get_release_file;
 mod get_releases;
+mod get_target;
 mod metrics;
+mod online_keys;
 mod post_fetch_chunks;
+mod post_metadata;
 mod post_missing_chunks;
-mod post_promote;
 mod post_release;
 mod problem;
 mod put_chunk;
@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
 use poem::{Body, EndpointExt as _, Response, Route, get, post};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
@@ -58,12 +57,12 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
                 .put(put_index::put_index),
         )
         .at(
-            "/titles/:title/channels.json",
-            get(get_channels::get_channels).head(get_channels::get_channels),
+            "/titles/:title/tuf/:file",
+            get(get_metadata::get_metadata).head(get_metadata::get_metadata),
         )
         .at(
-            "/titles/:title/channels/:channel/:file",
-            get(get_pointer::get_pointer).head(get_pointer::get_pointer),
+            "/titles/:title/tuf/targets/:file",
+            get(get_target::get_target).head(get_target::get_target),
         )
         .at(
             "/titles/:title/releases/:platform/:version/:file",
@@ -75,14 +74,14 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
         )
         .at("/api/v1/chunks/fetch", post(post_fetch_chunks::post_fetch_chunks))
         .at("/api/v1/releases", post(post_release::post_release))
-        .at(
-            "/api/v1/titles/:title/platforms/:platform",
-            get(get_latest::get_latest),
-        )
         .at("/api/v1/titles/:title/releases", get(get_releases::get_releases))
         .at(
-            "/api/v1/titles/:title/channels/:channel/promote",
-            post(post_promote::post_promote),
+            "/api/v1/titles/:title/metadata",
+            post(post_metadata::post_metadata),
+        )
+        .at(
+            "/api/v1/titles/:title/online-keys",
+            get(online_keys::get_online_keys).post(online_keys::post_online_key),
         )
         .at("/api/v1/health", get(get_health::get_health))
         .at("/api/v1/metrics", get(metrics::get_metrics))
@@ -98,19 +97,14 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
 }
 
 impl Representation {
-    /// Represents a document made from the database; clients ask each time whether it has changed.
-    ///
-    /// # Errors
-    /// It cannot be written as JSON.
-    fn of_document(document: &impl Serialize) -> Result<Self, ServiceError> {
-        let bytes = serde_json::to_vec(document)
-            .map_err(|error| ServiceError::Internal(format!("write a document: {error}")))?;
-        Ok(Self {
-            tag: Pinned::of(&bytes).sha256.to_string(),
-            source: Source::Bytes(bytes.into()),
+    /// Represents signed JSON, byte for byte.
+    fn of_text(text: String, caching: Caching) -> Self {
+        Self {
+            tag: Pinned::of(text.as_bytes()).sha256.to_string(),
+            source: Source::Bytes(text.into()),
             media_type: "application/json",
-            caching: Caching::Revalidate,
-        })
+            caching,
+        }
     }
 }
 

@@ -56,6 +56,7 @@ async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<R
         limits.manifest_bytes,
         limits.contents_stored_bytes,
         limits.index_bytes,
+        limits.metadata_bytes,
     ];
     let total = caps.iter().sum::<usize>() + PART_HEADERS;
     let sizes = PARTS
@@ -69,7 +70,7 @@ async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<R
         .allowed_fields(PARTS.to_vec());
     let stream = Upload::new(body, "a release", total, limits).into_stream();
     let mut parts = Multipart::with_constraints(stream, boundary, constraints);
-    let mut found: [Option<Bytes>; 3] = [None, None, None];
+    let mut found: [Option<Bytes>; PARTS.len()] = [const { None }; PARTS.len()];
     while let Some(field) = parts.next_field().await.map_err(refused)? {
         let position = PARTS.iter().position(|part| field.name() == Some(*part));
         let Some(slot) = position.and_then(|position| found.get_mut(position)) else {
@@ -84,13 +85,14 @@ async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<R
         }
     }
     match found {
-        [Some(manifest), Some(contents), Some(index)] => Ok(ReleaseUpload {
+        [Some(manifest), Some(contents), Some(index), Some(metadata)] => Ok(ReleaseUpload {
             manifest,
             contents,
             index,
+            metadata,
         }),
         _ => Err(ServiceError::BadRequest(
-            "a release has the parts manifest, contents and index".to_owned(),
+            "a release has the parts manifest, contents, index and metadata".to_owned(),
         )),
     }
 }
@@ -117,6 +119,6 @@ fn refused(error: multer::Error) -> ServiceError {
     }
 }
 
-const PARTS: [&str; 3] = ["manifest", "contents", "index"];
+const PARTS: [&str; 4] = ["manifest", "contents", "index", "metadata"];
 /// Room for the boundaries and headers of the parts.
 const PART_HEADERS: usize = 16 << 10;

@@ -54,6 +54,16 @@ impl Access {
         })
     }
 
+    /// Refuses unless `verb` is allowed on every channel of `title`.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`].
+    pub fn require_whole_title(&self, verb: Verb, title: &Slug) -> Result<(), ServiceError> {
+        allow(self.scope.allows_whole_title(verb, title), || {
+            format!("{verb} of {title}, which needs a token for every channel")
+        })
+    }
+
     /// Refuses unless the token allows anything at all on `title`.
     ///
     /// # Errors
@@ -61,6 +71,16 @@ impl Access {
     pub fn require_title(&self, title: &Slug) -> Result<(), ServiceError> {
         let allowed = Verb::ALL.iter().any(|verb| self.scope.allows_title(*verb, title));
         allow(allowed, || format!("see the releases of {title}"))
+    }
+}
+
+impl Access {
+    /// What the server itself may do: everything.
+    pub(crate) fn server() -> Self {
+        Self {
+            token_id: Actor::server().token_id,
+            scope: TokenScope::EVERYTHING,
+        }
     }
 }
 

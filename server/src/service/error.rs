@@ -3,6 +3,7 @@
 
 use vsekai_formats::ChunkId;
 use vsekai_store::StoreError;
+use vsekai_trust::publisher::KeyError;
 
 use crate::db::DatabaseError;
 use crate::storage::StorageError;
@@ -72,6 +73,9 @@ pub enum ServiceError {
     /// The chunk store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A key of the server cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A task of the server was lost.
     #[error("{0}")]
     Internal(String),
@@ -116,7 +120,9 @@ impl ServiceError {
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Conflict { .. } => ErrorKind::Conflict,
             Self::Store(StoreError::Missing { .. }) => ErrorKind::NotFound,
-            Self::Database(_) | Self::Storage(_) | Self::Store(_) | Self::Internal(_) => ErrorKind::Internal,
+            Self::Database(_) | Self::Storage(_) | Self::Store(_) | Self::Key(_) | Self::Internal(_) => {
+                ErrorKind::Internal
+            }
         }
     }
 

@@ -5,6 +5,8 @@ pub mod access;
 pub mod chunks;
 pub mod error;
 pub mod indexes;
+pub mod metadata;
+pub(crate) mod online;
 pub mod releases;
 pub mod token;
 pub(crate) mod verify;
@@ -20,8 +22,10 @@ pub use error::{ErrorKind, ServiceError};
 
 use crate::db::Database;
 use crate::limits::Limits;
-use crate::storage::DataFolder;
+use crate::signing::Signing;
+use crate::storage::{DataFolder, online_folder};
 use chunks::Ledger;
+use online::OnlineKeys;
 
 /// The server's state: database, data folder, and what is under way.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Service {
     folder: DataFolder,
     ledger: Ledger,
     limits: Arc<Limits>,
+    signing: Signing,
+    online: OnlineKeys,
     chunk_checks: Semaphore,
     release_checks: Semaphore,
     // Held for reading by whatever must run to its end; see `undisturbed`.
@@ -45,10 +51,13 @@ impl Service {
         database: Database,
         folder: DataFolder,
         limits: Arc<Limits>,
+        signing: Signing,
     ) -> Result<Arc<Self>, ServiceError> {
         let service = Self {
             ledger: Ledger::default(),
             under_way: Arc::default(),
+            online: OnlineKeys::new(online_folder(folder.root())),
+            signing,
             chunk_checks: Semaphore::new(limits.chunk_checks),
             release_checks: Semaphore::new(limits.release_checks),
             database,

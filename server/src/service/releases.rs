@@ -6,15 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fs_err as fs;
 use vsekai_formats::ChunkId;
-use vsekai_formats::release::{ChannelList, ChannelPointer, Pinned, Platform, Slug, Version};
+use vsekai_formats::release::{Pinned, Platform, Slug, Version};
+use vsekai_trust::online::Change;
 
 use super::access::Access;
 use super::error::ServiceError;
+use super::metadata::Signer;
 use super::token::Verb;
 use super::{Service, blocking, turn, verify};
-use crate::db::releases::{self, Latest, Publication, ReleaseEntry, ReleaseFiles};
+use crate::db::releases::{self, NewRelease, Publication, ReleaseEntry, ReleaseFiles};
 
-/// The three parts of a release as they were uploaded.
+/// The parts of a release as they were uploaded.
 #[derive(Clone, Debug)]
 pub struct ReleaseUpload {
     /// The manifest.
@@ -23,16 +25,19 @@ pub struct ReleaseUpload {
     pub contents: Bytes,
     /// The index.
     pub index: Bytes,
+    /// The signed role that lists the manifest.
+    pub metadata: Bytes,
 }
 
 impl Service {
-    /// Makes a release visible and points `channel` at it; tells whether it is new.
+    /// Makes a release visible with the signed role of `channel` that lists it; tells whether it is new.
     ///
     /// Nothing is visible before everything is durable: chunks, then contents, index and manifest, then one
-    /// transaction.
+    /// transaction for release, pointer and metadata.
     ///
     /// # Errors
-    /// The documents do not agree, chunks are missing, or the version or sequence is taken.
+    /// The documents do not agree, chunks are missing, the version or sequence is taken, or the metadata is
+    /// refused.
     pub async fn publish(
         self: &Arc<Self>,
         access: Access,
@@ -52,6 +57,7 @@ impl Service {
         let _turn = turn(&self.release_checks).await?;
         let release = verify::manifest(&upload.manifest)?;
         access.require(Verb::Publish, &release.manifest.title, &channel)?;
+        let change = read_change(&upload.metadata, &channel)?;
         let needed = {
             let (manifest, limits) = (release.manifest.clone(), self.limits.clone());
             let (contents, index) = (upload.contents.clone(), upload.index.clone());
@@ -65,71 +71,11 @@ impl Service {
         self.refuse_missing(verify::compare_chunks(&needed, &found)?)?;
         self.store_documents(upload).await?;
 
-        let latest = release.manifest.clone();
-        let actor = access.actor();
-        let publication = self.database.write("publish a release", move |tx| {
-            releases::publish(tx, &release, &channel, &actor)
+        let signer = self.signer(&release.manifest.title, access.actor(), "publish")?;
+        let published = self.database.attempt("publish a release", move |tx| {
+            publish_in(tx, &release, &change, &signer)
         });
-        match publication.await? {
-            Publication::Created => Ok(true),
-            Publication::AlreadyThere => Ok(false),
-            Publication::VersionExists => Err(ServiceError::conflict(
-                "version-exists",
-                format!(
-                    "version {} for {} exists and has other content",
-                    latest.version, latest.platform
-                ),
-            )),
-            Publication::SequenceTooLow { latest: there } => Err(ServiceError::conflict(
-                "sequence",
-                format!(
-                    "the sequence {} is not above the latest one, {there}",
-                    latest.sequence
-                ),
-            )),
-            Publication::IndexExists => Err(ServiceError::conflict(
-                "exists",
-                format!(
-                    "another index has the name of version {} for {}",
-                    latest.version, latest.platform
-                ),
-            )),
-        }
-    }
-
-    /// Points `channel` at a release that exists.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`] if it does not, [`ServiceError::Forbidden`].
-    pub async fn promote(
-        &self,
-        access: &Access,
-        title: Slug,
-        channel: Slug,
-        platform: Platform,
-        version: Version,
-    ) -> Result<(), ServiceError> {
-        access.require(Verb::Promote, &title, &channel)?;
-        let missing = ServiceError::NotFound(format!("version {version} of {title} for {platform}"));
-        let actor = access.actor();
-        let promoted = self.database.write("promote a release", move |tx| {
-            releases::promote(tx, &title, &channel, platform, &version, &actor)
-        });
-        match promoted.await? {
-            true => Ok(()),
-            false => Err(missing),
-        }
-    }
-
-    /// Returns the newest release of `title` for `platform`.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn latest(&self, title: Slug, platform: Platform) -> Result<Option<Latest>, ServiceError> {
-        let found = self.database.read("look up the latest release", move |tx| {
-            releases::latest(tx, &title, platform)
-        });
-        Ok(found.await?)
+        published.await?
     }
 
     /// Returns the releases of `title`, newest first within each platform.
@@ -141,35 +87,6 @@ impl Service {
             .database
             .read("list releases", move |tx| releases::list(tx, &title))
             .await?)
-    }
-
-    /// Returns the channels of `title`.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`] if it has none.
-    pub async fn channels(&self, title: Slug) -> Result<ChannelList, ServiceError> {
-        let missing = ServiceError::NotFound(format!("title {title}"));
-        let found = self
-            .database
-            .read("list channels", move |tx| releases::channels(tx, &title));
-        found.await?.ok_or(missing)
-    }
-
-    /// Returns what `channel` offers for `platform`.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`] if nothing.
-    pub async fn pointer(
-        &self,
-        title: Slug,
-        channel: Slug,
-        platform: Platform,
-    ) -> Result<ChannelPointer, ServiceError> {
-        let missing = ServiceError::NotFound(format!("channel {channel} of {title} for {platform}"));
-        let found = self.database.read("look up a channel", move |tx| {
-            releases::pointer(tx, &title, &channel, platform)
-        });
-        found.await?.ok_or(missing)
     }
 
     /// Returns the documents of a release.
@@ -226,5 +143,57 @@ impl Service {
             Ok(())
         })
         .await
+    }
+}
+
+fn publish_in(
+    transaction: &rusqlite::Transaction<'_>,
+    release: &NewRelease,
+    change: &Change,
+    signer: &Signer,
+) -> rusqlite::Result<Result<bool, ServiceError>> {
+    let publication = releases::publish(transaction, release)?;
+    let created = match taken(publication, release) {
+        Ok(created) => created,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(signer.change(transaction, change)?.map(|()| created))
+}
+
+/// Tells whether the release is new, or why it cannot be taken.
+fn taken(publication: Publication, release: &NewRelease) -> Result<bool, ServiceError> {
+    let (version, platform) = (&release.manifest.version, release.manifest.platform);
+    let conflict = |code, detail| Err(ServiceError::conflict(code, detail));
+    match publication {
+        Publication::Created => Ok(true),
+        Publication::AlreadyThere => Ok(false),
+        Publication::VersionExists => conflict(
+            "version-exists",
+            format!("version {version} for {platform} exists and has other content"),
+        ),
+        Publication::SequenceTooLow { latest } => conflict(
+            "sequence",
+            format!(
+                "the sequence {} is not above the latest one, {latest}",
+                release.manifest.sequence
+            ),
+        ),
+        Publication::IndexExists => conflict(
+            "exists",
+            format!("another index has the name of version {version} for {platform}"),
+        ),
+    }
+}
+
+/// Reads the metadata of a release, which changes the role of `channel` and nothing else.
+fn read_change(bytes: &[u8], channel: &Slug) -> Result<Change, ServiceError> {
+    let change = super::metadata::read_change(bytes)?;
+    let is_this = |(name, _): (&Slug, &String)| name == channel;
+    match !change.is_ceremony() && change.channels.len() == 1 && change.channels.iter().all(is_this) {
+        true => Ok(change),
+        false => Err(ServiceError::invalid(
+            "invalid-metadata",
+            format!("the metadata of a release changes the role of its channel, {channel}, alone"),
+        )),
     }
 }

@@ -143,6 +143,13 @@ pub struct TokenScope {
 }
 
 impl TokenScope {
+    /// Everything there is.
+    pub const EVERYTHING: Self = Self {
+        title: Pattern::Any,
+        channel: Pattern::Any,
+        verbs: Verbs::Any,
+    };
+
     /// Tells whether it allows `verb` at all, somewhere.
     pub fn allows_somewhere(&self, verb: Verb) -> bool {
         self.verbs.contains(verb)
@@ -156,6 +163,11 @@ impl TokenScope {
     /// Tells whether it allows `verb` on `channel` of `title`.
     pub fn allows(&self, verb: Verb, title: &Slug, channel: &Slug) -> bool {
         self.allows_title(verb, title) && self.channel.matches(channel)
+    }
+
+    /// Tells whether it allows `verb` on every channel of `title`.
+    pub fn allows_whole_title(&self, verb: Verb, title: &Slug) -> bool {
+        self.allows_title(verb, title) && self.channel == Pattern::Any
     }
 
     /// Tells whether it allows `verb` on every title, which is what names shared by all titles need.
@@ -209,15 +221,23 @@ pub enum Verb {
     Upload,
     /// Publish releases, which includes uploading their chunks, and read what a title has.
     Publish,
-    /// Point channels at releases that exist.
+    /// Change what channels offer, with metadata that their keys signed.
     Promote,
+    /// Change the keys of a title, with metadata that its root or targets keys signed.
+    Keys,
     /// Read figures about the whole server.
     Observe,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 4] = [Self::Upload, Self::Publish, Self::Promote, Self::Observe];
+    pub const ALL: [Self; 5] = [
+        Self::Upload,
+        Self::Publish,
+        Self::Promote,
+        Self::Keys,
+        Self::Observe,
+    ];
 
     /// Returns its name.
     pub const fn as_str(self) -> &'static str {
@@ -225,6 +245,7 @@ impl Verb {
             Self::Upload => "upload",
             Self::Publish => "publish",
             Self::Promote => "promote",
+            Self::Keys => "keys",
             Self::Observe => "observe",
         }
     }
@@ -294,7 +315,7 @@ pub enum TokenError {
     #[error("this is not a token of this server")]
     Form,
     /// No such verb.
-    #[error("{0:?} is not something a token can allow: use upload, publish, promote, observe or *")]
+    #[error("{0:?} is not something a token can allow: use upload, publish, promote, keys, observe or *")]
     Verb(String),
     /// No randomness.
     #[error("the system gives no random numbers: {0}")]
@@ -358,6 +379,9 @@ mod tests {
         assert!(!nightly.allows(Verb::Publish, &slug("other"), &slug("nightly")));
         assert!(!nightly.allows(Verb::Promote, &slug("game"), &slug("nightly")));
         assert!(!nightly.allows_everywhere(Verb::Upload));
+        assert!(!scope("game", "nightly", "keys").allows_whole_title(Verb::Keys, &slug("game")));
+        assert!(scope("game", "*", "keys").allows_whole_title(Verb::Keys, &slug("game")));
+        assert!(!scope("other", "*", "keys").allows_whole_title(Verb::Keys, &slug("game")));
         assert!(scope("*", "*", "upload").allows_everywhere(Verb::Upload));
         assert!(!scope("*", "*", "upload").allows_somewhere(Verb::Publish));
     }

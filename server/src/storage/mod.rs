@@ -6,6 +6,8 @@
 //! store/            chunks (castr): <4 hex>/<64 hex>.cacnk
 //! index/            indexes, each named by its SHA-256
 //! documents/        manifests and contents, each named by its SHA-256
+//! online/           the server's own keys: <title>/online-<16 hex>.pem, for their owner alone
+//! dev-keys/         all other keys of the titles of a server for development
 //! lock              held while a server runs
 //! unclean           there while a server runs; still there at start after a crash
 //! ```
@@ -18,6 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use vsekai_formats::release::Slug;
 use vsekai_store::{LocalStore, StoreFormat};
 
 pub use content::ContentFolder;
@@ -111,6 +114,16 @@ pub fn index_folder(root: &Path) -> ContentFolder {
 /// Names the folder of manifests and contents in the data folder `root`.
 pub fn document_folder(root: &Path) -> ContentFolder {
     ContentFolder::new(root.join("documents"))
+}
+
+/// Returns the folder of the server's own keys in the data folder `root`.
+pub fn online_folder(root: &Path) -> PathBuf {
+    root.join("online")
+}
+
+/// Returns the folder of the keys of `title` that a server for development makes.
+pub fn dev_keys_folder(root: &Path, title: &Slug) -> PathBuf {
+    root.join("dev-keys").join(title.as_str())
 }
 
 /// Names the folder of the chunk store in the data folder `root`.

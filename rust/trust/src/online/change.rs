@@ -40,12 +40,12 @@ pub struct Applied {
     /// The same, verified.
     pub verified: Verified,
     /// Targets that are listed now and were not before.
-    pub new_targets: Vec<NewTarget>,
+    pub new_targets: Vec<ListedTarget>,
 }
 
-/// A target that a change lists for the first time.
+/// A target of a channel's role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewTarget {
+pub struct ListedTarget {
     /// Its name.
     pub name: TargetName,
     /// Its bytes.
@@ -158,7 +158,7 @@ fn check_next<T: Role>(
     }
 }
 
-fn new_targets(before: Option<&Verified>, after: &Verified) -> Vec<NewTarget> {
+fn new_targets(before: Option<&Verified>, after: &Verified) -> Vec<ListedTarget> {
     let mut found = Vec::new();
     for (channel, role) in &after.channels {
         let known = before.and_then(|before| before.channels.get(channel));
@@ -171,10 +171,10 @@ fn new_targets(before: Option<&Verified>, after: &Verified) -> Vec<NewTarget> {
     found
 }
 
-/// Returns the targets of a channel's role; the rules have been checked.
-fn listed(role: &Targets) -> impl Iterator<Item = NewTarget> {
+/// Returns the targets of a channel's role whose rules have been checked.
+pub fn listed(role: &Targets) -> impl Iterator<Item = ListedTarget> {
     role.targets.iter().filter_map(|(name, target)| {
-        Some(NewTarget {
+        Some(ListedTarget {
             name: name.raw().parse().ok()?,
             pinned: Pinned {
                 sha256: ChunkId::from_bytes((&*target.hashes.sha256).try_into().ok()?),

@@ -11,8 +11,8 @@ mod metadata;
 mod rules;
 mod signing;
 
-pub use change::{Applied, Change, NewTarget};
+pub use change::{Applied, Change, ListedTarget, listed};
 pub use error::ChangeError;
 pub use metadata::{Metadata, Verified};
 pub use rules::{SEQUENCE, SPEC_VERSION, sequence_of};
-pub use signing::{OnlineTexts, OnlineVersions, Periods, sign_snapshot, sign_timestamp};
+pub use signing::{OnlineTexts, Periods, check_online, sign_snapshot, sign_timestamp};

@@ -6,8 +6,9 @@ use std::num::NonZeroU64;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use tough::schema::{Hashes, Metafile, Role, RoleType, Root, Snapshot, Timestamp as TimestampRole};
+use tough::schema::{Hashes, Metafile, Role, RoleType, Root, Signed, Snapshot, Timestamp as TimestampRole};
 
+use super::metadata::{check_signed, read};
 use super::rules::SPEC_VERSION;
 use super::{ChangeError, Metadata, Verified};
 use crate::names;
@@ -20,15 +21,6 @@ pub struct Periods {
     pub snapshot: SignedDuration,
     /// The timestamp. Short: it bounds how long somebody can keep players on an old state unnoticed.
     pub timestamp: SignedDuration,
-}
-
-/// The last versions of what the server signed; 0 before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OnlineVersions {
-    /// Of the snapshot.
-    pub snapshot: u64,
-    /// Of the timestamp.
-    pub timestamp: u64,
 }
 
 /// What the server signed, as it is served.
@@ -125,4 +117,40 @@ fn metafile(text: &str, version: NonZeroU64) -> Metafile {
 
 fn number(version: u64) -> NonZeroU64 {
     NonZeroU64::new(version).unwrap_or(NonZeroU64::MIN)
+}
+
+/// Checks that a snapshot and a timestamp are signed and name what is in force. Expiry is not looked at.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn check_online(
+    metadata: &Metadata,
+    verified: &Verified,
+    snapshot: &str,
+    timestamp: &str,
+) -> Result<(), ChangeError> {
+    let signed: Signed<Snapshot> = read("snapshot", snapshot)?;
+    check_signed("snapshot", verified.root.signed.verify_role(&signed))?;
+    let channels = verified.channels.iter();
+    let channels = channels.filter_map(|(channel, role)| {
+        let text = metadata.channels.get(channel)?;
+        Some((channel.as_str(), metafile(text, role.signed.version())))
+    });
+    let targets = metafile(&metadata.targets, verified.targets.signed.version());
+    for (role, expected) in std::iter::once(("targets", targets)).chain(channels) {
+        if signed.signed.meta.get(&names::meta(role)) != Some(&expected) {
+            let reason = format!("it does not name the {role} metadata in force");
+            return Err(ChangeError::rule("snapshot", reason));
+        }
+    }
+    let expected = metafile(snapshot, signed.signed.version());
+    let signed: Signed<TimestampRole> = read("timestamp", timestamp)?;
+    check_signed("timestamp", verified.root.signed.verify_role(&signed))?;
+    match signed.signed.meta.get(&names::meta("snapshot")) == Some(&expected) {
+        true => Ok(()),
+        false => Err(ChangeError::rule(
+            "timestamp",
+            "it does not name the snapshot in force",
+        )),
+    }
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+//! `GET titles/<title>/tuf/targets/<sha256>.<name>`: a signed target.
+
+use std::sync::Arc;
+
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+
+use super::problem::Problem;
+use super::reply::{Caching, Conditions, Representation, Source};
+use crate::service::metadata::Target;
+use crate::service::{Service, ServiceError};
+
+/// Serves a channel pointer or a manifest, byte for byte as it was signed.
+#[handler]
+pub async fn get_target(
+    service: Data<&Arc<Service>>,
+    Path((title, file)): Path<(String, String)>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let missing = || ServiceError::NotFound("a target of that name".to_owned());
+    let (sha256, name) = file.split_once('.').ok_or_else(missing)?;
+    let target = service.target(
+        super::named(&title, "title")?,
+        super::named(name, "target")?,
+        super::named(sha256, "target")?,
+    );
+    let representation = match target.await? {
+        Target::Pointer(text) => Representation::of_text(text, Caching::Immutable),
+        Target::Manifest(pinned) => Representation {
+            tag: pinned.sha256.to_string(),
+            source: Source::File {
+                len: pinned.length,
+                file: service.open_document(pinned).await?,
+            },
+            media_type: "application/json",
+            caching: Caching::Immutable,
+        },
+    };
+    Ok(representation.respond(&Conditions::of(request)).await?)
+}
