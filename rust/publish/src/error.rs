@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use vsekai_formats::name::NameError;
-use vsekai_formats::release::{Platform, ProgramFormat, Version};
+use vsekai_formats::release::{Platform, ProgramFormat, Slug, Version};
 use vsekai_store::StoreError;
+use vsekai_trust::TrustError;
+use vsekai_trust::publisher::KeyError;
 
 /// A failed publication. Nothing of it is visible to players.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +175,65 @@ pub enum PublishError {
         /// How many.
         count: usize,
     },
+    /// A key, or what would be signed with it.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What the server says is signed is refused.
+    #[error("what the server says is signed cannot be believed: {0}")]
+    Trust(#[source] TrustError),
+    /// Nothing is signed for the title yet.
+    #[error("nothing is signed for {title} on this server yet")]
+    NotBegun {
+        /// The title.
+        title: Slug,
+    },
+    /// The title has begun, with other keys.
+    #[error("{title} has begun on this server already, with other keys than those in the folder")]
+    BegunAlready {
+        /// The title.
+        title: Slug,
+    },
+    /// The folder of keys has no root to verify with.
+    #[error("there is no root in {}", path.display())]
+    NoRoot {
+        /// The file that it would be.
+        path: PathBuf,
+    },
+    /// There is no such channel.
+    #[error("there is no channel {channel}; the title has {}", names(there))]
+    NoChannel {
+        /// The channel.
+        channel: Slug,
+        /// Those there are.
+        there: Vec<Slug>,
+    },
+    /// A channel that offers nothing.
+    #[error("channel {channel} offers nothing{}", for_platform(platform))]
+    EmptyChannel {
+        /// The channel.
+        channel: Slug,
+        /// The platform, if one was asked for.
+        platform: Option<Platform>,
+    },
+    /// No channel lists such a release.
+    #[error("no version {version} is published{}", for_platform(platform))]
+    NoRelease {
+        /// The version.
+        version: Version,
+        /// The platform, if one was asked for.
+        platform: Option<Platform>,
+    },
+    /// Taking a release back would leave nothing.
+    #[error("{version} cannot be taken back: channel {channel} has no other release to offer")]
+    NothingLeft {
+        /// The channel.
+        channel: Slug,
+        /// The release.
+        version: Version,
+    },
+    /// Someone else kept changing the same.
+    #[error("what is signed was changed by someone else at the same time")]
+    ChangedMeanwhile,
     /// A chunk store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -208,8 +269,20 @@ impl PublishError {
     pub fn kind(&self) -> PublishErrorKind {
         use PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server, Usage};
         match self {
-            Self::NotAFolder { .. } | Self::MissingProgram { .. } | Self::BadServer { .. } => Usage,
-            Self::Io { .. } => Disk,
+            Self::NotAFolder { .. }
+            | Self::MissingProgram { .. }
+            | Self::BadServer { .. }
+            | Self::NoRoot { .. }
+            | Self::NoChannel { .. }
+            | Self::EmptyChannel { .. }
+            | Self::NoRelease { .. }
+            | Self::NothingLeft { .. } => Usage,
+            Self::Io { .. } | Self::Key(KeyError::Io { .. }) => Disk,
+            Self::Key(_) => Usage,
+            Self::Trust(TrustError::Io { .. }) => Disk,
+            Self::Trust(_) | Self::NotBegun { .. } | Self::BegunAlready { .. } | Self::ChangedMeanwhile => {
+                Refused
+            }
             Self::Unreachable { .. } | Self::BadAnswer { .. } | Self::ChunksLost { .. } => Server,
             Self::Unauthorized { .. }
             | Self::Refused { .. }
@@ -246,6 +319,23 @@ impl PublishError {
             Self::EmptyTree { .. } => "Check that the export was written to this folder",
             Self::Changed { .. } => "Wait until nothing writes to the folder, then publish again",
             Self::Unauthorized { .. } => "Give the server's write token with --token-file or VSEKAI_TOKEN",
+            Self::NotBegun { .. } => "Begin the title with: vsekai keys init",
+            Self::BegunAlready { .. } => "Use the folder of keys that the title began with, or another title",
+            Self::NoRoot { .. } => {
+                "Name the folder of the title's keys with --keys DIR, or begin the title with: vsekai keys init"
+            }
+            Self::NoChannel { .. } => "Whoever has the targets key adds one with: vsekai keys delegate NAME",
+            Self::ChangedMeanwhile => "Do it again; what others signed is taken into account then",
+            Self::Key(KeyError::PassphraseNeeded { .. }) => {
+                "Give the passphrase with --passphrase-env NAME or --passphrase-fd N"
+            }
+            Self::Key(KeyError::TooFewKeys { .. }) => {
+                "Name the folder that holds them with --keys DIR; \"vsekai keys show\" lists whose keys there are"
+            }
+            Self::Trust(TrustError::State { .. }) => {
+                "If you know why, remove the folder \"trusted\" of your keys; what is signed is then verified anew \
+                 from root.json on"
+            }
             Self::VersionExists { .. } => "Published versions never change; choose a new --version",
             Self::Overtaken { .. } | Self::ChunksLost { .. } => {
                 "Publish again; what was uploaded is kept on the server"
@@ -294,6 +384,18 @@ fn quote_all(paths: &[String]) -> String {
         Some(more) if more > 0 => format!("{} and {more} more", list.join(", ")),
         _ => list.join(", "),
     }
+}
+
+fn names(channels: &[Slug]) -> String {
+    let names: Vec<&str> = channels.iter().map(Slug::as_str).collect();
+    match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    }
+}
+
+fn for_platform(platform: &Option<Platform>) -> String {
+    platform.map_or_else(String::new, |platform| format!(" for {platform}"))
 }
 
 /// Paths named in one message.

@@ -5,27 +5,38 @@
 //!
 //! 1. [`scan()`] lists the folder and refuses what cannot be installed everywhere.
 //! 2. [`build()`] reads every file once, cuts it into chunks and makes the release's documents.
-//! 3. [`upload()`] sends what the server lacks and makes the release visible in one transaction.
+//! 3. [`upload()`] sends what the server lacks, signs, and makes the release visible in one transaction.
+//!
+//! [`ceremony`] makes and changes the keys for that, [`channels`] changes what is offered to whom. Everything
+//! is signed here, with keys that no server has.
 //!
 //! Invariant: nothing of a release is visible before every byte of it is on the server, and the same folder
 //! gives the same bytes, whatever the machine, the number of processors or the order of the disk.
 
 pub mod build;
+pub mod ceremony;
+pub mod channels;
 pub mod error;
 pub mod progress;
 pub mod scan;
+pub mod signing;
 pub mod upload;
 
 mod cut;
 mod digest;
+mod pointers;
 mod program;
 mod regions;
 mod server;
 mod source;
 mod stream;
+mod view;
 
 pub use build::{Release, ReleaseInfo, build};
+pub use ceremony::{KeyChange, NewKey, TitleKeys, begin_title, change_keys, title_keys};
+pub use channels::{ChannelChange, change_channel};
 pub use error::{PublishError, PublishErrorKind};
 pub use progress::{Cancel, Observer, Phase, Progress, Unobserved};
 pub use scan::{ScanOptions, ScannedTree, scan};
+pub use signing::Signing;
 pub use upload::{Comparison, PublishReport, Server, compare, upload};

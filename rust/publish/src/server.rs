@@ -3,15 +3,15 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use vsekai_formats::release::{
-    MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES, Platform, ReleaseManifest, Slug, address,
-};
+use vsekai_formats::release::{Slug, address};
 use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
 use vsekai_store::http::{HttpAnswer, HttpCall, HttpOrigin, Method, StatusCode};
 use vsekai_store::{StoreError, StoreErrorClass};
+use vsekai_trust::online::Change;
+use vsekai_trust::publisher::{KeyError, PublicKey};
 
 use crate::PublishError;
-use crate::build::{Documents, ReleaseInfo};
+use crate::build::Documents;
 
 /// Ids in one `chunks/missing` request.
 pub(crate) const MAX_ASKED: usize = 4096;
@@ -29,8 +29,17 @@ pub(crate) enum Posted {
     AlreadyThere,
     /// Chunks are missing after all.
     MissingChunks(Vec<ChunkId>),
-    /// Its sequence is taken.
-    SequenceTaken,
+    /// Others published or changed the channel in between.
+    Overtaken,
+}
+
+/// What became of a change that was sent.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// It is in force.
+    Done,
+    /// Others changed the same in between.
+    Overtaken,
 }
 
 #[derive(Serialize)]
@@ -44,8 +53,8 @@ struct MissingAnswer {
 }
 
 #[derive(Deserialize)]
-struct LatestAnswer {
-    latest_sequence: u64,
+struct KeysAnswer {
+    keys: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,62 +106,21 @@ impl Api {
         }
     }
 
-    /// Returns the sequence of the newest release, 0 where there is none.
-    pub(crate) async fn latest_sequence(
-        &self,
-        title: &Slug,
-        platform: Platform,
-    ) -> Result<u64, PublishError> {
-        let path = format!("api/v1/titles/{title}/platforms/{platform}");
-        let call = HttpCall::new(Method::GET, path);
-        let answer: LatestAnswer = self.ask("ask for the newest release", &call).await?;
-        Ok(answer.latest_sequence)
-    }
-
-    /// Returns the documents of the version if it is published already.
-    pub(crate) async fn published(
-        &self,
-        info: &ReleaseInfo,
-        platform: Platform,
-    ) -> Result<Option<Documents>, PublishError> {
-        const ACTION: &str = "read the release that is published";
-        let path = address::manifest(&info.title, platform, &info.version);
-        let manifest_bytes = match self.0.get_fresh(&path, MAX_MANIFEST_BYTES).await {
-            Ok(bytes) => bytes.to_vec(),
-            Err(error) if error.is_missing() => return Ok(None),
-            Err(error) => return Err(store_failure(ACTION, error)),
-        };
-        let bad = |reason: String| PublishError::BadAnswer {
-            action: ACTION,
-            reason,
-        };
-        let manifest: ReleaseManifest =
-            serde_json::from_slice(&manifest_bytes).map_err(|error| bad(error.to_string()))?;
-        let path = address::contents(&info.title, platform, &info.version);
-        let contents = self.0.get_fresh(&path, MAX_CONTENTS_STORED_BYTES).await;
-        let contents_bytes = contents.map_err(|error| store_failure(ACTION, error))?.to_vec();
-        match manifest.contents.matches(&contents_bytes) {
-            true => Ok(Some(Documents {
-                manifest,
-                manifest_bytes,
-                contents_bytes,
-            })),
-            false => Err(bad("its list of files does not match its manifest".to_owned())),
-        }
-    }
-
-    /// Makes a release visible and points `channel` at it.
+    /// Makes a release visible, with the signed role of `channel` that lists it.
     pub(crate) async fn post_release(
         &self,
         channel: &Slug,
         documents: &Documents,
-        index: Vec<u8>,
+        index: &[u8],
+        change: &Change,
     ) -> Result<Posted, PublishError> {
         const ACTION: &str = "publish the release";
+        let metadata = serde_json::to_vec(change).map_err(internal)?;
         let (boundary, body) = form(&[
             ("manifest", "application/json", &documents.manifest_bytes),
             ("contents", "application/zstd", &documents.contents_bytes),
-            ("index", "application/octet-stream", &index),
+            ("index", "application/octet-stream", index),
+            ("metadata", JSON, &metadata),
         ]);
         let mut call = HttpCall::new(Method::POST, "api/v1/releases")
             .with_body(format!("multipart/form-data; boundary={boundary}"), body);
@@ -171,7 +139,7 @@ impl Api {
             (StatusCode::UNPROCESSABLE_ENTITY, "missing-chunks") => {
                 Ok(Posted::MissingChunks(problem.missing))
             }
-            (StatusCode::CONFLICT, "sequence") => Ok(Posted::SequenceTaken),
+            (StatusCode::CONFLICT, "sequence" | "metadata-version") => Ok(Posted::Overtaken),
             (StatusCode::CONFLICT, "version-exists") => Err(PublishError::VersionExists {
                 version: documents.manifest.version.clone(),
                 platform: documents.manifest.platform,
@@ -179,6 +147,37 @@ impl Api {
             }),
             _ => Err(refusal(ACTION, &answer)),
         }
+    }
+
+    /// Puts signed metadata in force.
+    pub(crate) async fn post_change(&self, title: &Slug, change: &Change) -> Result<Changed, PublishError> {
+        const ACTION: &str = "change what is signed";
+        let body = serde_json::to_vec(change).map_err(internal)?;
+        let path = format!("api/v1/titles/{title}/metadata");
+        let call = HttpCall::new(Method::POST, path).with_body(JSON, body);
+        let answer = self.call(ACTION, &call).await?;
+        match (answer.status, problem(&answer).code.as_str()) {
+            (status, _) if status.is_success() => Ok(Changed::Done),
+            (StatusCode::CONFLICT, "metadata-version") => Ok(Changed::Overtaken),
+            _ => Err(refusal(ACTION, &answer)),
+        }
+    }
+
+    /// Returns the server's own keys for `title`, after it made another one if that is wanted.
+    pub(crate) async fn online_keys(
+        &self,
+        title: &Slug,
+        another: bool,
+    ) -> Result<Vec<PublicKey>, PublishError> {
+        const ACTION: &str = "ask the server for its key";
+        let method = if another { Method::POST } else { Method::GET };
+        let call = HttpCall::new(method, format!("api/v1/titles/{title}/online-keys"));
+        let answer: KeysAnswer = self.ask(ACTION, &call).await?;
+        Ok(answer
+            .keys
+            .iter()
+            .map(|key| key.parse())
+            .collect::<Result<_, KeyError>>()?)
     }
 
     async fn ask<T: for<'de> Deserialize<'de>>(
@@ -236,7 +235,7 @@ fn refusal(action: &'static str, answer: &HttpAnswer) -> PublishError {
     }
 }
 
-fn store_failure(action: &'static str, error: StoreError) -> PublishError {
+pub(crate) fn store_failure(action: &'static str, error: StoreError) -> PublishError {
     match error {
         StoreError::Unreachable { reason, store, .. } => PublishError::Unreachable {
             action,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! Sends a release to a server: only the chunks it lacks, then the documents, in one transaction.
 //!
-//! 1. Read the release if this version is published already; another content is refused before anything
-//!    is sent.
+//! 1. Verify what is signed for the title. Read the release if this version is published already; another
+//!    content is refused before anything is sent.
 //! 2. Ask for the stored size of every chunk. The server is the one to say: a chunk it has may have been
 //!    compressed by someone else.
 //! 3. Read, compress and send the chunks it lacks, and ask for their sizes.
-//! 4. Make the documents and post them; the server makes all of it durable, then visible.
+//! 4. Make the documents, sign the channel's role that lists them, and post both; the server makes all of it
+//!    durable, then visible.
 //!
 //! Stopping anywhere leaves nothing visible. The chunks sent so far stay, so the next run sends the rest.
 
@@ -21,12 +22,15 @@ use tokio::sync::Semaphore;
 use vsekai_formats::ChunkId;
 use vsekai_formats::codec;
 use vsekai_formats::index::IndexChunk;
-use vsekai_formats::release::{Pinned, Slug};
+use vsekai_formats::release::{Percent, Pinned, ReleaseRef, Slug};
 use vsekai_store::{Auth, HttpOptions, HttpOrigin, Secret};
+use vsekai_trust::online::Change;
+use vsekai_trust::publisher::KeyFolder;
 
 use crate::build::Documents;
 use crate::server::{Api, MAX_ASKED, Posted};
-use crate::{Cancel, Observer, Phase, Progress, PublishError, Release};
+use crate::view::View;
+use crate::{Cancel, Observer, Phase, Progress, PublishError, Release, Signing, pointers};
 
 /// Where to publish, and how.
 #[derive(Clone, Debug)]
@@ -58,7 +62,7 @@ impl Server {
         }
     }
 
-    fn api(&self) -> Result<Api, PublishError> {
+    pub(crate) fn api(&self) -> Result<Api, PublishError> {
         let options = HttpOptions {
             // The server may take its time to make thousands of chunks durable.
             stall_timeout: ANSWER_TIMEOUT,
@@ -115,10 +119,17 @@ pub struct PublishReport {
 ///
 /// # Errors
 /// As [`upload()`].
-pub async fn compare(release: &Release, server: &Server) -> Result<Comparison, PublishError> {
+pub async fn compare(
+    release: &Release,
+    server: &Server,
+    channel: &Slug,
+    keys: &KeyFolder,
+) -> Result<Comparison, PublishError> {
     let api = server.api()?;
-    if let Some(published) = api.published(release.info(), release.platform()).await? {
-        check_same(release, &published)?;
+    let mut view = View::fetch(&api, &release.info().title, keys).await?;
+    view.channel(channel)?;
+    if let Some(published) = published(&api, &mut view, release, channel).await? {
+        check_same(release, &published.documents)?;
     }
     let chunks: Vec<IndexChunk> = release.index().unique_chunks().copied().collect();
     let sizes = ask_sizes(&api, &chunks).await?;
@@ -134,9 +145,9 @@ pub async fn compare(release: &Release, server: &Server) -> Result<Comparison, P
     })
 }
 
-/// Sends what the server lacks, makes the release visible and points `channel` at it.
+/// Sends what the server lacks, signs, makes the release visible and points `channel` at it.
 ///
-/// Doing it again, after success or failure, is safe and quick. Memory: a few chunks for each connection,
+/// With `rollout` that part of the players is offered it first. Doing it again, after success or failure, is safe and quick. Memory: a few chunks for each connection,
 /// and the documents.
 ///
 /// # Errors
@@ -145,6 +156,8 @@ pub async fn upload(
     release: Arc<Release>,
     server: &Server,
     channel: &Slug,
+    signing: &Signing,
+    rollout: Option<Percent>,
     observer: Arc<dyn Observer>,
     cancel: &Cancel,
 ) -> Result<PublishReport, PublishError> {
@@ -154,15 +167,20 @@ pub async fn upload(
         done_bytes: 0,
         total_bytes: 0,
     });
-    let published = api.published(release.info(), release.platform()).await?;
-    if let Some(published) = &published {
-        check_same(&release, published)?;
+    let mut view = View::fetch(&api, &release.info().title, &signing.keys).await?;
+    view.channel(channel)?;
+    let found = published(&api, &mut view, &release, channel).await?;
+    if let Some(found) = &found {
+        check_same(&release, &found.documents)?;
     }
     let chunks: Vec<IndexChunk> = release.index().unique_chunks().copied().collect();
     let sizes = ask_sizes(&api, &chunks).await?;
     let mut upload = Upload {
         release,
         api,
+        channel,
+        signing,
+        rollout,
         level: server.level,
         connections: server.connections.max(1),
         processors: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
@@ -173,7 +191,7 @@ pub async fn upload(
         sent: Sent::default(),
     };
     upload.send_missing().await?;
-    let (created, sequence) = upload.make_visible(channel, published).await?;
+    let (created, sequence) = upload.make_visible(view, found).await?;
     Ok(upload.report(created, sequence))
 }
 
@@ -181,6 +199,9 @@ pub async fn upload(
 struct Upload<'a> {
     release: Arc<Release>,
     api: Api,
+    channel: &'a Slug,
+    signing: &'a Signing,
+    rollout: Option<Percent>,
     level: i32,
     connections: usize,
     /// One permit for each processor: more compressors at once would only take memory.
@@ -290,11 +311,12 @@ impl Upload<'_> {
         compressed.map_err(|error| internal(&error))?
     }
 
-    /// Posts the documents until the server takes them; returns whether they are new, and the sequence.
+    /// Signs and posts the documents until the server takes them; returns whether they are new, and the
+    /// sequence.
     async fn make_visible(
         &mut self,
-        channel: &Slug,
-        published: Option<Documents>,
+        mut view: View,
+        mut found: Option<Published>,
     ) -> Result<(bool, u64), PublishError> {
         self.observer.on_progress(Progress {
             phase: Phase::Releasing,
@@ -304,16 +326,26 @@ impl Upload<'_> {
         let index = self.release.index().to_bytes();
         for _ in 0..ROUNDS {
             self.cancel.check()?;
-            let documents = match &published {
-                Some(documents) => documents.clone(),
-                None => self.documents().await?,
+            let documents = match &found {
+                Some(found) => found.documents.clone(),
+                None => self.documents(view.next_sequence(self.release.platform())).await?,
             };
             let sequence = documents.manifest.sequence;
-            match self.api.post_release(channel, &documents, index.clone()).await? {
+            let is_listed = found.as_ref().is_some_and(|found| found.channel == *self.channel);
+            let Some(change) = self.sign(&mut view, &documents, is_listed).await? else {
+                return Ok((false, sequence));
+            };
+            let posted = self.api.post_release(self.channel, &documents, &index, &change).await?;
+            match posted {
                 Posted::Created => return Ok((true, sequence)),
                 Posted::AlreadyThere => return Ok((false, sequence)),
-                // Someone else published in between; the next round asks for the sequence again.
-                Posted::SequenceTaken => {}
+                Posted::Overtaken => {
+                    view = View::fetch(&self.api, &self.release.info().title, &self.signing.keys).await?;
+                    found = published(&self.api, &mut view, &self.release, self.channel).await?;
+                    if let Some(found) = &found {
+                        check_same(&self.release, &found.documents)?;
+                    }
+                }
                 Posted::MissingChunks(ids) => {
                     self.forget(&ids)?;
                     self.send_missing().await?;
@@ -323,6 +355,34 @@ impl Upload<'_> {
         Err(PublishError::Overtaken {
             platform: self.release.platform(),
         })
+    }
+
+    /// Signs the channel's role with the release in it; `None` if nothing is to be changed.
+    async fn sign(
+        &self,
+        view: &mut View,
+        documents: &Documents,
+        is_listed: bool,
+    ) -> Result<Option<Change>, PublishError> {
+        let (manifest, platform) = (&documents.manifest, self.release.platform());
+        let release = ReleaseRef {
+            version: manifest.version.clone(),
+            sequence: manifest.sequence,
+            manifest: Pinned::of(&documents.manifest_bytes),
+        };
+        let before = view.pointer(self.channel, platform).await?;
+        let mut editor = self.signing.editor(view.verified.clone());
+        if !is_listed {
+            let ReleaseRef { version, sequence, manifest } = &release;
+            editor.put_manifest(self.channel, platform, version, *sequence, manifest)?;
+        }
+        let first = pointers::first(&manifest.title, self.channel, platform, release);
+        match pointers::after_publication(before.as_ref(), first, self.rollout) {
+            Some(pointer) => editor.put_pointer(&pointer)?,
+            None if is_listed => return Ok(None),
+            None => {}
+        }
+        self.signing.finish(editor).await.map(Some)
     }
 
     /// Marks chunks the server had a moment ago as missing.
@@ -344,13 +404,7 @@ impl Upload<'_> {
         }
     }
 
-    async fn documents(&self) -> Result<Documents, PublishError> {
-        let info = self.release.info();
-        let sequence = self
-            .api
-            .latest_sequence(&info.title, self.release.platform())
-            .await?
-            .saturating_add(1);
+    async fn documents(&self, sequence: u64) -> Result<Documents, PublishError> {
         let sizes = self.sizes.iter().map(|size| size.unwrap_or_default()).collect();
         let release = Arc::clone(&self.release);
         let made = tokio::task::spawn_blocking(move || {
@@ -377,6 +431,29 @@ impl Upload<'_> {
             reused_bytes: self.release.index().total_size().saturating_sub(new_plain_bytes),
         }
     }
+}
+
+/// A release that is signed already, and a channel that lists it.
+struct Published {
+    channel: Slug,
+    documents: Documents,
+}
+
+/// Returns the release's version if it is published, from `channel` rather than from another.
+async fn published(
+    api: &Api,
+    view: &mut View,
+    release: &Release,
+    channel: &Slug,
+) -> Result<Option<Published>, PublishError> {
+    let (info, platform) = (release.info(), release.platform());
+    let Some((channel, found)) = view.find(platform, &info.version, channel) else {
+        return Ok(None);
+    };
+    let documents = view
+        .documents(api, &info.title, &channel, platform, &found)
+        .await?;
+    Ok(Some(Published { channel, documents }))
 }
 
 fn compress(release: &Release, chunk: &IndexChunk, level: i32) -> Result<Bytes, PublishError> {

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+//! Changes of what channels offer: new signed metadata, and no bytes of a build are moved.
+
+use vsekai_formats::release::{ChannelPointer, Percent, Platform, ReleaseRef, Slug, Version};
+
+use crate::server::{Api, Changed};
+use crate::view::View;
+use crate::{PublishError, Server, Signing, pointers};
+
+/// What to do with a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelChange {
+    /// Offer a release that some channel of the title lists, newer or older.
+    Promote {
+        /// The release.
+        version: Version,
+        /// The part of the players that are offered it first; everybody if absent.
+        rollout: Option<Percent>,
+    },
+    /// Take a release back.
+    Withdraw {
+        /// The release.
+        version: Version,
+    },
+    /// Stay, whatever is published.
+    Pin,
+    /// Move again with what is published.
+    Unpin,
+    /// Offer the release of a rollout to another part of the players.
+    Rollout {
+        /// The part.
+        percent: Percent,
+    },
+}
+
+/// Changes `channel` of `title` for `platform`, or for every platform it has, and returns its pointers then.
+///
+/// # Errors
+/// [`PublishError`]; the channel is as it was then.
+pub async fn change_channel(
+    server: &Server,
+    signing: &Signing,
+    title: &Slug,
+    channel: &Slug,
+    platform: Option<Platform>,
+    change: &ChannelChange,
+) -> Result<Vec<ChannelPointer>, PublishError> {
+    let api = server.api()?;
+    for _ in 0..ROUNDS {
+        let mut view = View::fetch(&api, title, &signing.keys).await?;
+        let platforms = platforms(&view, channel, platform, change)?;
+        let mut editor = signing.editor(view.verified.clone());
+        let mut after = Vec::new();
+        for platform in platforms {
+            let before = view.pointer(channel, platform).await?;
+            let next = match change {
+                ChannelChange::Promote { version, rollout } => {
+                    let found = view.find(platform, version, channel);
+                    let (_, release) = found.ok_or_else(|| not_listed(version, platform))?;
+                    let ReleaseRef { version, sequence, manifest } = &release;
+                    editor.put_manifest(channel, platform, version, *sequence, manifest)?;
+                    let first = pointers::first(title, channel, platform, release.clone());
+                    pointers::moved(before.as_ref(), first, *rollout)
+                }
+                change => {
+                    let before = before.ok_or_else(|| nothing_there(channel, platform))?;
+                    changed(&view, &before, change)?
+                }
+            };
+            editor.put_pointer(&next)?;
+            after.push(next);
+        }
+        let change = signing.finish(editor).await?;
+        match api.post_change(title, &change).await? {
+            Changed::Done => return Ok(after),
+            // Someone else changed the channel in between; look again.
+            Changed::Overtaken => {}
+        }
+    }
+    Err(PublishError::ChangedMeanwhile)
+}
+
+fn changed(
+    view: &View,
+    before: &ChannelPointer,
+    change: &ChannelChange,
+) -> Result<ChannelPointer, PublishError> {
+    let pinned = |pinned| ChannelPointer {
+        pinned,
+        ..before.clone()
+    };
+    match change {
+        ChannelChange::Pin => Ok(pinned(true)),
+        ChannelChange::Unpin => Ok(pinned(false)),
+        ChannelChange::Rollout { percent } => pointers::with_rollout(before, *percent),
+        ChannelChange::Withdraw { version } | ChannelChange::Promote { version, .. } => {
+            let listed = view.releases(&before.channel, before.platform)?;
+            let release = listed.iter().find(|release| release.version == *version);
+            let release = release.ok_or_else(|| not_listed(version, before.platform))?;
+            pointers::without(before, release, &listed)
+        }
+    }
+}
+
+fn platforms(
+    view: &View,
+    channel: &Slug,
+    platform: Option<Platform>,
+    change: &ChannelChange,
+) -> Result<Vec<Platform>, PublishError> {
+    let there = view.platforms(channel)?;
+    let has = |platform: &Platform, version: &Version| view.find(*platform, version, channel).is_some();
+    let found: Vec<Platform> = match (platform, change) {
+        (Some(platform), _) => vec![platform],
+        (None, ChannelChange::Promote { version, .. }) => Platform::ALL
+            .into_iter()
+            .filter(|platform| has(platform, version))
+            .collect(),
+        (None, ChannelChange::Withdraw { version }) => there
+            .into_iter()
+            .filter(|platform| has(platform, version))
+            .collect(),
+        (None, _) => there,
+    };
+    match (found.is_empty(), change) {
+        (false, _) => Ok(found),
+        (true, ChannelChange::Promote { version, .. } | ChannelChange::Withdraw { version }) => {
+            Err(PublishError::NoRelease {
+                version: version.clone(),
+                platform: None,
+            })
+        }
+        (true, _) => Err(PublishError::EmptyChannel {
+            channel: channel.clone(),
+            platform: None,
+        }),
+    }
+}
+
+fn not_listed(version: &Version, platform: Platform) -> PublishError {
+    PublishError::NoRelease {
+        version: version.clone(),
+        platform: Some(platform),
+    }
+}
+
+fn nothing_there(channel: &Slug, platform: Platform) -> PublishError {
+    PublishError::EmptyChannel {
+        channel: channel.clone(),
+        platform: Some(platform),
+    }
+}
+
+impl Api {
+    /// Returns whether there is anything to be told apart from an error; see [`Changed`].
+    pub(crate) async fn send_change(
+        &self,
+        title: &Slug,
+        change: &vsekai_trust::online::Change,
+    ) -> Result<(), PublishError> {
+        match self.post_change(title, change).await? {
+            Changed::Done => Ok(()),
+            Changed::Overtaken => Err(PublishError::ChangedMeanwhile),
+        }
+    }
+}
+
+/// How often what others changed in between is looked at again.
+const ROUNDS: usize = 4;
