@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use vsekai_formats::release::{Platform, Slug, Version};
+use vsekai_formats::release::{Percent, Platform, Slug, Version};
+use vsekai_trust::publisher::{KeyRole, PublicKey};
 
 use crate::units::Rate;
 
@@ -144,6 +145,9 @@ pub enum Command {
     /// Publish a folder as a release
     #[command(long_about = PUBLISH_LONG)]
     Publish(Box<PublishArgs>),
+    /// Make and change the keys that sign a title's releases
+    #[command(long_about = KEYS_LONG)]
+    Keys(Box<KeysArgs>),
     /// Work with chunk stores, indexes and archives, as the tool desync does
     #[command(disable_help_flag = true, override_usage = "vsekai desync COMMAND")]
     Desync {
@@ -195,6 +199,22 @@ impl Command {
             Self::Channel {
                 command: ChannelCommand::Switch(_),
             } => "channel switch",
+            Self::Channel {
+                command: ChannelCommand::Promote { .. },
+            } => "channel promote",
+            Self::Channel {
+                command: ChannelCommand::Withdraw { .. },
+            } => "channel withdraw",
+            Self::Channel {
+                command: ChannelCommand::Pin { .. },
+            } => "channel pin",
+            Self::Channel {
+                command: ChannelCommand::Unpin { .. },
+            } => "channel unpin",
+            Self::Channel {
+                command: ChannelCommand::Rollout { .. },
+            } => "channel rollout",
+            Self::Keys(args) => args.command.name(),
             Self::Publish(_) => "publish",
             Self::Desync { .. } => "desync",
             Self::Version => "version",
@@ -371,6 +391,198 @@ pub enum ChannelCommand {
     Current,
     /// Follow another channel, from the next update on
     Switch(SwitchArgs),
+    /// For publishers: offer a release that is published already
+    Promote {
+        /// The release's version
+        #[arg(value_name = "VERSION")]
+        version: Version,
+        /// Offer it to this part of the players first, from 0 to 100
+        #[arg(long, value_name = "PERCENT")]
+        rollout: Option<Percent>,
+        /// With which keys.
+        #[command(flatten)]
+        signing: ChannelSigningArgs,
+    },
+    /// For publishers: take a release back; players who have it go back to what is offered then
+    Withdraw {
+        /// The release's version
+        #[arg(value_name = "VERSION")]
+        version: Version,
+        /// With which keys.
+        #[command(flatten)]
+        signing: ChannelSigningArgs,
+    },
+    /// For publishers: keep the channel where it is, whatever is published
+    Pin {
+        /// With which keys.
+        #[command(flatten)]
+        signing: ChannelSigningArgs,
+    },
+    /// For publishers: let the channel move again with what is published
+    Unpin {
+        /// With which keys.
+        #[command(flatten)]
+        signing: ChannelSigningArgs,
+    },
+    /// For publishers: offer the release of a rollout to another part of the players
+    Rollout {
+        /// The part, from 0 to 100
+        #[arg(value_name = "PERCENT")]
+        percent: Percent,
+        /// With which keys.
+        #[command(flatten)]
+        signing: ChannelSigningArgs,
+    },
+}
+
+/// Options of the changes of a channel that are signed.
+#[derive(Debug, Args)]
+pub struct ChannelSigningArgs {
+    /// Change it for one platform [default: all it has]
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<Platform>,
+    /// With which token.
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// With which keys.
+    #[command(flatten)]
+    pub signing: SigningArgs,
+}
+
+/// The token of a publisher.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The server's write token; others can read it in the list of processes [env: VSEKAI_TOKEN]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// File with the server's write token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: Option<PathBuf>,
+}
+
+/// The keys of a publisher, and how to open them.
+#[derive(Debug, Args)]
+pub struct SigningArgs {
+    /// Folder of the title's keys [env: VSEKAI_KEYS] [default: a folder of your own, named after the title]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = SIGNING)]
+    pub keys: Option<PathBuf>,
+    /// Environment variable that holds the passphrase of the key files [default: you are asked]
+    #[arg(long, value_name = "NAME", conflicts_with = "passphrase_fd", help_heading = SIGNING)]
+    pub passphrase_env: Option<String>,
+    /// File descriptor to read the passphrase of the key files from
+    #[arg(long, value_name = "N", help_heading = SIGNING)]
+    pub passphrase_fd: Option<u16>,
+}
+
+/// Options of `keys`.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct KeysArgs {
+    /// With which token.
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// With which keys.
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// Write new key files without encryption, for machines and for tests
+    #[arg(long, global = true, conflicts_with_all = ["passphrase_env", "passphrase_fd"], help_heading = SIGNING)]
+    pub no_passphrase: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// What to do with keys. A role is root, targets, online (the server's) or a channel.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Begin a title: make its keys, sign its first metadata and send it
+    Init {
+        /// Its channels, with commas [default: the one of --channel]
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        channels: Vec<Slug>,
+    },
+    /// Show which keys sign what, and which of them are in the folder (*)
+    Show,
+    /// Make a key in the folder and show its public half, for others to add
+    Generate {
+        /// What it is for
+        #[arg(value_name = "ROLE")]
+        role: KeyRole,
+    },
+    /// Put a new key in the place of one
+    Rotate {
+        /// Whose
+        #[arg(value_name = "ROLE")]
+        role: KeyRole,
+        /// The start of the old key's id, where the role has several
+        #[arg(long, value_name = "ID")]
+        key: Option<String>,
+    },
+    /// Ask for the signatures of several keys
+    Threshold {
+        /// Of which role
+        #[arg(value_name = "ROLE")]
+        role: KeyRole,
+        /// How many
+        #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
+        count: u16,
+    },
+    /// Add a key to a role
+    Add {
+        /// Which role
+        #[arg(value_name = "ROLE")]
+        role: KeyRole,
+        /// The public half of somebody else's key [default: a new key is made]
+        #[arg(value_name = "PUBLIC")]
+        public: Option<PublicKey>,
+    },
+    /// Take a key away from a role
+    Remove {
+        /// Which role
+        #[arg(value_name = "ROLE")]
+        role: KeyRole,
+        /// The start of the key's id
+        #[arg(value_name = "ID")]
+        key: String,
+    },
+    /// Add a channel with a key of its own
+    Delegate {
+        /// The channel
+        #[arg(value_name = "CHANNEL")]
+        channel: Slug,
+    },
+    /// Sign a role anew before its time is over
+    Renew {
+        /// Which role
+        #[arg(value_name = "ROLE")]
+        role: KeyRole,
+    },
+    /// Write the newest root to a file, to be exported with a launcher
+    ExportRoot {
+        /// The file
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Believe the root that the server shows, and show its digest to be compared
+    FetchRoot,
+}
+
+impl KeysCommand {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Init { .. } => "keys init",
+            Self::Show => "keys show",
+            Self::Generate { .. } => "keys generate",
+            Self::Rotate { .. } => "keys rotate",
+            Self::Threshold { .. } => "keys threshold",
+            Self::Add { .. } => "keys add",
+            Self::Remove { .. } => "keys remove",
+            Self::Delegate { .. } => "keys delegate",
+            Self::Renew { .. } => "keys renew",
+            Self::ExportRoot { .. } => "keys export-root",
+            Self::FetchRoot => "keys fetch-root",
+        }
+    }
 }
 
 /// Options of `channel switch`.
@@ -422,12 +634,15 @@ pub struct PublishArgs {
     /// Oldest launcher that can install the build
     #[arg(long, value_name = "VERSION")]
     pub minimum_launcher: Option<Version>,
-    /// The server's write token; others can read it in the list of processes [env: VSEKAI_TOKEN]
-    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
-    pub token: Option<String>,
-    /// File with the server's write token
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub token_file: Option<PathBuf>,
+    /// Offer it to this part of the players first, from 0 to 100
+    #[arg(long, value_name = "PERCENT")]
+    pub rollout: Option<Percent>,
+    /// With which token.
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// With which keys.
+    #[command(flatten)]
+    pub signing: SigningArgs,
     /// How hard to compress, from 1 to 19
     #[arg(long, value_name = "LEVEL", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
     pub level: i32,
@@ -466,13 +681,18 @@ const ADOPT_LONG: &str = "Install with what another copy of the game has already
     fetched. The copy itself is not changed.";
 
 const INSTALL: &str = "Install options";
+const SIGNING: &str = "Signing options";
 const NETWORK: &str = "Network options";
 const OUTPUT: &str = "Output options";
 
 const PUBLISH_LONG: &str = "Publish a folder as a release.\n\n\
-    The folder is cut into chunks and only the chunks the server lacks are sent. Players see the release when \
-    all of it is there. Publishing again what was interrupted continues where it stopped; publishing again what \
+    The folder is cut into chunks and only the chunks the server lacks are sent. The release is signed with the \
+    channel's key, and players see it when all of it is there. Publishing again what was interrupted continues where it stopped; publishing again what \
     is published changes nothing.";
+
+const KEYS_LONG: &str = "Make and change the keys that sign a title's releases.\n\n\
+    Players believe a release only if it is signed by keys that the title's root names, and the server has none of \
+    them. docs/keys.md says step by step how to begin, and what to do when a key is lost or stolen.";
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -16,6 +16,7 @@ mod error;
 mod interrupt;
 mod options;
 mod output;
+mod passphrase;
 mod report;
 
 use std::ffi::OsString;
@@ -33,7 +34,7 @@ use crate::error::CliError;
 use crate::interrupt::Interrupter;
 use crate::output::{Output, Style};
 
-pub use crate::shell::{Interrupts, Shell, ThisMachine, default_install_dir};
+pub use crate::shell::{Interrupts, Prompt, Shell, ThisMachine, default_install_dir};
 
 /// Runs a command line, `arguments` with the program's name first, and returns the exit code ([`exit`]).
 ///

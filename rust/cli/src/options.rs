@@ -12,7 +12,7 @@ use vsekai_formats::release::{Platform, Slug};
 use vsekai_store::http::OriginError;
 use vsekai_store::{HttpOptions, HttpOrigin, Secret};
 
-use crate::args::GlobalArgs;
+use crate::args::{GlobalArgs, SigningArgs};
 use crate::error::CliError;
 use crate::shell::Surroundings;
 
@@ -107,6 +107,23 @@ pub(crate) fn token(
         (None, None) => text(surroundings.variable("VSEKAI_TOKEN"), "VSEKAI_TOKEN")?,
     };
     Ok(token.map(|token| Secret::new(token.trim())))
+}
+
+/// Returns the folder of a title's keys: the one named, or one of the user's own.
+pub(crate) fn key_folder(
+    args: &SigningArgs,
+    title: &Slug,
+    surroundings: &Surroundings,
+) -> Result<PathBuf, CliError> {
+    let named = args.keys.clone();
+    let folder = match named.or_else(|| surroundings.variable("VSEKAI_KEYS").map(PathBuf::from)) {
+        Some(folder) => Some(folder),
+        None => surroundings.key_folder(title),
+    };
+    folder.ok_or_else(|| {
+        CliError::usage("this system has no folder for your settings")
+            .with_hint("Name one for the keys with --keys DIR")
+    })
 }
 
 /// Reads a text file of at most `limit` bytes.

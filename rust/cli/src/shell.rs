@@ -5,8 +5,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{IsTerminal as _, Read, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use vsekai_engine::NetworkKind;
@@ -16,16 +17,23 @@ use vsekai_formats::release::Slug;
 /// Looks up an environment variable.
 pub type Variables = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
+/// Asks a question whose answer is not shown.
+pub type Prompt = Box<dyn Fn(&str) -> io::Result<String> + Send + Sync>;
+
 /// The surroundings of one command line.
 pub struct Shell {
     /// Environment variables.
     pub variables: Variables,
     /// The user's folder for data of programs on this machine.
     pub data_folder: Option<PathBuf>,
+    /// The user's folder for settings of programs.
+    pub config_folder: Option<PathBuf>,
     /// The folder that relative paths start from.
     pub working_folder: Option<PathBuf>,
     /// What is read where a command line says `-`.
     pub input: Box<dyn Read + Send>,
+    /// Asks a person for a passphrase without showing it; `None` where nobody can be asked.
+    pub prompt: Option<Prompt>,
     /// Where results go.
     pub out: Box<dyn Write + Send>,
     /// Where progress and errors go.
@@ -57,8 +65,12 @@ impl Shell {
         Self {
             variables: Box::new(|name| std::env::var_os(name)),
             data_folder: data_folder(),
+            config_folder: directories::BaseDirs::new().map(|dirs| dirs.config_dir().to_owned()),
             working_folder: std::env::current_dir().ok(),
             input: Box::new(std::io::stdin()),
+            prompt: std::io::stdin()
+                .is_terminal()
+                .then(|| Box::new(|question: &str| rpassword::prompt_password(question)) as Prompt),
             out: Box::new(std::io::stdout()),
             err: Box::new(std::io::stderr()),
             out_is_terminal: std::io::stdout().is_terminal(),
@@ -76,6 +88,8 @@ impl Shell {
         let surroundings = Surroundings {
             variables: self.variables,
             data_folder: self.data_folder,
+            config_folder: self.config_folder,
+            prompt: self.prompt.map(Arc::from),
             out_is_terminal: self.out_is_terminal,
             err_is_terminal: self.err_is_terminal,
             interrupts: self.interrupts,
@@ -138,6 +152,8 @@ pub fn log_if_asked() {
 pub(crate) struct Surroundings {
     variables: Variables,
     data_folder: Option<PathBuf>,
+    config_folder: Option<PathBuf>,
+    pub(crate) prompt: Option<Arc<dyn Fn(&str) -> io::Result<String> + Send + Sync>>,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
     interrupts: Interrupts,
@@ -159,6 +175,12 @@ impl Surroundings {
         self.data_folder
             .as_deref()
             .map(|folder| install_dir_in(folder, title))
+    }
+
+    /// Returns the folder of a title's keys where the publisher names none.
+    pub(crate) fn key_folder(&self, title: &Slug) -> Option<PathBuf> {
+        let folder = self.config_folder.as_deref()?;
+        Some(folder.join("V-Sekai").join("keys").join(title.as_str()))
     }
 
     /// Tells whether colour is wanted on one of the streams where nothing else is said.

@@ -180,11 +180,7 @@ pub async fn change_keys(
 ///
 /// # Errors
 /// [`PublishError`].
-pub async fn title_keys(
-    server: &Server,
-    keys: &KeyFolder,
-    title: &Slug,
-) -> Result<TitleKeys, PublishError> {
+pub async fn title_keys(server: &Server, keys: &KeyFolder, title: &Slug) -> Result<TitleKeys, PublishError> {
     let view = View::fetch(&server.api()?, title, keys).await?;
     let verified = &view.verified;
     let editor = Editor::change(verified.clone(), Default::default(), Timestamp::now());
@@ -316,9 +312,8 @@ async fn edit(
 fn present(editor: &Editor, role: &KeyRole) -> Result<(Vec<PublicKey>, u64), PublishError> {
     let summary = editor.keys(role)?;
     let keys: Option<Vec<PublicKey>> = summary.keys.iter().map(|(_, key)| *key).collect();
-    let keys = keys.ok_or_else(|| {
-        KeyError::Refused(format!("the role {role} has a key that is not an Ed25519 key"))
-    })?;
+    let keys = keys
+        .ok_or_else(|| KeyError::Refused(format!("the role {role} has a key that is not an Ed25519 key")))?;
     Ok((keys, summary.threshold))
 }
 
@@ -327,12 +322,18 @@ fn position(keys: &[PublicKey], role: &KeyRole, start: Option<&str>) -> Result<u
     let Some(start) = start else {
         return match keys.len() {
             1 => Ok(0),
-            count => Err(refuse(format!("the role {role} has {count} keys; say which one with --key ID"))),
+            count => Err(refuse(format!(
+                "the role {role} has {count} keys; say which one with --key ID"
+            ))),
         };
     };
     let names = |key: &PublicKey| start.len() >= 8 && hex_id(key).starts_with(&start.to_ascii_lowercase());
     let found = keys.iter().position(names);
-    found.ok_or_else(|| refuse(format!("the role {role} has no key {start:?}; \"keys show\" lists them")))
+    found.ok_or_else(|| {
+        refuse(format!(
+            "the role {role} has no key {start:?}; \"keys show\" lists them"
+        ))
+    })
 }
 
 fn hex_id(key: &PublicKey) -> String {

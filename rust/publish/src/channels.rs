@@ -57,7 +57,11 @@ pub async fn change_channel(
                 ChannelChange::Promote { version, rollout } => {
                     let found = view.find(platform, version, channel);
                     let (_, release) = found.ok_or_else(|| not_listed(version, platform))?;
-                    let ReleaseRef { version, sequence, manifest } = &release;
+                    let ReleaseRef {
+                        version,
+                        sequence,
+                        manifest,
+                    } = &release;
                     editor.put_manifest(channel, platform, version, *sequence, manifest)?;
                     let first = pointers::first(title, channel, platform, release.clone());
                     pointers::moved(before.as_ref(), first, *rollout)

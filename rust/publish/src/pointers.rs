@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! What becomes of a channel pointer. Pure: the pointer before and a wish in, the pointer after out.
 
-use vsekai_formats::release::{
-    ChannelPointer, Percent, Platform, ReleaseRef, Rollout, SCHEMA, Slug,
-};
+use vsekai_formats::release::{ChannelPointer, Percent, Platform, ReleaseRef, Rollout, SCHEMA, Slug};
 
 use crate::PublishError;
 
@@ -31,10 +29,12 @@ pub(crate) fn moved(
     let mut withdrawn = before.map(|before| before.withdrawn.clone()).unwrap_or_default();
     withdrawn.retain(|manifest| *manifest != first.release.manifest.sha256);
     ChannelPointer {
-        rollout: rollout.filter(|percent| *percent < Percent::ALL).map(|percent| Rollout {
-            percent,
-            previous: before.and_then(|before| settled(before, &first.release)),
-        }),
+        rollout: rollout
+            .filter(|percent| *percent < Percent::ALL)
+            .map(|percent| Rollout {
+                percent,
+                previous: before.and_then(|before| settled(before, &first.release)),
+            }),
         pinned: before.is_some_and(|before| before.pinned),
         withdrawn,
         ..first
@@ -42,7 +42,10 @@ pub(crate) fn moved(
 }
 
 /// Returns the pointer with another part of the players being offered its release.
-pub(crate) fn with_rollout(before: &ChannelPointer, percent: Percent) -> Result<ChannelPointer, PublishError> {
+pub(crate) fn with_rollout(
+    before: &ChannelPointer,
+    percent: Percent,
+) -> Result<ChannelPointer, PublishError> {
     let rollout = match (&before.rollout, percent) {
         (_, Percent::ALL) => None,
         (Some(rollout), percent) => Some(Rollout {
@@ -53,9 +56,10 @@ pub(crate) fn with_rollout(before: &ChannelPointer, percent: Percent) -> Result<
             return Err(PublishError::Refused {
                 action: "change the rollout",
                 status: 0,
-                reason: "everybody is offered the release already; a rollout begins with publish --rollout or \
+                reason:
+                    "everybody is offered the release already; a rollout begins with publish --rollout or \
                          channel promote --rollout"
-                    .to_owned(),
+                        .to_owned(),
             });
         }
     };
@@ -80,7 +84,10 @@ pub(crate) fn without(
     let is_good = |candidate: &&ReleaseRef| {
         candidate.sequence <= before.release.sequence && !after.withdrawn.contains(&candidate.manifest.sha256)
     };
-    let previous = before.rollout.as_ref().and_then(|rollout| rollout.previous.as_ref());
+    let previous = before
+        .rollout
+        .as_ref()
+        .and_then(|rollout| rollout.previous.as_ref());
     if previous == Some(release) {
         after.rollout = None;
     }

@@ -46,9 +46,8 @@ impl Signing {
     /// Signs a change, beside the tasks that talk to the server: opening a key takes its time on purpose.
     pub(crate) async fn finish(&self, editor: Editor) -> Result<Change, PublishError> {
         let signing = self.clone();
-        let signed = tokio::task::spawn_blocking(move || {
-            editor.finish(&signing.keys, &mut |file| signing.open(file))
-        });
+        let signed =
+            tokio::task::spawn_blocking(move || editor.finish(&signing.keys, &mut |file| signing.open(file)));
         let signed = signed
             .await
             .map_err(|error| PublishError::Internal(error.to_string()))?;

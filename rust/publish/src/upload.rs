@@ -328,14 +328,20 @@ impl Upload<'_> {
             self.cancel.check()?;
             let documents = match &found {
                 Some(found) => found.documents.clone(),
-                None => self.documents(view.next_sequence(self.release.platform())).await?,
+                None => {
+                    self.documents(view.next_sequence(self.release.platform()))
+                        .await?
+                }
             };
             let sequence = documents.manifest.sequence;
             let is_listed = found.as_ref().is_some_and(|found| found.channel == *self.channel);
             let Some(change) = self.sign(&mut view, &documents, is_listed).await? else {
                 return Ok((false, sequence));
             };
-            let posted = self.api.post_release(self.channel, &documents, &index, &change).await?;
+            let posted = self
+                .api
+                .post_release(self.channel, &documents, &index, &change)
+                .await?;
             match posted {
                 Posted::Created => return Ok((true, sequence)),
                 Posted::AlreadyThere => return Ok((false, sequence)),
@@ -373,7 +379,11 @@ impl Upload<'_> {
         let before = view.pointer(self.channel, platform).await?;
         let mut editor = self.signing.editor(view.verified.clone());
         if !is_listed {
-            let ReleaseRef { version, sequence, manifest } = &release;
+            let ReleaseRef {
+                version,
+                sequence,
+                manifest,
+            } = &release;
             editor.put_manifest(self.channel, platform, version, *sequence, manifest)?;
         }
         let first = pointers::first(&manifest.title, self.channel, platform, release);

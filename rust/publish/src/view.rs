@@ -54,7 +54,10 @@ impl View {
         if newest.as_bytes() != read_root(keys)? {
             keys.keep_root(&newest)?;
         }
-        Ok(Self { title: found, verified })
+        Ok(Self {
+            title: found,
+            verified,
+        })
     }
 
     /// Returns the channel's role.
@@ -164,7 +167,9 @@ impl View {
 pub(crate) fn releases_in(role: &Targets, platform: Platform) -> impl Iterator<Item = ReleaseRef> {
     listed(role).filter_map(move |target| match target.name {
         TargetName::Manifest {
-            platform: its, version, ..
+            platform: its,
+            version,
+            ..
         } if its == platform => Some(ReleaseRef {
             version,
             sequence: target.sequence?,
@@ -203,9 +208,7 @@ fn read_root(keys: &KeyFolder) -> Result<Bytes, PublishError> {
 /// A server that has no timestamp of a title knows nothing of it.
 fn begun(title: &Slug, error: TrustError) -> PublishError {
     match error {
-        TrustError::Store(StoreError::Missing { .. }) => PublishError::NotBegun {
-            title: title.clone(),
-        },
+        TrustError::Store(StoreError::Missing { .. }) => PublishError::NotBegun { title: title.clone() },
         TrustError::Store(error) => {
             let action = "read what is signed";
             store_failure(action, error)

@@ -2,11 +2,14 @@
 //! `channel`, which V-Sekai's records call `mode`.
 
 use serde_json::json;
-use vsekai_formats::release::Platform;
+use vsekai_formats::release::{ChannelPointer, Platform};
+use vsekai_publish::{ChannelChange, change_channel};
 
+use super::publish::destination;
 use super::{Context, Finish};
-use crate::args::{ChannelCommand, GlobalArgs};
+use crate::args::{ChannelCommand, ChannelSigningArgs, GlobalArgs};
 use crate::error::CliError;
+use crate::{options, passphrase};
 
 /// Shows or changes the channel.
 pub(super) async fn run(
@@ -14,8 +17,16 @@ pub(super) async fn run(
     global: &GlobalArgs,
     command: ChannelCommand,
 ) -> Result<Finish, CliError> {
+    if let Some((args, change)) = signed_change(&command) {
+        return sign(context, global, args, &change).await;
+    }
     let updater = context.open(global)?;
     match command {
+        ChannelCommand::Promote { .. }
+        | ChannelCommand::Withdraw { .. }
+        | ChannelCommand::Pin { .. }
+        | ChannelCommand::Unpin { .. }
+        | ChannelCommand::Rollout { .. } => Err(CliError::internal("a signed change was not recognised")),
         ChannelCommand::List => {
             let view = updater.channels().await?;
             for channel in &view.channels {
@@ -46,4 +57,60 @@ pub(super) async fn run(
             Finish::ok(&json!({ "current": name }))
         }
     }
+}
+
+/// Returns what is to be changed for all players, who do not see the difference between that and a release.
+fn signed_change(command: &ChannelCommand) -> Option<(&ChannelSigningArgs, ChannelChange)> {
+    Some(match command {
+        ChannelCommand::Promote {
+            version,
+            rollout,
+            signing,
+        } => {
+            let (version, rollout) = (version.clone(), *rollout);
+            (signing, ChannelChange::Promote { version, rollout })
+        }
+        ChannelCommand::Withdraw { version, signing } => {
+            let version = version.clone();
+            (signing, ChannelChange::Withdraw { version })
+        }
+        ChannelCommand::Pin { signing } => (signing, ChannelChange::Pin),
+        ChannelCommand::Unpin { signing } => (signing, ChannelChange::Unpin),
+        ChannelCommand::Rollout { percent, signing } => {
+            (signing, ChannelChange::Rollout { percent: *percent })
+        }
+        ChannelCommand::List | ChannelCommand::Current | ChannelCommand::Switch(_) => return None,
+    })
+}
+
+async fn sign(
+    context: &Context,
+    global: &GlobalArgs,
+    args: &ChannelSigningArgs,
+    change: &ChannelChange,
+) -> Result<Finish, CliError> {
+    let (title, channel) = (options::title(global)?, options::channel(global)?);
+    let server = destination(context, global, &args.token)?;
+    let folder = options::key_folder(&args.signing, &title, &context.surroundings)?;
+    let signing = passphrase::signing(folder, &args.signing, &context.surroundings)?;
+    let after = change_channel(&server, &signing, &title, &channel, args.platform, change).await?;
+    context.lines(after.iter().map(describe));
+    Finish::ok(&json!({ "title": title, "channel": channel, "pointers": after }))
+}
+
+fn describe(pointer: &ChannelPointer) -> String {
+    let mut line = format!(
+        "{} offers {} for {}",
+        pointer.channel, pointer.release.version, pointer.platform
+    );
+    if let Some(rollout) = &pointer.rollout {
+        line += &format!(" to {} of the players", rollout.percent);
+        if let Some(previous) = &rollout.previous {
+            line += &format!(", {} to the others", previous.version);
+        }
+    }
+    if pointer.pinned {
+        line += ", pinned";
+    }
+    line
 }

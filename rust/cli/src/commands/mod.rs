@@ -2,6 +2,7 @@
 //! The commands: each asks a library to do something and tells how it went.
 
 mod channel;
+mod keys;
 mod launch;
 mod place;
 mod publish;
@@ -76,6 +77,7 @@ pub(crate) async fn run(cli: Cli, context: Context) -> Result<Finish, CliError> 
         Command::Uninstall(args) => place::uninstall(&context, &global, &args).await,
         Command::Channel { command } => channel::run(&context, &global, command).await,
         Command::Publish(args) => publish::run(&context, &global, *args).await,
+        Command::Keys(args) => keys::run(&context, &global, *args).await,
         // The first word decides, so this one came after an option of vsekai's.
         Command::Desync { .. } => Err(CliError::usage(
             "options of vsekai do not go with desync; write \"vsekai desync\" first",

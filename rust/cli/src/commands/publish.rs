@@ -12,10 +12,10 @@ use vsekai_publish::{
 };
 
 use super::{Context, Finish};
-use crate::args::{GlobalArgs, PublishArgs};
+use crate::args::{GlobalArgs, PublishArgs, TokenArgs};
 use crate::error::CliError;
 use crate::report::PublishReport;
-use crate::{options, units};
+use crate::{options, passphrase, units};
 
 /// Publishes a folder.
 pub(super) async fn run(
@@ -23,7 +23,14 @@ pub(super) async fn run(
     global: &GlobalArgs,
     args: PublishArgs,
 ) -> Result<Finish, CliError> {
-    let server = server(context, global, &args)?;
+    let server = Server {
+        level: args.level,
+        ..destination(context, global, &args.token)?
+    };
+    let (dry_run, rollout) = (args.dry_run, args.rollout);
+    let title = options::title(global)?;
+    let folder = options::key_folder(&args.signing, &title, &context.surroundings)?;
+    let signing = passphrase::signing(folder, &args.signing, &context.surroundings)?;
     let channel = options::channel(global)?;
     let info = info(global, &args)?;
     let scan = scan_options(&args)?;
@@ -39,12 +46,20 @@ pub(super) async fn run(
                 .map_err(|error| CliError::internal(error.to_string()))??,
         )
     };
-    if server.dry_run {
-        let comparison = vsekai_publish::compare(&release, &server.server).await?;
+    if dry_run {
+        let comparison = vsekai_publish::compare(&release, &server, &channel, &signing.keys).await?;
         return show_comparison(context, &release, &comparison);
     }
-    let report =
-        vsekai_publish::upload(Arc::clone(&release), &server.server, &channel, observer, &cancel).await?;
+    let report = vsekai_publish::upload(
+        Arc::clone(&release),
+        &server,
+        &channel,
+        &signing,
+        rollout,
+        observer,
+        &cancel,
+    )
+    .await?;
     let version = &release.info().version;
     let verb = if report.created {
         "Published"
@@ -99,31 +114,26 @@ pub(super) async fn run(
     Finish::ok(&published)
 }
 
-struct Destination {
-    server: Server,
-    dry_run: bool,
-}
-
-fn server(context: &Context, global: &GlobalArgs, args: &PublishArgs) -> Result<Destination, CliError> {
+/// Returns the server to publish to.
+pub(super) fn destination(
+    context: &Context,
+    global: &GlobalArgs,
+    token: &TokenArgs,
+) -> Result<Server, CliError> {
     let address = options::server(global, &context.surroundings)?.ok_or_else(|| {
         CliError::usage("no server is named").with_hint("Name it with --server URL or VSEKAI_SERVER")
     })?;
     let token = options::token(
-        args.token.as_deref(),
-        args.token_file.as_deref(),
+        token.token.as_deref(),
+        token.token_file.as_deref(),
         &context.surroundings,
     )?;
-    let server = Server {
+    Ok(Server {
         token,
         allow_http: options::allow_http(global, &context.surroundings),
         connections: global.connections.map_or(DEFAULT_CONNECTIONS, usize::from),
-        level: args.level,
         user_agent: options::USER_AGENT.to_owned(),
         ..Server::new(address)
-    };
-    Ok(Destination {
-        server,
-        dry_run: args.dry_run,
     })
 }
 

@@ -98,8 +98,10 @@ pub fn shell(data: &Path, variables: &[(&str, &str)]) -> (Shell, Page, Page) {
     let shell = Shell {
         variables: Box::new(lookup),
         data_folder: Some(data.to_owned()),
+        config_folder: Some(data.join("config")),
         working_folder: None,
         input: Box::new(io::empty()),
+        prompt: None,
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
         out_is_terminal: false,

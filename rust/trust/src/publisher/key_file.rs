@@ -26,7 +26,7 @@ use rand::rngs::SysRng;
 use super::{KeyError, KeyId, SigningKey};
 
 /// What opens encrypted key files. Never shown, never logged.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Passphrase(String);
 
 impl Passphrase {
