@@ -18,6 +18,10 @@ pub struct InstallConfig {
     pub title: Option<Slug>,
     /// The channel to follow.
     pub channel: Option<Slug>,
+    /// The title's root, as its publisher gave it out: where trust begins.
+    ///
+    /// Without one, an install that knows none yet believes the first root the server shows, and keeps it.
+    pub trusted_root: Option<Vec<u8>>,
     /// The platform to install for.
     pub platform: Platform,
     /// Most requests at the same time; how many there are depends on what makes the download faster.
@@ -42,6 +46,7 @@ impl InstallConfig {
             server: None,
             title: None,
             channel: None,
+            trusted_root: None,
             platform,
             connections: DEFAULT_CONNECTIONS,
             user_agent: concat!("vsekai-launcher/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use vsekai_formats::name::NameError;
 use vsekai_formats::release::{Platform, ProgramFormat};
 use vsekai_store::StoreError;
+use vsekai_trust::TrustError;
 
 use crate::preferences::PreferenceError;
 
@@ -37,6 +38,9 @@ pub enum EngineError {
     /// A store or server failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Signed metadata is refused, or what is trusted cannot be kept.
+    #[error(transparent)]
+    Trust(TrustError),
     /// The server does not have what was asked for.
     #[error("the server has no {what}")]
     NotOffered {
@@ -70,6 +74,14 @@ pub enum EngineError {
     /// The release asks for a newer launcher.
     #[error("this release needs launcher {needed} or newer, this is {found}")]
     LauncherTooOld {
+        /// Version asked for.
+        needed: String,
+        /// Version running.
+        found: String,
+    },
+    /// The release asks for a newer engine.
+    #[error("this release needs engine {needed} or newer, this is {found}")]
+    EngineTooOld {
         /// Version asked for.
         needed: String,
         /// Version running.
@@ -138,6 +150,16 @@ pub enum ErrorCode {
     NotFound,
     /// Bytes that do not match their digest, on the server or on disk.
     Damaged,
+    /// Something that the publisher did not sign.
+    Untrusted,
+    /// Signed metadata whose validity is over.
+    Expired,
+    /// The server offers something older than it did before.
+    RolledBack,
+    /// The clock was set back.
+    Clock,
+    /// What is trusted cannot be read, is missing, or is of another publisher.
+    TrustState,
     /// Not enough room.
     DiskFull,
     /// Another launcher holds the folder.
@@ -177,6 +199,11 @@ impl ErrorCode {
             Self::Refused => "refused",
             Self::NotFound => "not-found",
             Self::Damaged => "damaged",
+            Self::Untrusted => "untrusted",
+            Self::Expired => "expired",
+            Self::RolledBack => "rolled-back",
+            Self::Clock => "clock",
+            Self::TrustState => "trust-state",
             Self::DiskFull => "disk-full",
             Self::Locked => "locked",
             Self::GameRunning => "game-running",
@@ -217,11 +244,12 @@ impl EngineError {
             Self::Io { source, .. } => io_code(source),
             Self::DiskFull { .. } => ErrorCode::DiskFull,
             Self::Store(error) => store_code(error),
+            Self::Trust(error) => trust_code(error),
             Self::NotOffered { .. } => ErrorCode::NotFound,
             Self::BadDocument { .. } | Self::Damaged { .. } => ErrorCode::Damaged,
             Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
-            Self::LauncherTooOld { .. } => ErrorCode::LauncherTooOld,
+            Self::LauncherTooOld { .. } | Self::EngineTooOld { .. } => ErrorCode::LauncherTooOld,
             Self::Locked { .. } => ErrorCode::Locked,
             Self::GameRunning { .. } => ErrorCode::GameRunning,
             Self::NotInstalled { .. } => ErrorCode::NotInstalled,
@@ -251,6 +279,21 @@ impl EngineError {
                 Self::Damaged { .. } => "Repair fetches the damaged parts again",
                 _ => "Try again later; the server or a cache on the way delivered something damaged",
             },
+            ErrorCode::Untrusted => {
+                "Nothing was changed and the game can be played; try again later, and tell the publisher if it stays so"
+            }
+            ErrorCode::Expired => {
+                "The game can be played; check that this computer's clock is right, or try again when the server has renewed its signatures"
+            }
+            ErrorCode::RolledBack => {
+                "The game can be played; try again later, and tell the publisher if it stays so"
+            }
+            ErrorCode::Clock => {
+                "Set the clock right and try again; if it is right and was wrong before, reset what is trusted"
+            }
+            ErrorCode::TrustState => {
+                "The game can be played; to update again, reset what is trusted with the root file the publisher gives out"
+            }
             ErrorCode::DiskFull => "Free some space or choose another folder, then try again",
             ErrorCode::Locked => "Close the other launcher, or wait until it is done",
             ErrorCode::GameRunning => "End the game first",
@@ -271,10 +314,25 @@ impl EngineError {
 
     /// Tells whether trying the same again can help.
     pub fn retry(&self) -> bool {
-        use ErrorCode::{Cancelled, Damaged, Disk, DiskFull, GameRunning, Locked, NotFound, Offline, Server};
+        use ErrorCode::{
+            Cancelled, Clock, Damaged, Disk, DiskFull, Expired, GameRunning, Locked, NotFound, Offline,
+            RolledBack, Server, Untrusted,
+        };
         matches!(
             self.code(),
-            Offline | Server | NotFound | Damaged | DiskFull | Disk | Locked | GameRunning | Cancelled
+            Offline
+                | Server
+                | NotFound
+                | Damaged
+                | Untrusted
+                | Expired
+                | RolledBack
+                | Clock
+                | DiskFull
+                | Disk
+                | Locked
+                | GameRunning
+                | Cancelled
         )
     }
 
@@ -301,6 +359,32 @@ fn io_code(error: &io::Error) -> ErrorCode {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::Permission,
         _ => ErrorCode::Disk,
+    }
+}
+
+fn trust_code(error: &TrustError) -> ErrorCode {
+    match error {
+        TrustError::Io { source, .. } => io_code(source),
+        TrustError::Store(error) => store_code(error),
+        TrustError::Signature { .. } | TrustError::Malformed { .. } | TrustError::NotListed { .. } => {
+            ErrorCode::Untrusted
+        }
+        TrustError::NewerForm { .. } => ErrorCode::LauncherTooOld,
+        TrustError::Expired { .. } => ErrorCode::Expired,
+        TrustError::RolledBack { .. } => ErrorCode::RolledBack,
+        TrustError::ClockSetBack { .. } => ErrorCode::Clock,
+        TrustError::State { .. } | TrustError::OtherRoot { .. } => ErrorCode::TrustState,
+        TrustError::NoRoot => ErrorCode::InvalidInput,
+    }
+}
+
+impl From<TrustError> for EngineError {
+    fn from(error: TrustError) -> Self {
+        match error {
+            // A server that fails is the same failure whatever was asked of it.
+            TrustError::Store(error) => Self::Store(error),
+            other => Self::Trust(other),
+        }
     }
 }
 

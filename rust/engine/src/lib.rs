@@ -13,6 +13,7 @@
 mod building;
 mod care;
 mod carry;
+mod choice;
 mod choices;
 mod control;
 mod disk;
@@ -49,6 +50,7 @@ pub mod relocate;
 pub mod starts;
 pub mod state;
 pub mod status;
+pub mod trust;
 pub mod uninstall;
 pub mod updater;
 pub mod verify;
@@ -70,6 +72,7 @@ pub use state::{Phase, State, StateName};
 pub use status::{
     ChannelView, ChannelsView, CheckOutcome, Done, RepairReport, RollbackOutcome, Status, UpdateOutcome,
 };
+pub use trust::TrustView;
 pub use uninstall::{UninstallReport, UserFiles};
 pub use updater::Updater;
 pub use verify::VerifyReport;

@@ -13,11 +13,14 @@
 //! ROOT/.vsekai/current.json        which tree is current, which was before: the commit point
 //! ROOT/.vsekai/releases/<name>/    manifest, contents and index of each tree
 //! ROOT/.vsekai/staging/<name>/     a tree being built
+//! ROOT/.vsekai/trust/<title>/      what was verified of the title's signed metadata
 //! ROOT/.vsekai/lock                held by whoever changes any of this
 //! ROOT/.vsekai/logs/               output of the game, and of its last crashes
 //! ```
 
 use std::path::{Path, PathBuf};
+
+use vsekai_formats::release::Slug;
 
 /// The paths of an install folder.
 #[derive(Clone, Debug)]
@@ -109,6 +112,11 @@ impl InstallPaths {
     /// Returns the file that says where an install comes from that is being moved here.
     pub fn moving(&self) -> PathBuf {
         self.state().join("moving.json")
+    }
+
+    /// Returns the folder of the trusted state of `title`.
+    pub fn trust(&self, title: &Slug) -> PathBuf {
+        self.state().join("trust").join(title.as_str())
     }
 
     /// Returns the lock file.

@@ -2,7 +2,8 @@
 //! What an install folder remembers: its settings, and which version is current.
 
 use serde::{Deserialize, Serialize};
-use vsekai_formats::release::{Pinned, Platform, Slug, Version};
+use vsekai_formats::ChunkId;
+use vsekai_formats::release::{InstallId, Pinned, Platform, Slug, Version};
 
 use crate::disk;
 use crate::error::EngineError;
@@ -28,6 +29,12 @@ pub struct Settings {
     /// Whether the server may be asked without encryption although it is another machine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
+    /// What rollouts draw lots by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install: Option<InstallId>,
+    /// SHA-256 of the root that trust in the title began with. From then on its trusted state must be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<ChunkId>,
 }
 
 /// Which version is current: the one small file whose replacement is an update's commit point.

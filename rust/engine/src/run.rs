@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
-use vsekai_formats::release::Pinned;
+use vsekai_formats::release::{Pinned, ReleaseManifest, Version};
 
 use crate::config::InstallConfig;
 use crate::control;
@@ -72,7 +72,7 @@ impl Run {
         current: Option<Current>,
         goal: Goal,
     ) -> Result<Self, EngineError> {
-        check_launcher(&offer, &config.launcher_version)?;
+        check_needs(&offer.manifest, &config.launcher_version)?;
         let release = Release::parse(offer.manifest, &documents.contents, &documents.index)?;
         // Without its documents the installed version cannot help, but neither can it stop an update.
         let installed = current
@@ -85,12 +85,12 @@ impl Run {
         let circumstances = Circumstances {
             damaged: quick_damage(paths, current.as_ref(), installed.as_ref()),
             can_share: can_share(paths),
-            left_before: failed_starts > 0 || left == Some(&offer.pointer.release.manifest),
+            left_before: failed_starts > 0 || left == Some(&offer.release.manifest),
             failed_starts,
         };
         let plan = Plan::new(&release, installed.as_ref(), &circumstances);
-        let manifest = offer.pointer.release.manifest;
-        let channel = offer.pointer.channel;
+        let manifest = offer.release.manifest;
+        let channel = offer.channel;
         let manifest_bytes = offer.manifest_bytes;
         let mut run = Self {
             plan,
@@ -526,18 +526,35 @@ fn quick_damage(
     }
 }
 
+/// Checks that launcher and engine are as new as the release asks for.
+fn check_needs(manifest: &ReleaseManifest, launcher: &str) -> Result<(), EngineError> {
+    if let Some(needed) = manifest
+        .minimum_launcher
+        .as_ref()
+        .filter(|needed| is_older(launcher, needed))
+    {
+        return Err(EngineError::LauncherTooOld {
+            needed: needed.to_string(),
+            found: launcher.to_owned(),
+        });
+    }
+    let engine = env!("CARGO_PKG_VERSION");
+    match manifest
+        .minimum_engine
+        .as_ref()
+        .filter(|needed| is_older(engine, needed))
+    {
+        None => Ok(()),
+        Some(needed) => Err(EngineError::EngineTooOld {
+            needed: needed.to_string(),
+            found: engine.to_owned(),
+        }),
+    }
+}
+
 /// Compares dotted numbers; labels that are none are not compared.
-fn check_launcher(offer: &Offer, found: &str) -> Result<(), EngineError> {
+fn is_older(found: &str, needed: &Version) -> bool {
     let numbers =
         |text: &str| -> Option<Vec<u64>> { text.split('.').map(|part| part.parse().ok()).collect() };
-    let Some(needed) = &offer.manifest.minimum_launcher else {
-        return Ok(());
-    };
-    match (numbers(needed.as_str()), numbers(found)) {
-        (Some(wanted), Some(have)) if have < wanted => Err(EngineError::LauncherTooOld {
-            needed: needed.to_string(),
-            found: found.to_owned(),
-        }),
-        _ => Ok(()),
-    }
+    matches!((numbers(found), numbers(needed.as_str())), (Some(found), Some(needed)) if found < needed)
 }

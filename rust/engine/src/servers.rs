@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use vsekai_formats::release::{ChannelList, address};
+use vsekai_formats::release::{ChannelPointer, ChannelSummary, address};
 use vsekai_store::{ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
+use vsekai_trust::client::VerifiedTitle;
 
 use crate::download::Source;
 use crate::error::EngineError;
@@ -14,25 +15,39 @@ use crate::origin::{self, Documents, Offer};
 use crate::preferences::Preferences;
 use crate::record::Settings;
 use crate::session::{Machine, Session};
+use crate::trust;
 use crate::updater::Updater;
 
 impl Updater {
-    /// Asks what the channel offers; also returns the address that answered.
-    pub(crate) async fn offer(
+    /// Verifies what is signed and asks what the channel offers; also returns the address that answered.
+    pub(crate) async fn pointer(
         &self,
         session: &Session,
         settings: &Settings,
-    ) -> Result<(String, Offer), EngineError> {
+    ) -> Result<(String, VerifiedTitle, ChannelPointer), EngineError> {
         let mut turns = self.turns(settings, None)?;
         while let Some(address) = turns.next() {
-            let origin = self.origin(settings, &address, "")?;
-            let answer = origin::offer(session, &origin, settings).await;
-            if let Some(offer) = turns.believe(answer)? {
+            let answer = async {
+                let mut title = self.title(session, settings, &address).await?;
+                let pointer = trust::pointer(session, &self.paths, settings, &mut title).await?;
+                Ok((title, pointer))
+            };
+            if let Some((title, pointer)) = turns.believe(answer.await)? {
                 self.remember(settings, &address)?;
-                return Ok((address, offer));
+                return Ok((address, title, pointer));
             }
         }
         Err(turns.error())
+    }
+
+    async fn title(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        address: &str,
+    ) -> Result<VerifiedTitle, EngineError> {
+        let origin = self.origin(settings, address, "")?;
+        trust::title(session, &self.config, &self.paths, origin, settings).await
     }
 
     /// Fetches the documents of an offer, from the address that gave it if it has them.
@@ -59,12 +74,14 @@ impl Updater {
         &self,
         session: &Session,
         settings: &Settings,
-    ) -> Result<ChannelList, EngineError> {
+    ) -> Result<Vec<ChannelSummary>, EngineError> {
         let mut turns = self.turns(settings, None)?;
         while let Some(address) = turns.next() {
-            let origin = self.origin(settings, &address, "")?;
-            let answer = origin::channels(session, &origin, settings).await;
-            if let Some(list) = turns.believe(answer)? {
+            let answer = async {
+                let mut title = self.title(session, settings, &address).await?;
+                trust::channels(session, &self.paths, &mut title).await
+            };
+            if let Some(list) = turns.believe(answer.await)? {
                 return Ok(list);
             }
         }

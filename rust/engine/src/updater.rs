@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use vsekai_formats::release::Slug;
+use vsekai_formats::release::{InstallId, Slug, Version};
+use vsekai_trust::client::{TrustedState, VerifiedTitle};
 
+use crate::choice::{self, Choice};
 use crate::config::InstallConfig;
 use crate::control::Control;
 use crate::error::EngineError;
 use crate::event::{Event, Observer, Step};
 use crate::install;
 use crate::launch::{self, LaunchOptions, RunningGame};
-use crate::lock::InstallLock;
-use crate::origin::Offer;
+use crate::lock::{self, InstallLock};
+use crate::origin;
 use crate::pace::{self, Pacing, Surroundings, UnknownSurroundings};
 use crate::paths::InstallPaths;
 use crate::policy::{Decision, Wish};
@@ -25,6 +27,7 @@ use crate::starts::StartLog;
 use crate::state::{Input, State};
 use crate::status::{ChannelView, ChannelsView, CheckOutcome, Done, RepairReport, Status, UpdateOutcome};
 use crate::tree::{self, Folders};
+use crate::trust::{self, TrustView};
 use crate::verify::{self, VerifyReport};
 use crate::versions;
 
@@ -38,6 +41,8 @@ pub struct Updater {
     pub(crate) paths: InstallPaths,
     pub(crate) control: Control,
     pub(crate) machine: Arc<Machine>,
+    /// Kept from the first time something is installed on.
+    install: InstallId,
     pub(crate) one_at_a_time: Mutex<()>,
 }
 
@@ -57,7 +62,7 @@ impl Updater {
     /// The folder's records are there but cannot be read.
     pub fn open(config: InstallConfig, observer: Arc<dyn Observer>) -> Result<Self, EngineError> {
         let paths = InstallPaths::new(&config.root);
-        Settings::load(&paths)?;
+        let kept = Settings::load(&paths)?.and_then(|settings| settings.install);
         Current::load(&paths)?;
         StartLog::load(&paths)?;
         let preferences = Preferences::load(&paths)?;
@@ -69,6 +74,7 @@ impl Updater {
             paths,
             control,
             machine,
+            install: kept.unwrap_or_else(|| InstallId::from_bytes(rand::random())),
             one_at_a_time: Mutex::default(),
         })
     }
@@ -137,9 +143,7 @@ impl Updater {
         let checked = self.look(&session).await;
         let found = self.settle(checked)?;
         Ok(match found {
-            Found::UpToDate(offer) => CheckOutcome::UpToDate {
-                version: offer.manifest.version,
-            },
+            Found::UpToDate(version) => CheckOutcome::UpToDate { version },
             Found::Newer(newer) => CheckOutcome::Available {
                 plan: newer.run.plan.summary,
             },
@@ -191,7 +195,7 @@ impl Updater {
     pub async fn channels(&self) -> Result<ChannelsView, EngineError> {
         let settings = self.settings()?;
         let session = self.begin()?;
-        let list = self.channel_list(&session, &settings).await?;
+        let listed = self.channel_list(&session, &settings).await?;
         let view = |summary: vsekai_formats::release::ChannelSummary| ChannelView {
             available: summary.platforms.contains(&self.config.platform),
             name: summary.name,
@@ -199,8 +203,31 @@ impl Updater {
         };
         Ok(ChannelsView {
             current: settings.channel,
-            channels: list.channels.into_iter().map(view).collect(),
+            channels: listed.into_iter().map(view).collect(),
         })
+    }
+
+    /// Tells what is trusted, without the network; `None` if nothing was verified yet.
+    ///
+    /// # Errors
+    /// The trusted state is there but cannot be read.
+    pub fn trusted(&self) -> Result<Option<TrustView>, EngineError> {
+        trust::view(&self.paths, &self.settings()?)
+    }
+
+    /// Forgets what is trusted, so that the next check begins anew with the root of the configuration, or with
+    /// the server's first one if there is none. Only a person may decide that.
+    ///
+    /// # Errors
+    /// Another launcher works on the folder, or a file cannot be changed.
+    pub fn reset_trust(&self) -> Result<(), EngineError> {
+        let settings = Settings {
+            anchor: None,
+            ..self.settings()?
+        };
+        let _lock = InstallLock::take(&self.paths)?;
+        settings.store(&self.paths)?;
+        Ok(TrustedState::new(self.paths.trust(&settings.title)).forget()?)
     }
 
     /// Follows another channel from the next check on; what is installed stays until then.
@@ -254,42 +281,37 @@ impl Updater {
     async fn look(&self, session: &Session) -> Result<Found, EngineError> {
         self.machine.apply(Input::Check)?;
         let settings = self.settings()?;
-        let (address, offer) = self.offer(session, &settings).await?;
+        let (address, mut title, pointer) = self.pointer(session, &settings).await?;
         let current = Current::load(&self.paths)?;
-        if self.is_current(session, current.as_ref(), &offer) {
-            self.machine.apply(Input::NothingNew)?;
-            return Ok(Found::UpToDate(Box::new(offer)));
+        let installed = current.as_ref().map(|current| &current.current);
+        let (choice, remark) =
+            choice::choose(&pointer, &self.install, installed, self.config.allow_downgrade);
+        if let Some((code, message)) = remark {
+            session.notice(code, message);
         }
+        let release = match choice {
+            Choice::Take(release) => release,
+            Choice::Stay(version) => {
+                self.machine.apply(Input::NothingNew)?;
+                return Ok(Found::UpToDate(version));
+            }
+            Choice::Nothing => {
+                let what = trust::not_offered(&settings);
+                return Err(EngineError::NotOffered { what });
+            }
+        };
+        let offer = origin::offer(session, &mut title, &settings, release).await?;
         let documents = self.documents(session, &settings, &address, &offer).await?;
         let run = tokio::task::block_in_place(|| {
             Run::plan(&self.config, &self.paths, offer, documents, current, Goal::Update)
         })?;
         self.machine.apply(Input::Found)?;
         self.machine.tell(Event::Plan(run.plan.summary.clone()));
-        Ok(Found::Newer(Box::new(Newer { run, settings })))
-    }
-
-    /// Tells whether nothing is to be done for an offer.
-    ///
-    /// An offer older than what the same channel gave before is not taken by itself: a server that was reset,
-    /// or one that replays old answers, must not take the player back.
-    fn is_current(&self, session: &Session, current: Option<&Current>, offer: &Offer) -> bool {
-        let Some(current) = current.map(|c| &c.current) else {
-            return false;
-        };
-        if current.manifest == offer.pointer.release.manifest {
-            return true;
-        }
-        let older =
-            current.channel == offer.pointer.channel && offer.pointer.release.sequence < current.sequence;
-        if older && !self.config.allow_downgrade {
-            let (offered, installed) = (&offer.pointer.release.version, &current.version);
-            session.notice(
-                "older-offered",
-                format!("The channel offers {offered}, which is older than {installed}"),
-            );
-        }
-        older && !self.config.allow_downgrade
+        Ok(Found::Newer(Box::new(Newer {
+            run,
+            settings,
+            title: Some(Box::new(title)),
+        })))
     }
 
     /// Updates if the preferences allow it, or `anyway`.
@@ -303,10 +325,7 @@ impl Updater {
         let session = self.begin()?;
         let updated = async {
             let newer = match self.look(&session).await? {
-                Found::UpToDate(offer) => {
-                    let version = offer.manifest.version;
-                    return Ok(UpdateOutcome::UpToDate { version });
-                }
+                Found::UpToDate(version) => return Ok(UpdateOutcome::UpToDate { version }),
                 Found::Newer(newer) => newer,
             };
             let plan = &newer.run.plan.summary;
@@ -333,8 +352,16 @@ impl Updater {
         wish: Wish,
         surroundings: &dyn Surroundings,
     ) -> Result<Done, EngineError> {
-        let Newer { run, settings } = newer;
+        let Newer {
+            run,
+            mut settings,
+            title,
+        } = newer;
         self.machine.apply(Input::Accept)?;
+        if let Some(mut title) = title {
+            title.commit()?;
+            settings.anchor = Some(title.anchor());
+        }
         let stores = Arc::new(self.stores(&settings, run.largest_chunk())?);
         let pacing = Pacing {
             paths: &self.paths,
@@ -359,7 +386,11 @@ impl Updater {
         let run = tokio::task::block_in_place(|| Run::repair(&self.paths, current, session))?;
         self.machine.apply(Input::Found)?;
         self.machine.tell(Event::Plan(run.plan.summary.clone()));
-        let newer = Newer { run, settings };
+        let newer = Newer {
+            run,
+            settings,
+            title: None,
+        };
         self.execute(session, newer, Wish::Player, &UnknownSurroundings)
             .await
     }
@@ -425,12 +456,14 @@ impl Updater {
             title: title.ok_or_else(|| need("title"))?,
             channel: channel.ok_or_else(|| need("channel"))?,
             platform: self.config.platform,
+            install: Some(self.install),
+            anchor: stored.and_then(|s| s.anchor),
         })
     }
 }
 
 pub(crate) enum Found {
-    UpToDate(Box<Offer>),
+    UpToDate(Version),
     Newer(Box<Newer>),
 }
 
@@ -438,4 +471,6 @@ pub(crate) enum Found {
 pub(crate) struct Newer {
     pub(crate) run: Run,
     pub(crate) settings: Settings,
+    /// What was verified on the way, to be remembered with what is installed; a repair asks nobody.
+    pub(crate) title: Option<Box<VerifiedTitle>>,
 }

@@ -243,8 +243,10 @@ async fn web_pages_in_place_of_documents_are_refused_before_they_are_read_in_ful
     site.publish(&game(1), "1.0", 1);
     let page = b"<!DOCTYPE html><html>Please sign in to this network</html>".repeat(100_000);
     for document in [
-        "stable/linux-x86_64.json",
-        "manifest.json",
+        "timestamp.json",
+        "snapshot.json",
+        "stable@linux-x86_64.json",
+        "stable@linux-x86_64@1.0.json",
         "contents.json.zst",
         ".caidx",
         ".cacnk",
@@ -293,8 +295,6 @@ fn change_contents(site: &Site, manifest: &ReleaseManifest, change: impl FnOnce(
         ..manifest.clone()
     };
     site.write(&place, &stored);
-    let place = address::manifest(&manifest.title, manifest.platform, &manifest.version);
-    site.write(&place, &serde_json::to_vec(&manifest).unwrap());
     site.point(&manifest);
 }
 

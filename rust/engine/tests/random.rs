@@ -59,7 +59,14 @@ fn assert_nothing_left_over(root: &std::path::Path) {
     assert_eq!(names("."), expected(&[".vsekai", "versions"]));
     assert_eq!(
         names(".vsekai"),
-        expected(&["current.json", "lock", "releases", "settings.json", "staging"])
+        expected(&[
+            "current.json",
+            "lock",
+            "releases",
+            "settings.json",
+            "staging",
+            "trust"
+        ])
     );
     assert_eq!(names(".vsekai/staging"), BTreeSet::new());
     assert_eq!(names("versions").len(), 2);

@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this module")]
 
+#[path = "../../../trust/tests/support/forge.rs"]
+pub mod forge;
 pub mod site;
 pub mod web;
 

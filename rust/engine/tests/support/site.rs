@@ -3,31 +3,49 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use fs_err as fs;
 use vsekai_formats::index::Index;
 use vsekai_formats::layout::{Layout, Slice};
 use vsekai_formats::release::{
-    ChannelList, ChannelPointer, ChannelSummary, Contents, Entry, EntryKind, Launch, Pinned, Platform,
-    Program, ReleaseManifest, ReleaseRef, ReleaseSize, SCHEMA, Slug, Version, address,
+    ChannelPointer, Contents, Entry, EntryKind, Launch, Pinned, Platform, Program, ReleaseManifest,
+    ReleaseRef, ReleaseSize, SCHEMA, Slug, Version, address,
 };
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, codec, flags};
 
 use super::Files;
+use super::forge::Forge;
 
+/// Where the signed metadata lies.
+const TUF: &str = "titles/game/tuf";
 /// Bytes of every chunk but the last.
 const CHUNK: usize = 32 * 1024;
 
 /// A folder of static files that a web server serves.
 pub struct Site {
     folder: tempfile::TempDir,
+    forge: Mutex<Forge>,
 }
 
 impl Site {
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            forge: Mutex::new(Forge::new()),
         }
+    }
+
+    /// Returns the root that players pin.
+    pub fn root(&self) -> Vec<u8> {
+        self.forge.lock().unwrap().root()
+    }
+
+    /// Changes the signed metadata and serves it.
+    pub fn change(&self, change: impl FnOnce(&mut Forge)) {
+        let mut forge = self.forge.lock().unwrap();
+        change(&mut forge);
+        forge.write(&self.path().join(TUF));
     }
 
     pub fn path(&self) -> &Path {
@@ -64,32 +82,29 @@ impl Site {
 
     /// Points the channel at a release.
     pub fn point(&self, manifest: &ReleaseManifest) {
-        let pointer = ChannelPointer {
+        self.point_with(manifest, |_| {});
+    }
+
+    /// The same, the pointer changed before it is signed.
+    pub fn point_with(&self, manifest: &ReleaseManifest, change: impl FnOnce(&mut ChannelPointer)) {
+        let bytes = json(manifest);
+        let mut pointer = ChannelPointer {
             schema: SCHEMA,
             title: manifest.title.clone(),
             channel: "stable".parse().unwrap(),
             platform: manifest.platform,
-            release: ReleaseRef {
-                version: manifest.version.clone(),
-                sequence: manifest.sequence,
-                manifest: Pinned::of(&json(manifest)),
-            },
+            release: release(manifest),
             rollout: None,
             withdrawn: vec![],
             pinned: false,
         };
-        let place = address::pointer(&manifest.title, &pointer.channel, manifest.platform);
-        self.write(&place, &json(&pointer));
-        let stable = ChannelSummary {
-            name: "stable".parse().unwrap(),
-            platforms: vec![manifest.platform],
-        };
-        let list = ChannelList {
-            schema: SCHEMA,
-            title: manifest.title.clone(),
-            channels: vec![stable],
-        };
-        self.write(&address::channels(&manifest.title), &json(&list));
+        change(&mut pointer);
+        let place = format!("stable@{}", manifest.platform);
+        self.change(|forge| {
+            forge.put_target("stable", &format!("{place}@{}.json", manifest.version), &bytes);
+            forge.put_target("stable", &format!("{place}.json"), &json(&pointer));
+            forge.publish();
+        });
     }
 
     pub fn write(&self, place: &str, bytes: &[u8]) {
@@ -134,9 +149,17 @@ impl Site {
             &format!("index/{}", address::index_name(title, platform, version)),
             &index,
         );
-        self.write(&address::manifest(title, platform, version), &json(&manifest));
         self.point(&manifest);
         manifest
+    }
+}
+
+/// Returns how a channel names a release.
+pub fn release(manifest: &ReleaseManifest) -> ReleaseRef {
+    ReleaseRef {
+        version: manifest.version.clone(),
+        sequence: manifest.sequence,
+        manifest: Pinned::of(&json(manifest)),
     }
 }
 

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use fs_err as fs;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use futures::StreamExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -30,6 +32,10 @@ pub enum Answer {
     HangUp,
     /// Never answers.
     Stall,
+    /// Serves bytes without end.
+    Endless,
+    /// Serves one byte and then nothing, without closing.
+    Trickle,
 }
 
 /// How the server answers requests for many chunks at once.
@@ -46,6 +52,8 @@ pub enum Batches {
     /// Without this one, and saying so.
     Lack(usize),
 }
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 type Rule = Box<dyn FnMut(&str) -> Answer + Send>;
 
@@ -135,7 +143,7 @@ async fn answer(
     rule: Arc<Mutex<Rule>>,
     served: Arc<Mutex<Vec<String>>>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, std::io::Error> {
+) -> Result<Response<Body>, std::io::Error> {
     let path = request.uri().path().to_owned();
     let decided = (rule.lock().unwrap())(&path);
     let file = fs::read(folder.join(path.trim_start_matches('/')));
@@ -147,6 +155,16 @@ async fn answer(
         }
         (Answer::HangUp, _) => return Err(std::io::ErrorKind::ConnectionReset.into()),
         (Answer::Status(status), _) => return Ok(empty(status)),
+        (Answer::Endless, _) => {
+            let piece = Bytes::from_static(&[b' '; 4096]);
+            let pieces = futures::stream::repeat_with(move || Ok(Frame::data(piece.clone())));
+            return Ok(Response::new(StreamBody::new(pieces).boxed_unsync()));
+        }
+        (Answer::Trickle, _) => {
+            let first = futures::stream::iter([Ok(Frame::data(Bytes::from_static(b"{")))]);
+            let pieces = first.chain(futures::stream::pending());
+            return Ok(Response::new(StreamBody::new(pieces).boxed_unsync()));
+        }
         (Answer::Bytes(bytes), _) => bytes,
         (_, Err(_)) => return Ok(empty(404)),
         (Answer::FlipBit, Ok(mut bytes)) => {
@@ -159,7 +177,7 @@ async fn answer(
             bytes
         }
     };
-    Ok(Response::new(Full::new(bytes.into())))
+    Ok(Response::new(Full::new(bytes.into()).boxed_unsync()))
 }
 
 /// Answers a request for many chunks: for each id its length and its bytes.
@@ -168,7 +186,7 @@ async fn many(
     served: Arc<Mutex<Vec<String>>>,
     how: Batches,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, std::io::Error> {
+) -> Result<Response<Body>, std::io::Error> {
     served.lock().unwrap().push(request.uri().path().to_owned());
     let ids = request
         .into_body()
@@ -192,14 +210,14 @@ async fn many(
         frames.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
         frames.extend(bytes);
     }
-    let mut response = Response::new(Full::new(frames.into()));
+    let mut response = Response::new(Full::new(frames.into()).boxed_unsync());
     let kind = vsekai_store::http::batch::MEDIA_TYPE.parse().unwrap();
     response.headers_mut().insert("content-type", kind);
     Ok(response)
 }
 
-fn empty(status: u16) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn empty(status: u16) -> Response<Body> {
+    let mut response = Response::new(Full::default().boxed_unsync());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response
 }

@@ -13,11 +13,18 @@ use super::verify;
 use crate::error::TrustError;
 use crate::names;
 
-/// A TUF repository below an address.
+/// A TUF repository on a server: a folder of metadata and one of targets.
 #[derive(Clone, Debug)]
 pub struct Repository {
+    metadata: Folder,
+    targets: Folder,
+}
+
+/// A folder below a server's address.
+#[derive(Clone, Debug)]
+pub struct Folder {
     origin: HttpOrigin,
-    folder: String,
+    path: String,
 }
 
 /// Metadata that was verified earlier, by role.
@@ -35,12 +42,9 @@ pub struct Target {
 }
 
 impl Repository {
-    /// The repository in `folder` below `origin`; no folder if empty.
-    pub fn new(origin: HttpOrigin, folder: impl Into<String>) -> Self {
-        Self {
-            origin,
-            folder: folder.into(),
-        }
+    /// A repository with its metadata and its targets in these folders.
+    pub fn new(metadata: Folder, targets: Folder) -> Self {
+        Self { metadata, targets }
     }
 
     /// Returns version `version` of the root, unverified.
@@ -49,8 +53,7 @@ impl Repository {
     /// The server does not have it or cannot be asked.
     pub(super) async fn root(&self, version: u64) -> Result<Bytes, StoreError> {
         // A cache on the way may remember that there was no such root.
-        let path = self.path(&names::root(version));
-        self.origin.get_fresh(&path, MAX_ROOT).await
+        self.metadata.get_fresh(&names::root(version), MAX_ROOT).await
     }
 
     /// 5.3 to 5.6: brings the top-level roles of `set` to what the repository has now.
@@ -62,14 +65,14 @@ impl Repository {
         if let Some(bytes) = known.get(TIMESTAMP) {
             set.recall_timestamp(bytes.clone());
         }
-        let path = self.path(names::TIMESTAMP);
-        set.update_timestamp(self.origin.get_fresh(&path, MAX_TIMESTAMP).await?)?;
+        let timestamp = self.metadata.get_fresh(names::TIMESTAMP, MAX_TIMESTAMP).await?;
+        set.update_timestamp(timestamp)?;
         if let Some(bytes) = known.get(SNAPSHOT) {
             set.recall_snapshot(bytes.clone());
         }
         if let Some(wanted) = set.wanted_snapshot()? {
             let name = file_name(set, SNAPSHOT, wanted.version);
-            set.update_snapshot(self.get(&name, wanted.limit).await?)?;
+            set.update_snapshot(self.metadata.get(&name, wanted.limit).await?)?;
         }
         self.load(set, known, TARGETS, None).await
     }
@@ -114,7 +117,7 @@ impl Repository {
             }
         }
         let name = file_name(set, role, wanted.version);
-        set.update_role(role, delegator, self.get(&name, wanted.limit).await?)
+        set.update_role(role, delegator, self.metadata.get(&name, wanted.limit).await?)
     }
 
     /// 5.6.7: looks for a target, role by role in preorder, loading only roles that may sign it.
@@ -171,21 +174,36 @@ impl Repository {
             true => prefixed(&target.pin.sha256, &target.name),
             false => target.name.clone(),
         };
-        let bytes = self.get(&name, length).await?;
+        let bytes = self.targets.get(&name, length).await?;
         match target.pin.matches(&bytes) {
             true => Ok(bytes),
             false => Err(refused("its length or digest is not the signed one".to_owned())),
         }
     }
+}
 
-    async fn get(&self, name: &str, limit: usize) -> Result<Bytes, StoreError> {
-        self.origin.get_bounded(&self.path(name), limit).await
+impl Folder {
+    /// The folder `path` below `origin`, or `origin` itself if `path` is empty.
+    pub fn new(origin: HttpOrigin, path: impl Into<String>) -> Self {
+        Self {
+            origin,
+            path: path.into(),
+        }
     }
 
-    fn path(&self, name: &str) -> String {
-        match self.folder.is_empty() {
+    async fn get(&self, name: &str, limit: usize) -> Result<Bytes, StoreError> {
+        self.origin.get_bounded(&self.below(name), limit).await
+    }
+
+    /// Reads past every cache on the way.
+    async fn get_fresh(&self, name: &str, limit: usize) -> Result<Bytes, StoreError> {
+        self.origin.get_fresh(&self.below(name), limit).await
+    }
+
+    fn below(&self, name: &str) -> String {
+        match self.path.is_empty() {
             true => name.to_owned(),
-            false => format!("{}/{name}", self.folder),
+            false => format!("{}/{name}", self.path),
         }
     }
 }

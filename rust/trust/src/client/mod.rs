@@ -13,7 +13,7 @@ mod title;
 mod verify;
 
 pub use anchor::Anchor;
-pub use fetch::{Fetched, Repository, Target};
+pub use fetch::{Fetched, Folder, Repository, Target};
 pub use set::{Announced, TrustedSet, Verified};
-pub use state::{Remembered, TrustedState};
+pub use state::{Remembered, RoleState, TrustedState};
 pub use title::{ChannelTargets, Notice, TrustClient, VerifiedTitle};

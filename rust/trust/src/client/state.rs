@@ -50,6 +50,31 @@ impl Remembered {
         let text = self.metadata.get(role)?;
         Some(Bytes::copy_from_slice(text.as_bytes()))
     }
+
+    /// Returns version and validity of each role, by name.
+    pub fn roles(&self) -> Vec<RoleState> {
+        let roles = self.metadata.iter();
+        let states = roles.filter_map(|(role, text)| {
+            let head = head_of(text)?;
+            Some(RoleState {
+                role: role.clone(),
+                version: head.version,
+                expires: head.expires,
+            })
+        });
+        states.collect()
+    }
+}
+
+/// One role of the trusted state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoleState {
+    /// Its name.
+    pub role: String,
+    /// Its version.
+    pub version: u64,
+    /// Until when it is valid, RFC 3339.
+    pub expires: String,
 }
 
 impl TrustedState {
@@ -174,7 +199,7 @@ impl TrustedState {
 
 /// How far a state is: of two with the same anchor the greater one is newer.
 fn progress(remembered: &Remembered) -> (usize, u64, Time) {
-    let version = |role: &str| remembered.metadata.get(role).and_then(|text| version_in(text));
+    let version = |role: &str| Some(head_of(remembered.metadata.get(role)?)?.version);
     (
         remembered.roots.len(),
         version(super::set::TIMESTAMP).unwrap_or(0),
@@ -182,17 +207,20 @@ fn progress(remembered: &Remembered) -> (usize, u64, Time) {
     )
 }
 
-fn version_in(text: &str) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Document {
-        signed: Signed,
-    }
-    #[derive(Deserialize)]
-    struct Signed {
-        version: u64,
-    }
+fn head_of(text: &str) -> Option<Head> {
     let document: Document = serde_json::from_str(text).ok()?;
-    Some(document.signed.version)
+    Some(document.signed)
+}
+
+#[derive(Deserialize)]
+struct Document {
+    signed: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    version: u64,
+    expires: String,
 }
 
 /// Writes the state, and its digest in a line of its own: a flipped bit must not look like a replaced key.
@@ -240,7 +268,7 @@ mod tests {
 
     fn remembered(timestamp: u64) -> Remembered {
         let anchor = Pinned::of(b"root");
-        let text = format!("{{\"signed\":{{\"version\":{timestamp}}}}}");
+        let text = format!("{{\"signed\":{{\"version\":{timestamp},\"expires\":\"\"}}}}");
         Remembered {
             schema: SCHEMA,
             title: title(),

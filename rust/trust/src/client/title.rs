@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp as Time};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tough::schema::{DelegatedRole, PathSet};
+use vsekai_formats::ChunkId;
 use vsekai_formats::release::{
     ChannelPointer, MAX_MANIFEST_BYTES, MAX_POINTER_BYTES, Pinned, Platform, ReleaseManifest, ReleaseRef,
     SCHEMA, Slug,
@@ -15,7 +16,7 @@ use vsekai_formats::release::{
 use vsekai_store::HttpOrigin;
 
 use super::anchor::{Anchor, Started};
-use super::fetch::{Fetched, Repository};
+use super::fetch::{Fetched, Folder, Repository};
 use super::set::{ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TrustedSet};
 use super::state::{self, Remembered, TrustedState};
 use crate::error::TrustError;
@@ -83,8 +84,10 @@ impl TrustClient {
         anchor: Anchor,
         expects_state: bool,
     ) -> Self {
+        let folder = names::repository(&title);
+        let targets = Folder::new(origin.clone(), format!("{folder}/{}", names::TARGETS));
         Self {
-            repository: Repository::new(origin, names::repository(&title)),
+            repository: Repository::new(Folder::new(origin, folder), targets),
             title,
             state,
             anchor,
@@ -100,12 +103,29 @@ impl TrustClient {
     /// What is refused, and why. What is remembered stays, but for new roots that were verified: those keep out
     /// keys that were replaced.
     pub async fn refresh(&self, now: Time) -> Result<VerifiedTitle, TrustError> {
+        self.refresh_as(now, |set| set).await
+    }
+
+    /// The same for a publisher who is about to renew what is expired: root, targets and channels may be.
+    ///
+    /// # Errors
+    /// As [`TrustClient::refresh`].
+    pub async fn refresh_to_renew(&self, now: Time) -> Result<VerifiedTitle, TrustError> {
+        self.refresh_as(now, TrustedSet::unsafe_to_renew).await
+    }
+
+    async fn refresh_as(
+        &self,
+        now: Time,
+        rule: impl FnOnce(TrustedSet) -> TrustedSet,
+    ) -> Result<VerifiedTitle, TrustError> {
         let remembered = self.state.load(&self.title)?;
         if remembered.is_none() && self.expects_state {
             return Err(self.state.missing());
         }
         check_clock(remembered.as_ref(), now)?;
         let mut title = self.start(remembered, now).await?;
+        title.set = rule(title.set);
         let before = title.set.roots().len();
         let refreshed = self.repository.refresh(&mut title.set, &title.known).await;
         let passed = title.set.roots().get(before..).unwrap_or_default();
@@ -162,9 +182,14 @@ impl VerifiedTitle {
         &self.set
     }
 
+    /// Returns the title's name.
+    pub fn name(&self) -> &Slug {
+        &self.client.title
+    }
+
     /// Returns the SHA-256 of the root that trust began with.
-    pub fn fingerprint(&self) -> String {
-        self.anchor.sha256.to_string()
+    pub fn anchor(&self) -> ChunkId {
+        self.anchor.sha256
     }
 
     /// Takes what a player should hear.
