@@ -18,7 +18,7 @@ use crate::db::references::References;
 use crate::limits::Limits;
 use crate::service::ServiceError;
 use crate::storage::{
-    ContentFolder, DataFolder, StorageError, database_path, document_folder, durable, index_folder,
+    ContentFolder, DEV_KEYS, DataFolder, StorageError, database_path, document_folder, durable, index_folder,
     online_folder, store_folder,
 };
 
@@ -66,7 +66,8 @@ pub async fn backup(source: &Path, target: &Path, limits: &Limits) -> Result<Cop
     let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
     let store = LocalStore::open(store_folder(source), format)?;
     copy_chunks(&store, folder.store(), &references.chunks, &mut copied).await?;
-    copy_online_keys(source, target)?;
+    copy_keys(&online_folder(source), &online_folder(target))?;
+    copy_keys(&source.join(DEV_KEYS), &target.join(DEV_KEYS))?;
     put_database(&copy, &database_path(target))?;
     folder.mark_clean()?;
     Ok(copied)
@@ -109,18 +110,21 @@ async fn copy_chunks(
 }
 
 /// A server without its keys could not sign what it serves. They stay readable by their owner alone.
-fn copy_online_keys(source: &Path, target: &Path) -> Result<(), StorageError> {
-    let failed = StorageError::io("copy the server's own keys");
-    let titles = match fs::read_dir(online_folder(source)) {
+fn copy_keys(source: &Path, target: &Path) -> Result<(), StorageError> {
+    let failed = StorageError::io("copy keys");
+    let titles = match fs::read_dir(source) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         titles => titles.map_err(&failed)?,
     };
     for title in titles {
         let title = title.map_err(&failed)?;
-        let folder = online_folder(target).join(title.file_name());
+        let folder = target.join(title.file_name());
         durable::create_folders(&folder).map_err(&failed)?;
         for key in fs::read_dir(title.path()).map_err(&failed)? {
             let key = key.map_err(&failed)?;
+            if !key.file_type().map_err(&failed)?.is_file() {
+                continue;
+            }
             let bytes = fs::read(key.path()).map_err(&failed)?;
             durable::replace_secret(&folder.join(key.file_name()), &bytes).map_err(&failed)?;
         }

@@ -121,6 +121,21 @@ impl World {
             self.server.address(),
             "--json",
         ]);
+        command.arg("--keys").arg(self.server.keys());
+        command.env("VSEKAI_TOKEN", self.server.token().unwrap());
+        command
+    }
+
+    /// Returns the command `words` of a publisher of the title, with `--json`.
+    ///
+    /// # Panics
+    /// If the server has no token.
+    #[must_use]
+    pub fn publisher_command(&self, words: &[&str]) -> Command {
+        let mut command = vsekai();
+        command.args(words).args(["--title", TITLE, "--json"]);
+        command.args(["--server", self.server.address()]);
+        command.arg("--keys").arg(self.server.keys());
         command.env("VSEKAI_TOKEN", self.server.token().unwrap());
         command
     }
@@ -197,7 +212,12 @@ impl Default for World {
 #[must_use]
 pub fn vsekai() -> Command {
     let mut command = workspace::command(workspace::built_program("vsekai"));
-    for variable in ["VSEKAI_SERVER", "VSEKAI_INSTALL_DIR", "VSEKAI_TOKEN"] {
+    for variable in [
+        "VSEKAI_SERVER",
+        "VSEKAI_INSTALL_DIR",
+        "VSEKAI_TOKEN",
+        "VSEKAI_KEYS",
+    ] {
         command.env_remove(variable);
     }
     command
@@ -228,5 +248,5 @@ pub fn platform() -> &'static str {
 }
 
 fn start_server(data: &Path) -> Server {
-    Server::start(&workspace::built_program("vsekai-server"), data).unwrap()
+    Server::start(&workspace::built_program("vsekai-server"), data, TITLE).unwrap()
 }

@@ -16,12 +16,14 @@ use crate::workspace;
 pub struct Server {
     address: String,
     data: PathBuf,
+    title: String,
     running: Running,
 }
 
 impl Server {
-    /// Starts `program` on the data folder `data` and waits until it answers.
-    pub fn start(program: &Path, data: &Path) -> Result<Self> {
+    /// Starts `program` for development on the data folder `data`, with keys for `title`, and waits until it
+    /// answers.
+    pub fn start(program: &Path, data: &Path, title: &str) -> Result<Self> {
         fs_err::create_dir_all(data)?;
         let ready = data.join("ready");
         match fs_err::remove_file(&ready) {
@@ -40,7 +42,8 @@ impl Server {
         command
             .arg("--data")
             .arg(data)
-            .args(["--listen", "127.0.0.1:0", "--dev", "--ready-file"])
+            .args(["--listen", "127.0.0.1:0", "--dev", "--dev-title", title])
+            .arg("--ready-file")
             .arg(&ready);
         command
             .stdin(Stdio::null())
@@ -52,6 +55,7 @@ impl Server {
         Ok(Self {
             address,
             data: data.to_path_buf(),
+            title: title.to_owned(),
             running,
         })
     }
@@ -72,6 +76,18 @@ impl Server {
     pub fn token(&self) -> Result<String> {
         let token = fs_err::read_to_string(self.data.join("dev-token"))?;
         Ok(token.trim().to_owned())
+    }
+
+    /// Returns the folder of the title's keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.data.join("dev-keys").join(&self.title)
+    }
+
+    /// Returns the file of the root that players of the title have to know.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.keys().join("root.json")
     }
 
     /// Waits until the server ends by itself, which it does not do in good order.

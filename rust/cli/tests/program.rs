@@ -14,7 +14,8 @@ fn program(bench: &Bench) -> Command {
     command
         .env_clear()
         .env("VSEKAI_SERVER", &bench.url)
-        .env("VSEKAI_TOKEN", &bench.token);
+        .env("VSEKAI_TOKEN", &bench.token)
+        .env("VSEKAI_KEYS", bench.keys());
     command.env("HOME", bench.path("home")).stdin(Stdio::null());
     command
 }

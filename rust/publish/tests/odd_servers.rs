@@ -6,11 +6,12 @@ mod common;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use common::{build, game};
+use common::{build, game, signed_title};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use vsekai_publish::{Cancel, PublishError, PublishReport, Server, Unobserved, upload};
+use vsekai_publish::{Cancel, PublishError, PublishReport, Server, Signing, Unobserved, upload};
+use vsekai_trust::publisher::KeyFolder;
 
 /// What a scripted server remembers and how it misbehaves.
 #[derive(Default)]
@@ -20,7 +21,8 @@ struct Script {
     releases: Vec<(u16, Value)>,
     posts: usize,
     puts: usize,
-    latest_sequence: u64,
+    /// The signed files of the title, by address.
+    files: HashMap<String, String>,
     /// Whether chunks are forgotten as soon as they are stored.
     forgetful: bool,
     /// The answer to `chunks/missing` where it is not a true one.
@@ -54,13 +56,6 @@ impl Script {
                 let answer = self.releases.get(self.posts).or(self.releases.last());
                 self.posts += 1;
                 answer.cloned().unwrap_or((201, json!({ "created": true })))
-            }
-            ("GET", path) if path.starts_with("/api/v1/titles/") => {
-                self.latest_sequence += 1;
-                (
-                    200,
-                    json!({ "latest_sequence": self.latest_sequence, "latest_version": null }),
-                )
             }
             _ => (404, json!({ "title": "Not Found", "status": 404 })),
         }
@@ -97,8 +92,17 @@ async fn converse(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
     let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
     let mut words = head.split(' ');
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
-    let (status, answer) = script.lock().unwrap().answer(method, path, &bytes[head_end..]);
-    let answer = answer.to_string();
+    let (status, answer) = {
+        let mut script = script.lock().unwrap();
+        match script.files.get(path).cloned() {
+            // Signed, so that not a byte of it may be changed.
+            Some(text) => (200, text),
+            None => {
+                let (status, answer) = script.answer(method, path, &bytes[head_end..]);
+                (status, answer.to_string())
+            }
+        }
+    };
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         answer.len()
@@ -106,7 +110,10 @@ async fn converse(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
     let _ = stream.write_all(format!("{head}{answer}").as_bytes()).await;
 }
 
-async fn publish(script: Script) -> (Result<PublishReport, PublishError>, Arc<Mutex<Script>>) {
+async fn publish(mut script: Script) -> (Result<PublishReport, PublishError>, Arc<Mutex<Script>>) {
+    let keys = tempfile::tempdir().unwrap();
+    let signing = Signing::unencrypted(KeyFolder::new(keys.path()));
+    script.files = signed_title(&signing.keys);
     let script = Arc::new(Mutex::new(script));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server::new(format!("http://{}", listener.local_addr().unwrap()));
@@ -118,6 +125,8 @@ async fn publish(script: Script) -> (Result<PublishReport, PublishError>, Arc<Mu
         release,
         &server,
         &channel,
+        &signing,
+        None,
         Arc::new(Unobserved),
         &Cancel::default(),
     )
@@ -157,7 +166,7 @@ async fn a_sequence_that_is_taken_is_asked_for_again() {
         ..Script::default()
     })
     .await;
-    assert_eq!(report.unwrap().sequence, 3);
+    assert_eq!(report.unwrap().sequence, 1, "only what is signed is counted");
     let (report, script) = publish(Script {
         releases: vec![(409, taken)],
         ..Script::default()

@@ -7,19 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{build, game, noise, write};
+use jiff::Timestamp;
 use tempfile::TempDir;
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::release::{ChannelPointer, Contents, ReleaseManifest, Slug, address};
 use vsekai_publish::{
-    Cancel, Observer, Phase, Progress, PublishError, PublishReport, Release, Server, Unobserved, upload,
+    Cancel, Observer, Phase, Progress, PublishError, PublishReport, Release, Server, Signing, Unobserved,
+    upload,
 };
 use vsekai_server::{RunningServer, ServerConfig};
 use vsekai_store::{HttpOptions, HttpOrigin, Secret};
+use vsekai_trust::client::{Anchor, TrustClient, TrustedState};
+use vsekai_trust::publisher::KeyFolder;
 
 struct Bench {
     _dir: TempDir,
     _running: RunningServer,
     server: Server,
+    signing: Signing,
     origin: HttpOrigin,
 }
 
@@ -28,6 +33,7 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let config = ServerConfig {
             dev: true,
+            dev_titles: vec!["sample".parse().unwrap()],
             ..ServerConfig::local(dir.path())
         };
         let running = vsekai_server::Server::start(config).await.unwrap();
@@ -37,7 +43,9 @@ impl Bench {
             ..Server::new(running.url())
         };
         let origin = HttpOrigin::new(&running.url(), HttpOptions::default()).unwrap();
+        let keys = KeyFolder::new(dir.path().join("dev-keys/sample"));
         Self {
+            signing: Signing::unencrypted(keys),
             _dir: dir,
             _running: running,
             server,
@@ -46,8 +54,44 @@ impl Bench {
     }
 
     async fn upload(&self, release: &Arc<Release>) -> Result<PublishReport, PublishError> {
+        self.upload_to(&self.server, release).await
+    }
+
+    async fn upload_to(
+        &self,
+        server: &Server,
+        release: &Arc<Release>,
+    ) -> Result<PublishReport, PublishError> {
         let (observer, cancel) = (Arc::new(Unobserved), Cancel::default());
-        upload(Arc::clone(release), &self.server, &channel(), observer, &cancel).await
+        let release = Arc::clone(release);
+        upload(
+            release,
+            server,
+            &channel(),
+            &self.signing,
+            None,
+            observer,
+            &cancel,
+        )
+        .await
+    }
+
+    /// What the channel offers, as a player comes to believe it; `None` if nothing.
+    async fn offered(&self) -> Option<(ChannelPointer, ReleaseManifest)> {
+        let root = fs_err::read(self.signing.keys.root_file()).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let client = TrustClient::new(
+            self.origin.clone(),
+            "sample".parse().unwrap(),
+            TrustedState::new(state.path()),
+            Anchor::Pinned(root.into()),
+            false,
+        );
+        let mut title = client.refresh(Timestamp::now()).await.unwrap();
+        let platform = vsekai_formats::release::Platform::LinuxX86_64;
+        let pointer = title.pointer(&channel(), platform).await.ok()?;
+        let manifest = title.manifest(&channel(), platform, &pointer.release).await;
+        Some((pointer, manifest.unwrap().0))
     }
 
     async fn get(&self, path: &str) -> Vec<u8> {
@@ -74,13 +118,7 @@ async fn players_reach_every_byte_from_the_channel_by_digests() {
         (true, 1, report.chunks)
     );
     let (title, platform) = (&release.info().title, release.platform());
-    let pointer = bench.get(&address::pointer(title, &channel(), platform)).await;
-    let pointer: ChannelPointer = serde_json::from_slice(&pointer).unwrap();
-    let manifest = bench
-        .get(&address::manifest(title, platform, &pointer.release.version))
-        .await;
-    assert!(pointer.release.manifest.matches(&manifest));
-    let manifest: ReleaseManifest = serde_json::from_slice(&manifest).unwrap();
+    let (pointer, manifest) = bench.offered().await.unwrap();
     let index = bench
         .get(&format!("{}/{}", address::INDEX, release.index_name()))
         .await;
@@ -121,15 +159,7 @@ async fn stored_sizes_are_the_servers_where_it_compressed_otherwise() {
         ..bench.server.clone()
     };
     let second = release(&dir, "2");
-    let second = upload(
-        second,
-        &server,
-        &channel(),
-        Arc::new(Unobserved),
-        &Cancel::default(),
-    )
-    .await
-    .unwrap();
+    let second = bench.upload_to(&server, &second).await.unwrap();
     assert_eq!(
         (second.new_chunks, second.download_bytes),
         (0, first.download_bytes)
@@ -194,20 +224,14 @@ async fn a_cancelled_upload_shows_nothing_and_continues_where_it_stopped() {
         Arc::clone(&release),
         &server,
         &channel(),
+        &bench.signing,
+        None,
         observer.clone(),
         &observer.cancel,
     )
     .await;
     assert!(matches!(stopped, Err(PublishError::Cancelled)));
-    let pointer = address::pointer(&release.info().title, &channel(), release.platform());
-    assert!(
-        bench
-            .origin
-            .get_bounded(&pointer, 1 << 20)
-            .await
-            .unwrap_err()
-            .is_missing()
-    );
+    assert!(bench.offered().await.is_none());
     let report = bench.upload(&release).await.unwrap();
     let sent = observer.sent.load(Ordering::Relaxed);
     assert!(
@@ -235,18 +259,7 @@ async fn a_server_without_token_or_address_is_refused_in_words() {
     let bench = Bench::new().await;
     let dir = game();
     let release = release(&dir, "1");
-    let publish = async |server: Server| {
-        let cancel = Cancel::default();
-        upload(
-            Arc::clone(&release),
-            &server,
-            &channel(),
-            Arc::new(Unobserved),
-            &cancel,
-        )
-        .await
-        .unwrap_err()
-    };
+    let publish = async |server: Server| bench.upload_to(&server, &release).await.unwrap_err();
     let error = publish(Server {
         token: None,
         ..bench.server.clone()

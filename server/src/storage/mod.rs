@@ -123,7 +123,7 @@ pub fn online_folder(root: &Path) -> PathBuf {
 
 /// Returns the folder of the keys of `title` that a server for development makes.
 pub fn dev_keys_folder(root: &Path, title: &Slug) -> PathBuf {
-    root.join("dev-keys").join(title.as_str())
+    root.join(DEV_KEYS).join(title.as_str())
 }
 
 /// Names the folder of the chunk store in the data folder `root`.
@@ -183,6 +183,8 @@ fn lock(root: &Path) -> Result<fs::File, StorageError> {
     }
 }
 
+/// Folder of the keys of titles for development.
+pub const DEV_KEYS: &str = "dev-keys";
 const UNCLEAN: &str = "unclean";
 
 #[cfg(test)]

@@ -12,8 +12,6 @@ use crate::client::{Client, TestServer, chunk_path, make_token, problem};
 /// Sends every request that changes or tells something to publishers; returns what each was answered.
 async fn try_everything(client: &Client, build: &Build) -> [u16; 6] {
     let (id, stored, _) = &build.chunks[0];
-    let target = json!({ "platform": PLATFORM, "version": "1.0.0" }).to_string();
-    let promote = format!("api/v1/titles/{TITLE}/channels/stable/promote");
     let answers: [Response; 6] = [
         client
             .send(
@@ -27,7 +25,7 @@ async fn try_everything(client: &Client, build: &Build) -> [u16; 6] {
             .send(Method::PUT, "index/loose.caidx", build.index.clone())
             .await,
         client.post_release(build, "stable").await,
-        client.send(Method::POST, &promote, target).await,
+        client.promote("stable", build).await,
         client
             .send(Method::GET, &format!("api/v1/titles/{TITLE}/releases"), "")
             .await,
@@ -39,7 +37,7 @@ async fn try_everything(client: &Client, build: &Build) -> [u16; 6] {
 async fn a_token_allows_its_title_its_channel_and_its_verbs() {
     let server = TestServer::start().await;
     let build = Build::new("1.0.0", 1, 1);
-    server.client.publish(&build, "other").await;
+    server.client.publish(&build, "nightly").await;
     let (ok, no) = (200, 403);
     let cases = [
         // title, channel, verbs -> missing, chunk, index, release, promote, list
@@ -93,7 +91,7 @@ async fn nothing_can_be_changed_without_a_good_token() {
         "secret".to_owned(),
         good[7..].to_owned(),
     ] {
-        let client = Client::new(server.running.url(), bad);
+        let client = Client::new(server.running.url(), bad).with_keys_in(server.folder.path());
         assert_eq!(try_everything(&client, &build).await, [401; 6]);
     }
     server.stop().await;
@@ -175,7 +173,7 @@ async fn errors_from_within_tell_strangers_nothing() {
     let build = Build::new("1.0.0", 1, 1);
     server.client.publish(&build, "stable").await;
     fs_err::remove_dir_all(server.folder.path().join("documents")).unwrap();
-    let path = format!("titles/{TITLE}/releases/{PLATFORM}/1.0.0/manifest.json");
+    let path = format!("titles/{TITLE}/releases/{PLATFORM}/1.0.0/contents.json.zst");
     let failed = server.client.get(&path).await;
     let problem = problem(failed, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
     assert!(!problem.to_string().contains("documents"), "{problem}");

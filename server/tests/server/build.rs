@@ -9,6 +9,7 @@ use vsekai_formats::release::{
     Contents, Entry, EntryKind, Launch, Pinned, Platform, Program, ReleaseManifest, ReleaseSize, SCHEMA,
 };
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, codec, flags};
+use vsekai_trust::online::Change;
 
 pub const TITLE: &str = "test-title";
 pub const PLATFORM: Platform = Platform::LinuxX86_64;
@@ -121,12 +122,14 @@ impl Build {
     }
 
     /// Returns the body of a publishing request and its content type.
-    pub fn multipart(&self) -> (String, Vec<u8>) {
+    pub fn multipart(&self, change: &Change) -> (String, Vec<u8>) {
         let manifest = serde_json::to_vec(&self.manifest).unwrap();
+        let metadata = serde_json::to_vec(change).unwrap();
         multipart(&[
             ("manifest", &manifest),
             ("contents", &self.contents),
             ("index", &self.index),
+            ("metadata", &metadata),
         ])
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A server in this process and a client for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -12,8 +12,9 @@ use vsekai_server::fsck::{Depth, Report, check};
 use vsekai_server::service::token::{Token, TokenRecord, TokenScope};
 use vsekai_server::storage::database_path;
 use vsekai_server::{Limits, RunningServer, Server, ServerConfig};
+use vsekai_trust::online::Change;
 
-use crate::build::Build;
+use crate::build::{Build, TITLE};
 
 /// A running server with a data folder of its own.
 pub struct TestServer {
@@ -35,11 +36,12 @@ impl TestServer {
     pub async fn open(folder: TempDir, limits: Limits) -> Self {
         let config = ServerConfig {
             limits,
+            dev_titles: vec![TITLE.parse().unwrap()],
             ..ServerConfig::local(folder.path())
         };
         let running = Server::start(config).await.unwrap();
         let token = make_token(folder.path(), "*", "*", "*", None).await;
-        let client = Client::new(running.url(), token);
+        let client = Client::new(running.url(), token).with_keys_in(folder.path());
         Self {
             folder,
             running,
@@ -66,7 +68,7 @@ impl TestServer {
 
     pub async fn token(&self, title: &str, channel: &str, verbs: &str) -> Client {
         let token = make_token(self.folder.path(), title, channel, verbs, None).await;
-        Client::new(self.running.url(), token)
+        Client::new(self.running.url(), token).with_keys_in(self.folder.path())
     }
 }
 
@@ -99,13 +101,28 @@ pub async fn make_token(
 pub struct Client {
     pub url: String,
     pub token: String,
+    /// The data folder of the server, for the keys in it.
+    pub data: Option<PathBuf>,
     http: reqwest::Client,
 }
 
 impl Client {
     pub fn new(url: String, token: String) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, token, http }
+        Self {
+            url,
+            token,
+            data: None,
+            http,
+        }
+    }
+
+    /// Signs with the keys in the data folder `data`.
+    pub fn with_keys_in(self, data: &Path) -> Self {
+        Self {
+            data: Some(data.to_owned()),
+            ..self
+        }
     }
 
     /// Starts a request without a token.
@@ -139,7 +156,13 @@ impl Client {
     }
 
     pub async fn post_release(&self, build: &Build, channel: &str) -> Response {
-        let (content_type, body) = build.multipart();
+        let change = self.sign_release(build, channel).await.unwrap();
+        self.post_signed(build, channel, &change).await
+    }
+
+    /// Publishes a build with metadata that was signed before.
+    pub async fn post_signed(&self, build: &Build, channel: &str, change: &Change) -> Response {
+        let (content_type, body) = build.multipart(change);
         self.request(Method::POST, &format!("api/v1/releases?channel={channel}"))
             .bearer_auth(&self.token)
             .header("content-type", content_type)

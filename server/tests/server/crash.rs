@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use reqwest::StatusCode;
 use tokio::sync::watch;
-use vsekai_formats::release::ChannelPointer;
 use vsekai_server::Limits;
 use vsekai_server::fsck::{Depth, check};
 
@@ -46,7 +45,10 @@ async fn publish_until_killed(
         {
             return confirmed;
         }
-        let (content_type, body) = build.multipart();
+        let Some(change) = client.sign_release(&build, "stable").await else {
+            return confirmed;
+        };
+        let (content_type, body) = build.multipart(&change);
         let release = client.request(reqwest::Method::POST, "api/v1/releases?channel=stable");
         let release = release
             .bearer_auth(&client.token)
@@ -69,13 +71,7 @@ async fn a_killed_server_leaves_nothing_half_visible() {
     for round in 0..ROUNDS {
         let program = Program::serve(folder.path());
         let client = program.client(folder.path());
-        let pointer = client
-            .get(&format!("titles/{TITLE}/channels/stable/{PLATFORM}.json"))
-            .await;
-        let pointed = match pointer.status() {
-            StatusCode::OK => Some(pointer.json::<ChannelPointer>().await.unwrap()),
-            _ => None,
-        };
+        let pointed = client.pointer("stable").await;
         // What was confirmed is still there; a newer release may be, if only its answer was lost.
         assert!(last_confirmed.is_none() || pointed.is_some());
         let sequence = pointed.as_ref().map_or(0, |pointer| pointer.release.sequence) + 1;
@@ -96,9 +92,9 @@ async fn a_killed_server_leaves_nothing_half_visible() {
         assert!(report.dangling.is_empty(), "round {round}: {:?}", report.dangling);
         if let Some(version) = &last_confirmed {
             let program = Program::serve(folder.path());
-            let path = format!("titles/{TITLE}/releases/{PLATFORM}/{version}/manifest.json");
-            let manifest = program.client(folder.path()).get(&path).await;
-            assert_eq!(manifest.status(), StatusCode::OK, "round {round}: {version}");
+            let path = format!("titles/{TITLE}/releases/{PLATFORM}/{version}/contents.json.zst");
+            let contents = program.client(folder.path()).get(&path).await;
+            assert_eq!(contents.status(), StatusCode::OK, "round {round}: {version}");
             program.kill();
         }
     }
@@ -116,7 +112,10 @@ async fn try_publish(client: &Client, build: &Build) -> bool {
             return false;
         }
     }
-    let (content_type, body) = build.multipart();
+    let Some(change) = client.sign_release(build, "stable").await else {
+        return false;
+    };
+    let (content_type, body) = build.multipart(&change);
     let request = client.request(reqwest::Method::POST, "api/v1/releases?channel=stable");
     let request = request
         .bearer_auth(&client.token)

@@ -12,4 +12,6 @@ mod interop;
 mod limits;
 mod program;
 mod publish;
+mod signed;
+mod signer;
 mod static_files;

@@ -9,7 +9,7 @@ use fs_err as fs;
 use reqwest::StatusCode;
 use tempfile::TempDir;
 
-use crate::build::Build;
+use crate::build::{Build, TITLE};
 use crate::client::{Client, problem};
 
 /// The program as a child process that serves; killed when dropped.
@@ -22,7 +22,7 @@ impl Program {
     /// Starts the program on `data` and waits until clients can connect.
     pub fn serve(data: &Path) -> Self {
         let mut child = command(data)
-            .args(["--listen", "127.0.0.1:0", "--dev"])
+            .args(["--listen", "127.0.0.1:0", "--dev", "--dev-title", TITLE])
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -47,10 +47,13 @@ impl Program {
         command.args(["-f", "-qq", "-o", "/dev/null"]);
         command.args(["-e", &format!("trace={calls}")]);
         command.args(["-e", &format!("inject={calls}:signal=SIGKILL:when={nth}")]);
-        command
-            .arg(server.get_program())
-            .args(server.get_args())
-            .args(["--listen", "127.0.0.1:0", "--dev"]);
+        command.arg(server.get_program()).args(server.get_args()).args([
+            "--listen",
+            "127.0.0.1:0",
+            "--dev",
+            "--dev-title",
+            TITLE,
+        ]);
         command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -90,7 +93,7 @@ impl Program {
     /// Returns a client with the token for development.
     pub fn client(&self, data: &Path) -> Client {
         let token = fs::read_to_string(data.join("dev-token")).unwrap();
-        Client::new(self.url.clone(), token.trim().to_owned())
+        Client::new(self.url.clone(), token.trim().to_owned()).with_keys_in(data)
     }
 
     /// Kills the program as a power cut of the process would.
@@ -220,7 +223,7 @@ async fn tokens_are_made_listed_and_ended_beside_a_running_server() {
     let made = run(folder.path(), &arguments);
     assert!(made.status.success());
     let token = text(&made.stdout).trim().to_owned();
-    let client = Client::new(program.url.clone(), token.clone());
+    let client = Client::new(program.url.clone(), token.clone()).with_keys_in(folder.path());
     client.publish(&Build::new("1.0.0", 1, 1), "nightly").await;
     let refused = client.post_release(&Build::new("1.0.0", 1, 1), "stable").await;
     problem(refused, StatusCode::FORBIDDEN, "forbidden").await;

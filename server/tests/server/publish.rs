@@ -6,29 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use vsekai_formats::TreePath;
-use vsekai_formats::release::{ChannelPointer, EntryKind, Pinned, address};
+use vsekai_formats::release::{EntryKind, Pinned, address};
 use vsekai_server::Limits;
 use vsekai_server::fsck::forget_lost_chunks;
 
 use crate::build::{Build, PLATFORM, TITLE, multipart};
 use crate::client::{Client, TestServer, chunk_path, problem};
+use crate::signer::no_change;
 
 async fn pointed(client: &Client, channel: &str) -> Option<String> {
-    let response = client
-        .get(&format!("titles/{TITLE}/channels/{channel}/{PLATFORM}.json"))
-        .await;
-    match response.status() {
-        StatusCode::OK => Some(
-            response
-                .json::<ChannelPointer>()
-                .await
-                .unwrap()
-                .release
-                .version
-                .to_string(),
-        ),
-        _ => None,
-    }
+    let pointer = client.pointer(channel).await?;
+    Some(pointer.release.version.to_string())
 }
 
 async fn created(response: Response) -> (StatusCode, bool) {
@@ -46,22 +34,17 @@ async fn the_same_release_can_be_published_again() {
     assert_eq!(created(first).await, (StatusCode::CREATED, true));
     let again = server.client.post_release(&build, "stable").await;
     assert_eq!(created(again).await, (StatusCode::OK, false));
-    // A publisher that counted on has another sequence, but the same release.
-    let counted_on = server
-        .client
-        .post_release(&Build::new("1.0.0", 2, 1), "stable")
-        .await;
-    assert_eq!(created(counted_on).await, (StatusCode::OK, false));
-    let manifest = server
-        .client
-        .get(&format!("titles/{TITLE}/releases/{PLATFORM}/1.0.0/manifest.json"))
-        .await;
-    assert_eq!(manifest.json::<Value>().await.unwrap()["sequence"], 1);
+    // A publisher that counted on has another sequence, so it has not seen yet that the release is there.
+    let counted_on = Build::new("1.0.0", 2, 1);
+    let counted_on = server.client.post_release(&counted_on, "stable").await;
+    problem(counted_on, StatusCode::CONFLICT, "sequence").await;
+    let pointer = server.client.pointer("stable").await.unwrap();
+    assert_eq!(pointer.release.sequence, 1);
     server.stop().await;
 }
 
 #[tokio::test]
-async fn publishing_again_never_moves_a_channel_back() {
+async fn a_channel_points_where_its_key_says() {
     let server = TestServer::start().await;
     let (old, new) = (Build::new("1.0.0", 1, 1), Build::new("1.1.0", 2, 2));
     server.client.publish(&old, "stable").await;
@@ -101,7 +84,7 @@ async fn sequences_only_go_up() {
     assert_eq!(pointed(&server.client, "stable").await.as_deref(), Some("1.0.0"));
     let refused = server
         .client
-        .post_release(&Build::new("1.1.0", 0, 2), "stable")
+        .post_signed(&Build::new("1.1.0", 0, 2), "stable", &no_change())
         .await;
     problem(refused, StatusCode::UNPROCESSABLE_ENTITY, "invalid-release").await;
     server.stop().await;
@@ -288,7 +271,7 @@ async fn a_release_has_exactly_its_three_parts() {
         .send(Method::POST, "api/v1/releases?channel=stable", "text")
         .await;
     problem(plain, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported").await;
-    let (content_type, body) = build.multipart();
+    let (content_type, body) = build.multipart(&no_change());
     let request = server
         .client
         .request(Method::POST, "api/v1/releases?channel=No%20Channel");
@@ -307,46 +290,26 @@ async fn a_release_has_exactly_its_three_parts() {
 #[tokio::test]
 async fn promoting_points_a_channel_at_a_release_that_exists() {
     let server = TestServer::start().await;
-    server.client.publish(&Build::new("1.0.0", 1, 1), "beta").await;
-    server.client.publish(&Build::new("1.1.0", 2, 2), "beta").await;
-    let path = format!("api/v1/titles/{TITLE}/channels/stable/promote");
-    let promote = |version: &str| {
-        let body = json!({ "platform": PLATFORM, "version": version }).to_string();
-        server.client.send(Method::POST, &path, body)
-    };
-    assert_eq!(promote("1.1.0").await.status(), StatusCode::OK);
-    assert_eq!(pointed(&server.client, "stable").await.as_deref(), Some("1.1.0"));
-    assert_eq!(
-        promote("1.0.0").await.status(),
-        StatusCode::OK,
-        "going back is what promoting is for"
-    );
-    assert_eq!(pointed(&server.client, "stable").await.as_deref(), Some("1.0.0"));
-    problem(promote("9.9.9").await, StatusCode::NOT_FOUND, "not-found").await;
+    let (old, new) = (Build::new("1.0.0", 1, 1), Build::new("1.1.0", 2, 2));
+    server.client.publish(&old, "beta").await;
+    server.client.publish(&new, "beta").await;
+    for (build, version) in [(&new, "1.1.0"), (&old, "1.0.0")] {
+        let answer = server.client.promote("stable", build).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(pointed(&server.client, "stable").await.as_deref(), Some(version));
+    }
+    let absent = server.client.promote("stable", &Build::new("9.9.9", 9, 9)).await;
+    problem(absent, StatusCode::UNPROCESSABLE_ENTITY, "invalid-metadata").await;
     assert_eq!(pointed(&server.client, "stable").await.as_deref(), Some("1.0.0"));
     server.stop().await;
 }
 
 #[tokio::test]
-async fn publishers_can_ask_where_they_stand() {
+async fn publishers_can_list_what_is_there() {
     let server = TestServer::start().await;
-    let latest = format!("api/v1/titles/{TITLE}/platforms/{PLATFORM}");
-    let ask = || async {
-        let response = server.client.send(Method::GET, &latest, "").await;
-        response.json::<Value>().await.unwrap()
-    };
-    assert_eq!(
-        ask().await,
-        json!({ "latest_sequence": 0, "latest_version": null })
-    );
     let first = Build::new("1.0.0", 3, 1);
     server.client.publish(&first, "stable").await;
     server.client.publish(&Build::new("1.1.0", 7, 2), "beta").await;
-    assert_eq!(
-        ask().await,
-        json!({ "latest_sequence": 7, "latest_version": "1.1.0" })
-    );
-
     let list = server
         .client
         .send(Method::GET, &format!("api/v1/titles/{TITLE}/releases"), "")
@@ -375,12 +338,8 @@ async fn whoever_sees_the_pointer_sees_the_whole_release() {
         let title = TITLE.parse().unwrap();
         let mut looked = 0;
         while !done.load(Ordering::Relaxed) {
-            let path = address::pointer(&title, &"stable".parse().unwrap(), PLATFORM);
-            let pointer: ChannelPointer = server.client.get(&path).await.json().await.unwrap();
-            let manifest = server
-                .client
-                .get(&address::manifest(&title, PLATFORM, &pointer.release.version))
-                .await;
+            let pointer = server.client.pointer("stable").await.unwrap();
+            let manifest = server.client.get_manifest("stable", &pointer.release).await;
             assert!(pointer.release.manifest.matches(&manifest.bytes().await.unwrap()));
             let name = address::index_name(&title, PLATFORM, &pointer.release.version);
             let index = server
@@ -455,7 +414,7 @@ async fn a_restart_keeps_everything() {
             stored
         );
     }
-    let old_token = Client::new(server.running.url(), token);
+    let old_token = Client::new(server.running.url(), token).with_keys_in(server.folder.path());
     assert_eq!(
         created(old_token.post_release(&build, "stable").await).await,
         (StatusCode::OK, false)

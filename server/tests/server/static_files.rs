@@ -2,7 +2,7 @@
 //! Static files: what clients and caches rely on.
 
 use reqwest::{Method, StatusCode};
-use vsekai_formats::release::{ChannelList, ChannelPointer, ReleaseManifest, address};
+use vsekai_formats::release::{ReleaseManifest, address};
 
 use crate::build::{Build, PLATFORM, TITLE};
 use crate::client::{TestServer, chunk_path, problem};
@@ -15,24 +15,11 @@ async fn a_client_reaches_everything_from_the_pointer() {
     let build = Build::new("1.0.0", 1, 1);
     server.client.publish(&build, "stable").await;
 
-    let list = server
-        .client
-        .get(&address::channels(&TITLE.parse().unwrap()))
-        .await;
-    assert_eq!(list.headers()["cache-control"], "no-cache");
-    let list: ChannelList = list.json().await.unwrap();
-    assert_eq!(list.channels.len(), 1);
-    assert_eq!(list.channels[0].platforms, [PLATFORM]);
-
     let title = TITLE.parse().unwrap();
-    let pointer = address::pointer(&title, &"stable".parse().unwrap(), PLATFORM);
-    let pointer: ChannelPointer = server.client.get(&pointer).await.json().await.unwrap();
+    let pointer = server.client.pointer("stable").await.unwrap();
     assert_eq!(pointer.release.version, build.manifest.version);
 
-    let manifest = server
-        .client
-        .get(&address::manifest(&title, PLATFORM, &pointer.release.version))
-        .await;
+    let manifest = server.client.get_manifest("stable", &pointer.release).await;
     assert_eq!(manifest.headers()["cache-control"], IMMUTABLE);
     let manifest = manifest.bytes().await.unwrap();
     assert!(pointer.release.manifest.matches(&manifest));
@@ -75,7 +62,8 @@ async fn head_says_what_get_would_send() {
             format!("titles/{TITLE}/releases/{PLATFORM}/1.0.0/contents.json.zst"),
             Some(build.contents.len()),
         ),
-        (format!("titles/{TITLE}/channels/stable/{PLATFORM}.json"), None),
+        (format!("titles/{TITLE}/tuf/timestamp.json"), None),
+        (format!("titles/{TITLE}/tuf/1.root.json"), None),
     ];
     for (path, len) in paths {
         let get = server.client.get(&path).await;
@@ -106,7 +94,7 @@ async fn head_says_what_get_would_send() {
 async fn what_a_cache_has_is_not_sent_again() {
     let server = TestServer::start().await;
     server.client.publish(&Build::new("1.0.0", 1, 1), "stable").await;
-    let path = format!("titles/{TITLE}/channels/stable/{PLATFORM}.json");
+    let path = format!("titles/{TITLE}/tuf/timestamp.json");
     let tag = server.client.get(&path).await.headers()["etag"].clone();
     let ask = || {
         server
@@ -178,12 +166,16 @@ async fn what_is_not_there_is_a_404_that_nobody_caches() {
         format!("store/abab/{nothing}.cacnk"),
         "index/nothing.caidx".to_owned(),
         "index/no-index.txt".to_owned(),
-        "titles/nothing/channels.json".to_owned(),
-        "titles/NOT%20A%20TITLE/channels.json".to_owned(),
-        format!("titles/{TITLE}/channels/beta/{PLATFORM}.json"),
-        format!("titles/{TITLE}/channels/stable/amiga.json"),
-        format!("titles/{TITLE}/channels/stable/{PLATFORM}.txt"),
-        format!("titles/{TITLE}/releases/{PLATFORM}/9.9.9/manifest.json"),
+        "titles/nothing/tuf/timestamp.json".to_owned(),
+        "titles/NOT%20A%20TITLE/tuf/timestamp.json".to_owned(),
+        format!("titles/{TITLE}/tuf/2.root.json"),
+        format!("titles/{TITLE}/tuf/1.timestamp.json"),
+        format!("titles/{TITLE}/tuf/targets.json"),
+        format!("titles/{TITLE}/tuf/targets/{nothing}.stable@{PLATFORM}.json"),
+        format!("titles/{TITLE}/tuf/targets/{nothing}.json"),
+        format!("titles/{TITLE}/releases/{PLATFORM}/9.9.9/contents.json.zst"),
+        // There is no way past the signatures.
+        format!("titles/{TITLE}/releases/{PLATFORM}/1.0.0/manifest.json"),
         format!("titles/{TITLE}/releases/{PLATFORM}/1.0.0/other.json"),
     ];
     for path in paths {
@@ -204,7 +196,8 @@ async fn no_address_leads_out_of_the_data_folder() {
         "index/%2e%2e%2fserver.sqlite",
         "store/..%2f..%2f/server.sqlite",
         "store/../../server.sqlite",
-        "titles/..%2f..%2fserver.sqlite/channels.json",
+        "titles/..%2f..%2fserver.sqlite/tuf/timestamp.json",
+        "titles/test-title/tuf/..%2f1.root.json",
         "index/..%5cserver.sqlite",
         "index/%00.caidx",
     ] {

@@ -63,6 +63,7 @@ impl Published {
             "--server",
             self.world.server().address(),
         ]);
+        command.arg("--keys").arg(self.world.server().keys());
         command.env("VSEKAI_TOKEN", self.world.server().token().unwrap());
         process::read(&mut command).unwrap();
     }

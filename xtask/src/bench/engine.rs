@@ -86,7 +86,7 @@ impl<'a> Field<'a> {
         let field = Self {
             bench,
             desync,
-            server: Server::start(&bench.programs.server, &bench.path("server"))?,
+            server: Server::start(&bench.programs.server, &bench.path("server"), TITLE)?,
             game: Tree::of(folder)?,
         };
         ui::step("Publishing");
@@ -118,6 +118,7 @@ impl<'a> Field<'a> {
         ]);
         command.args(["--title", TITLE, "--channel", channel]);
         command.args(["--server", self.server.address()]);
+        command.arg("--keys").arg(self.server.keys());
         command.env("VSEKAI_TOKEN", self.server.token()?);
         measure::measure(&mut command, &self.bench.path("output.log"))
     }

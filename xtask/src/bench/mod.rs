@@ -232,6 +232,7 @@ impl Bench {
             "VSEKAI_SERVER",
             "VSEKAI_INSTALL_DIR",
             "VSEKAI_TOKEN",
+            "VSEKAI_KEYS",
             "VSEKAI_LOG",
         ] {
             command.env_remove(name);

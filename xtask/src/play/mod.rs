@@ -40,11 +40,17 @@ pub fn play(cache: &Cache, options: &Options) -> Result<()> {
     };
     let mut folder = Folder::open(&root, &builds, options.fresh)?;
     ui::step("Starting the server");
-    let mut server = Server::start(&workspace::built_program("vsekai-server"), &folder.server())?;
+    let program = workspace::built_program("vsekai-server");
+    let mut server = Server::start(&program, &folder.server(), builds.title)?;
     ui::note(format!(
         "{} with its data in {}",
         server.address(),
         folder.server().display()
+    ));
+    ui::note(format!(
+        "the keys of {} are in {}; they are for development alone",
+        builds.title,
+        server.keys().display()
     ));
     let mut report = vec![format!("server     {}", server.address())];
     for version in &builds.versions {
@@ -120,6 +126,7 @@ fn publish(server: &Server, builds: &Builds, version: &Version, folder: &mut Fol
     ]);
     command.args(["--version", &version.name, "--server", server.address(), "--json"]);
     command.env("VSEKAI_TOKEN", server.token()?);
+    command.arg("--keys").arg(server.keys());
     let run = events::run(&mut command)?
         .successful()
         .with_context(|| format!("publish {}", version.name))?;

@@ -5,8 +5,10 @@ pub mod apt;
 pub mod cache;
 mod gdtoolkit;
 mod godot;
+mod python;
 mod s3s;
 mod trees;
+mod tuf;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -38,6 +40,8 @@ pub enum Tool {
     Strace,
     /// An S3 server, for tests of stores in buckets.
     S3s,
+    /// The Python that has python-tuf, for interoperability tests.
+    PythonTuf,
     /// The linter for GDScript.
     Gdlint,
     /// The formatter for GDScript.
@@ -46,7 +50,7 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
@@ -55,6 +59,7 @@ impl Tool {
         Self::Import,
         Self::Strace,
         Self::S3s,
+        Self::PythonTuf,
         Self::Gdlint,
         Self::Gdformat,
     ];
@@ -71,6 +76,7 @@ impl Tool {
             Self::Import => "import",
             Self::Strace => "strace",
             Self::S3s => s3s::NAME,
+            Self::PythonTuf => "python-tuf",
             Self::Gdlint => "gdlint",
             Self::Gdformat => "gdformat",
         }
@@ -83,7 +89,9 @@ impl Tool {
             Self::Casync | Self::Xdotool | Self::Xvfb | Self::Import | Self::Strace => {
                 format!("hint: sudo apt-get install {}", self.packages().join(" "))
             }
-            Self::Desync | Self::S3s | Self::Gdlint | Self::Gdformat => "hint: cargo xtask tools".to_owned(),
+            Self::Desync | Self::S3s | Self::PythonTuf | Self::Gdlint | Self::Gdformat => {
+                "hint: cargo xtask tools".to_owned()
+            }
             Self::Godot => godot::HINT.to_owned(),
         }
     }
@@ -94,6 +102,7 @@ impl Tool {
         match self {
             Self::Godot => Godot::find(cache).map(|godot| godot.editor),
             Self::S3s => s3s::find(cache),
+            Self::PythonTuf => tuf::find(cache),
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
             Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
             Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
@@ -110,6 +119,7 @@ impl Tool {
         match self {
             Self::Godot => return Godot::get(cache).map(|godot| godot.editor),
             Self::S3s => return s3s::get(cache),
+            Self::PythonTuf => return tuf::get(cache),
             Self::Gdlint | Self::Gdformat => return gdtoolkit::get(cache, self.name()),
             Self::Desync => get_desync(cache)?,
             Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
@@ -127,7 +137,7 @@ impl Tool {
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
             Self::Strace => &["strace"],
-            Self::Desync | Self::Godot | Self::S3s | Self::Gdlint | Self::Gdformat => &[],
+            Self::Desync | Self::Godot | Self::S3s | Self::PythonTuf | Self::Gdlint | Self::Gdformat => &[],
         }
     }
 
@@ -136,6 +146,7 @@ impl Tool {
             Self::Casync | Self::Strace | Self::S3s | Self::Gdlint | Self::Gdformat => &["--version"],
             Self::Godot => &["--headless", "--version"],
             Self::Import => &["-version"],
+            Self::PythonTuf => &["-c", "import tuf; print(tuf.__version__)"],
             // These have no option that prints a version and succeeds without a display.
             Self::Desync | Self::Xvfb | Self::Xdotool => &[],
         }
@@ -162,7 +173,7 @@ pub fn get_all(cache: &Cache) -> Result<()> {
     let mut missing = Vec::new();
     for tool in Tool::ALL {
         match tool.get(cache) {
-            Ok(path) => ui::note(format!("{:<9} {}", tool.name(), path.display())),
+            Ok(path) => ui::note(format!("{:<10} {}", tool.name(), path.display())),
             Err(error) => {
                 ui::warn(format!("{}: {error:#}", tool.name()));
                 missing.push(tool.name());

@@ -138,6 +138,7 @@ impl Bench {
         let runtime = Runtime::new().unwrap();
         let config = ServerConfig {
             dev: true,
+            dev_titles: vec!["vsekai".parse().unwrap()],
             ..ServerConfig::local(dir.path().join("server"))
         };
         let server = runtime.block_on(Server::start(config)).unwrap();
@@ -162,11 +163,18 @@ impl Bench {
         self.dir.path().join(name)
     }
 
+    /// The folder of the title's keys.
+    pub fn keys(&self) -> PathBuf {
+        self.path("server/dev-keys/vsekai")
+    }
+
     /// Runs a command line as this bench's player and publisher.
     pub fn vsekai(&self, arguments: &[&str]) -> Outcome {
+        let keys = self.keys();
         let variables = [
             ("VSEKAI_SERVER", self.url.as_str()),
             ("VSEKAI_TOKEN", self.token.as_str()),
+            ("VSEKAI_KEYS", keys.to_str().unwrap()),
         ];
         vsekai_in(&self.path("player"), &variables, arguments)
     }

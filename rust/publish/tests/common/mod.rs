@@ -2,11 +2,15 @@
 //! Small builds to publish.
 #![allow(dead_code)]
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use vsekai_formats::release::Platform;
 use vsekai_publish::{Cancel, PublishError, Release, ReleaseInfo, ScanOptions, ScannedTree, Unobserved};
+use vsekai_trust::online::{sign_snapshot, sign_timestamp};
+use vsekai_trust::publisher::{Editor, KeyFolder, SigningKey, Validity};
 
 /// The first bytes of a Linux program for x86_64.
 pub const ELF: [u8; 20] = [
@@ -75,4 +79,45 @@ pub fn build(root: &Path, version: &str) -> Release {
         &Cancel::default(),
     )
     .unwrap()
+}
+
+/// Begins the title "sample" with the channel "stable" and returns what a server serves of it, by address. The
+/// keys go into `keys`.
+pub fn signed_title(keys: &KeyFolder) -> HashMap<String, String> {
+    let now = Timestamp::now();
+    let key = |role: &str| {
+        let key = SigningKey::generate().unwrap();
+        keys.add(role, &key, None).unwrap();
+        key.public()
+    };
+    let online = SigningKey::generate().unwrap();
+    let mut editor = Editor::begin(
+        &[key("root")],
+        &[key("targets")],
+        &[online.public()],
+        Validity::default(),
+        now,
+    );
+    editor
+        .add_channel(&"stable".parse().unwrap(), &[key("stable")])
+        .unwrap();
+    let change = editor.finish(keys, &mut |file| file.open(None)).unwrap();
+    let applied = change.apply(None, now).unwrap();
+    let (metadata, verified) = (&applied.metadata, &applied.verified);
+    keys.keep_root(&metadata.root).unwrap();
+    let (end, online) = (now + SignedDuration::from_hours(1), [online]);
+    let snapshot = sign_snapshot(metadata, verified, 0, end, &online).unwrap();
+    let root = &verified.root.signed;
+    let timestamp = sign_timestamp(&snapshot.text, 1, root, 0, end, &online).unwrap();
+    let channel = metadata.channels.values().next().unwrap();
+    [
+        ("1.root.json", &metadata.root),
+        ("timestamp.json", &timestamp.text),
+        ("1.snapshot.json", &snapshot.text),
+        ("1.targets.json", &metadata.targets),
+        ("1.stable.json", channel),
+    ]
+    .into_iter()
+    .map(|(name, text)| (format!("/titles/sample/tuf/{name}"), text.clone()))
+    .collect()
 }
