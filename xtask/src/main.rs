@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Entry of `cargo xtask`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -111,6 +111,9 @@ enum Task {
         /// What to export.
         #[arg(required = true)]
         what: Vec<Exported>,
+        /// Root of trust for signed releases to export with the launcher, from `vsekai keys export-root`.
+        #[arg(long, value_name = "FILE")]
+        root: Option<PathBuf>,
     },
 }
 
@@ -190,7 +193,7 @@ fn run(task: Task) -> Result<()> {
             seconds,
             keep,
         })?,
-        Task::Export { what } => export(&cache, &what)?,
+        Task::Export { what, root } => export(&cache, &what, root.as_deref())?,
     }
     Ok(())
 }
@@ -214,7 +217,7 @@ fn launcher(cache: &Cache, arguments: &[String]) -> Result<()> {
     process::run(command.arg("--path").arg(project).arg("--").args(arguments))
 }
 
-fn export(cache: &Cache, what: &[Exported]) -> Result<()> {
+fn export(cache: &Cache, what: &[Exported], root: Option<&Path>) -> Result<()> {
     let godot = Godot::get(cache)?;
     if what.contains(&Exported::Game) {
         ui::step("Exporting the sample game");
@@ -228,10 +231,11 @@ fn export(cache: &Cache, what: &[Exported]) -> Result<()> {
     if what.contains(&Exported::Launcher) {
         build_extension(false)?;
         ui::step("Exporting the launcher");
-        println!(
-            "{}",
-            godot::export(&godot, &projects::launcher())?.folder.display()
-        );
+        let launcher = match root {
+            Some(root) => projects::launcher_with_root(root)?,
+            None => projects::launcher(),
+        };
+        println!("{}", godot::export(&godot, &launcher)?.folder.display());
     }
     Ok(())
 }

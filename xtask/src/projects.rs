@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! The Godot projects of this workspace and how each is exported.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::fs;
 use crate::godot::Project;
@@ -48,6 +48,30 @@ pub fn launcher() -> Project {
         extras: Some("extras".into()),
         program: LAUNCHER_PROGRAM.to_owned(),
     }
+}
+
+/// Returns the launcher with `root` as its root of trust for signed releases.
+///
+/// # Errors
+/// The root cannot be read, or the launcher's configuration has no place for it.
+pub fn launcher_with_root(root: &Path) -> Result<Project> {
+    let root = std::path::absolute(root)?;
+    let text = fs_err::read_to_string(&root)?;
+    let is_root = serde_json::from_str::<serde_json::Value>(&text)
+        .is_ok_and(|document| document["signed"]["_type"] == "root");
+    ensure!(is_root, "{} is not the root of a title", root.display());
+    let config = fs_err::read_to_string(launcher_folder().join(CONFIG))?;
+    let bound = config.replace("trusted_root=\"\"", &format!("trusted_root=\"res://{ROOT}\""));
+    ensure!(
+        bound != config,
+        "{CONFIG} has no empty trusted_root to be filled in"
+    );
+    let made = workspace::target_dir().join("godot").join(CONFIG);
+    fs_err::create_dir_all(workspace::target_dir().join("godot"))?;
+    fs_err::write(&made, bound)?;
+    let mut project = launcher();
+    project.files.extend([(made, CONFIG.into()), (root, ROOT.into())]);
+    Ok(project)
 }
 
 /// Returns a version of the sample game: the project itself, or with the overlay of that version.
@@ -127,5 +151,9 @@ fn extension_folder() -> &'static str {
     }
 }
 
+/// What the launcher is bound to, in its project.
+const CONFIG: &str = "launcher.cfg";
+/// The root of trust, in the launcher's project; the export presets include it.
+const ROOT: &str = "root.json";
 /// The licences of the extension's crates, in the launcher's project.
 const LICENCES: &str = "bin/LICENSES.txt";

@@ -132,7 +132,11 @@ impl Updater {
                 tokio::task::block_in_place(|| Run::adopt(&self.config, offer, documents, folder, &session))?;
             self.machine.apply(Input::Found)?;
             self.machine.tell(Event::Plan(run.plan.summary.clone()));
-            let newer = Newer { run, settings };
+            let newer = Newer {
+                run,
+                settings,
+                title: None,
+            };
             self.execute(&session, newer, Wish::Player, &UnknownSurroundings)
                 .await
         };

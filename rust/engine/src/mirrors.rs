@@ -67,8 +67,11 @@ pub(crate) fn remember(server: &str, worked: &str, before: Option<&Remembered>) 
 
 /// Tells whether another address may do better.
 pub(crate) fn may_do_better(error: &EngineError) -> bool {
-    use ErrorCode::{Damaged, NotFound, Offline, Refused, Server};
-    matches!(error.code(), Offline | Server | Refused | NotFound | Damaged)
+    use ErrorCode::{Damaged, Expired, NotFound, Offline, Refused, RolledBack, Server, Untrusted};
+    matches!(
+        error.code(),
+        Offline | Server | Refused | NotFound | Damaged | Untrusted | Expired | RolledBack
+    )
 }
 
 /// Reads which address worked last; a record that cannot be read is none, for it only saves time.

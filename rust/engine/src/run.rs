@@ -79,7 +79,7 @@ impl Run {
             .as_ref()
             .and_then(|c| install::load_release(paths, &c.current).ok());
         let failed_starts = StartLog::load(paths)?
-            .given_up(&offer.pointer.manifest)
+            .given_up(&offer.release.manifest)
             .map_or(0, |given_up| given_up.failures);
         let left = current.as_ref().and_then(|current| current.left.as_ref());
         let circumstances = Circumstances {
@@ -138,10 +138,10 @@ impl Run {
             goal: Goal::Adopt,
             installed: Some(release.clone()),
             release,
-            manifest: offer.pointer.manifest,
+            manifest: offer.release.manifest,
             manifest_bytes: offer.manifest_bytes,
             documents,
-            channel: offer.pointer.channel,
+            channel: offer.channel,
             current: None,
             adopted: Some(folder.to_owned()),
         })
