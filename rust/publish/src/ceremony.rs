@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use tough::schema::Role as _;
-use vsekai_formats::release::Slug;
+use vsekai_formats::release::{Pinned, Slug};
 use vsekai_trust::client::{Anchor, TrustClient, TrustedState};
 use vsekai_trust::online::Change;
 use vsekai_trust::publisher::{
@@ -220,9 +220,9 @@ pub async fn title_keys(server: &Server, keys: &KeyFolder, title: &Slug) -> Resu
     })
 }
 
-/// Fetches the root that a server shows for `title` and keeps it in the folder; returns its SHA-256.
+/// Fetches the newest root that a server shows for `title` and keeps it in the folder; returns its SHA-256.
 ///
-/// The first root is believed as it is, so compare its digest with what the title's owner says.
+/// The first root is believed as it is, so compare the digest with that of the owner's `root.json`.
 ///
 /// # Errors
 /// [`PublishError`]; a folder that has a root already is left alone.
@@ -231,13 +231,13 @@ pub async fn adopt_root(server: &Server, keys: &KeyFolder, title: &Slug) -> Resu
     let state = TrustedState::new(keys.trusted_folder());
     let client = TrustClient::new(api.0.clone(), title.clone(), state, Anchor::FirstUse, false);
     let mut found = client
-        .refresh(Timestamp::now())
+        .refresh_to_renew(Timestamp::now())
         .await
         .map_err(PublishError::Trust)?;
     let root = String::from_utf8_lossy(&found.set().root().bytes).into_owned();
     found.commit().map_err(PublishError::Trust)?;
     keys.keep_root(&root)?;
-    Ok(found.fingerprint())
+    Ok(Pinned::of(root.as_bytes()).sha256.to_string())
 }
 
 async fn edit(

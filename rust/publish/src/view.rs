@@ -36,7 +36,7 @@ impl View {
         let root = read_root(keys)?;
         let state = TrustedState::new(keys.trusted_folder());
         let client = TrustClient::new(api.0.clone(), title.clone(), state, Anchor::Pinned(root), false);
-        let refreshed = client.refresh(Timestamp::now()).await;
+        let refreshed = client.refresh_to_renew(Timestamp::now()).await;
         let mut found = refreshed.map_err(|error| begun(title, error))?;
         let channels = load(&mut found).await?;
         let set = found.set();
