@@ -35,9 +35,15 @@ pub const CANCELLED: u8 = 130;
 pub fn of_engine(code: ErrorCode) -> u8 {
     match code {
         ErrorCode::Offline | ErrorCode::Server | ErrorCode::Refused | ErrorCode::NotFound => SERVER,
-        ErrorCode::Damaged | ErrorCode::WrongPlatform | ErrorCode::BadRelease | ErrorCode::LauncherTooOld => {
-            DAMAGED
-        }
+        ErrorCode::Damaged
+        | ErrorCode::Untrusted
+        | ErrorCode::Expired
+        | ErrorCode::RolledBack
+        | ErrorCode::Clock
+        | ErrorCode::TrustState
+        | ErrorCode::WrongPlatform
+        | ErrorCode::BadRelease
+        | ErrorCode::LauncherTooOld => DAMAGED,
         ErrorCode::DiskFull => DISK_FULL,
         ErrorCode::Locked | ErrorCode::GameRunning => LOCKED,
         ErrorCode::NotInstalled | ErrorCode::NoPrevious => NOT_INSTALLED,
