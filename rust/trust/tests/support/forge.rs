@@ -109,6 +109,28 @@ impl Forge {
         self.tell_timestamp();
     }
 
+    /// The same with the bytes that `write` makes of what `role` says.
+    pub fn publish_as(&mut self, role: &str, write: impl FnOnce(&Value) -> Vec<u8>) {
+        self.publish();
+        let bytes = write(&self.roles[role]);
+        match role {
+            "timestamp" => drop(self.files.insert("timestamp.json".to_owned(), bytes)),
+            "snapshot" => {
+                self.files
+                    .insert(format!("{}.snapshot.json", self.version(role)), bytes);
+                self.tell_timestamp();
+            }
+            _ => {
+                let meta = meta(self.version(role), &bytes);
+                self.role("snapshot")["meta"][format!("{role}.json")] = meta;
+                self.files
+                    .insert(format!("{}.{role}.json", self.version(role)), bytes);
+                self.sign_snapshot();
+                self.tell_timestamp();
+            }
+        }
+    }
+
     /// Signs the targets roles and lists them in the snapshot.
     pub fn tell_snapshot(&mut self) {
         let names: Vec<String> = self
