@@ -21,7 +21,11 @@ func start(
 	_set_default("VSEKAI_SERVER", settings.server_url if settings.server_url else config.server_url)
 	_set_default("VSEKAI_INSTALL_DIR", folder)
 	_cli = ClassDB.instantiate(&"VSekaiCli")
-	_cli.call("run", with_title(arguments, config.title))
+	var complete: PackedStringArray = with_title(arguments, config.title)
+	if complete != arguments:
+		# Another title has a root of its own.
+		_cli.set("trusted_root", config.trusted_root)
+	_cli.call("run", complete)
 
 
 ## `arguments` with the title of this build, unless another one is asked for.

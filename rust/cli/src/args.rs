@@ -51,6 +51,9 @@ pub struct GlobalArgs {
     /// Channel to follow or publish to, kept with the install [default: stable]
     #[arg(long, global = true, value_name = "NAME", help_heading = INSTALL)]
     pub channel: Option<Slug>,
+    /// The title's root, as its publisher gives it out; only what its keys signed is installed [env: VSEKAI_ROOT]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = INSTALL)]
+    pub root: Option<PathBuf>,
     /// Allow a server on another machine without encryption (http) [env: VSEKAI_ALLOW_HTTP=1]
     #[arg(long, global = true, help_heading = NETWORK)]
     pub allow_http: bool,
@@ -142,6 +145,13 @@ pub enum Command {
         #[command(subcommand)]
         command: ChannelCommand,
     },
+    /// Show or reset whose releases are trusted
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Trust {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: TrustCommand,
+    },
     /// Publish a folder as a release
     #[command(long_about = PUBLISH_LONG)]
     Publish(Box<PublishArgs>),
@@ -214,12 +224,27 @@ impl Command {
             Self::Channel {
                 command: ChannelCommand::Rollout { .. },
             } => "channel rollout",
+            Self::Trust {
+                command: TrustCommand::Show,
+            } => "trust show",
+            Self::Trust {
+                command: TrustCommand::Reset,
+            } => "trust reset",
             Self::Keys(args) => args.command.name(),
             Self::Publish(_) => "publish",
             Self::Desync { .. } => "desync",
             Self::Version => "version",
         }
     }
+}
+
+/// What to do with what is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum TrustCommand {
+    /// Show whose releases are trusted, and until when what was signed is valid
+    Show,
+    /// Forget what is trusted, and begin anew with the root given by --root, or with the server's first one
+    Reset,
 }
 
 /// Options of `install` and `update`.

@@ -34,6 +34,7 @@ pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Resul
                 .as_ref()
                 .map_or_else(|| title(global), |stored| Ok(stored.title.clone()))?,
         ),
+        trusted_root: trusted_root(global, surroundings)?,
         channel: Some(
             stored
                 .as_ref()
@@ -46,6 +47,18 @@ pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Resul
         launcher_version: env!("CARGO_PKG_VERSION").to_owned(),
         ..InstallConfig::new(root, platform)
     })
+}
+
+/// Returns the root that is named, or the one this program came with.
+pub(crate) fn trusted_root(
+    global: &GlobalArgs,
+    surroundings: &Surroundings,
+) -> Result<Option<Vec<u8>>, CliError> {
+    let named = global.root.clone();
+    match named.or_else(|| surroundings.variable("VSEKAI_ROOT").map(PathBuf::from)) {
+        Some(file) => Ok(Some(read_text(&file, MAX_ROOT_BYTES)?.into_bytes())),
+        None => Ok(surroundings.trusted_root.clone()),
+    }
 }
 
 /// Returns the server's address from the command line or the environment, if it can be used.
@@ -199,6 +212,8 @@ fn text(value: Option<OsString>, name: &str) -> Result<Option<String>, CliError>
 const DEFAULT_TITLE: &str = "vsekai";
 /// What players get unless they ask for something else.
 const DEFAULT_CHANNEL: &str = "stable";
+/// Largest root file.
+const MAX_ROOT_BYTES: u64 = 512 * 1024;
 /// Longest token file.
 const MAX_TOKEN_BYTES: u64 = 4096;
 /// `User-Agent` of requests.

@@ -28,6 +28,8 @@ pub struct Shell {
     pub data_folder: Option<PathBuf>,
     /// The user's folder for settings of programs.
     pub config_folder: Option<PathBuf>,
+    /// The root of the title that this program came with, unless the command line names one.
+    pub trusted_root: Option<Vec<u8>>,
     /// The folder that relative paths start from.
     pub working_folder: Option<PathBuf>,
     /// What is read where a command line says `-`.
@@ -66,6 +68,7 @@ impl Shell {
             variables: Box::new(|name| std::env::var_os(name)),
             data_folder: data_folder(),
             config_folder: directories::BaseDirs::new().map(|dirs| dirs.config_dir().to_owned()),
+            trusted_root: None,
             working_folder: std::env::current_dir().ok(),
             input: Box::new(std::io::stdin()),
             prompt: std::io::stdin()
@@ -89,6 +92,7 @@ impl Shell {
             variables: self.variables,
             data_folder: self.data_folder,
             config_folder: self.config_folder,
+            trusted_root: self.trusted_root,
             prompt: self.prompt.map(Arc::from),
             out_is_terminal: self.out_is_terminal,
             err_is_terminal: self.err_is_terminal,
@@ -153,6 +157,7 @@ pub(crate) struct Surroundings {
     variables: Variables,
     data_folder: Option<PathBuf>,
     config_folder: Option<PathBuf>,
+    pub(crate) trusted_root: Option<Vec<u8>>,
     pub(crate) prompt: Option<Arc<dyn Fn(&str) -> io::Result<String> + Send + Sync>>,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,

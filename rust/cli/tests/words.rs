@@ -28,7 +28,7 @@ fn help_texts() {
     insta::assert_snapshot!("help", help(&["--help"]));
     insta::assert_snapshot!("help_short", help(&["-h"]));
     for command in [
-        "install", "update", "check", "launch", "channel", "settings", "publish", "keys",
+        "install", "update", "check", "launch", "channel", "settings", "trust", "publish", "keys",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command, "--help"]));
     }

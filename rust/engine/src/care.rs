@@ -126,7 +126,12 @@ impl Updater {
             }
             self.machine.apply(Input::Check)?;
             let settings = self.settings()?;
-            let (address, offer) = self.offer(&session, &settings).await?;
+            let (address, mut title, pointer) = self.pointer(&session, &settings).await?;
+            let Some(release) = pointer.offer_for(&self.install).cloned() else {
+                let what = trust::not_offered(&settings);
+                return Err(EngineError::NotOffered { what });
+            };
+            let offer = origin::offer(&session, &mut title, &settings, release).await?;
             let documents = self.documents(&session, &settings, &address, &offer).await?;
             let run =
                 tokio::task::block_in_place(|| Run::adopt(&self.config, offer, documents, folder, &session))?;
@@ -135,7 +140,7 @@ impl Updater {
             let newer = Newer {
                 run,
                 settings,
-                title: None,
+                title: Some(Box::new(title)),
             };
             self.execute(&session, newer, Wish::Player, &UnknownSurroundings)
                 .await

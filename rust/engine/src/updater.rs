@@ -42,7 +42,7 @@ pub struct Updater {
     pub(crate) control: Control,
     pub(crate) machine: Arc<Machine>,
     /// Kept from the first time something is installed on.
-    install: InstallId,
+    pub(crate) install: InstallId,
     pub(crate) one_at_a_time: Mutex<()>,
 }
 

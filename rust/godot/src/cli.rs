@@ -8,6 +8,7 @@ use godot::prelude::*;
 
 use crate::command_line::CommandLine;
 use crate::convert::texts;
+use crate::updater::trusted_root;
 
 /// The command line of `vsekai` inside a Godot program, so that an exported launcher does all of it without a
 /// window: `LAUNCHER --headless -- update`.
@@ -17,6 +18,9 @@ use crate::convert::texts;
 #[derive(GodotClass)]
 #[class(init, base = RefCounted)]
 pub struct VSekaiCli {
+    /// File with the root of the title that the program came with; `--root FILE` names another.
+    #[var]
+    trusted_root: GString,
     running: Option<CommandLine>,
     failed: bool,
 }
@@ -41,7 +45,15 @@ impl VSekaiCli {
         if Os::singleton().has_feature("template") {
             return_to_the_users_folder();
         }
-        match CommandLine::start(texts(&arguments)) {
+        let root = match trusted_root(&self.trusted_root) {
+            Ok(root) => root,
+            Err(error) => {
+                godot_error!("VSekaiCli.run: {error}");
+                (self.running, self.failed) = (None, true);
+                return;
+            }
+        };
+        match CommandLine::start(texts(&arguments), root) {
             Ok(running) => (self.running, self.failed) = (Some(running), false),
             Err(error) => {
                 godot_error!("VSekaiCli.run: no thread: {error}");

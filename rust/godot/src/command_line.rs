@@ -18,13 +18,14 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Runs `arguments`, which come after the program's name, with the process's own streams.
+    /// Runs `arguments`, which come after the program's name, with the process's own streams and the root that
+    /// the program came with.
     ///
     /// Ctrl-C, a request to end from the system, and the end of Godot cancel it.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(arguments: Vec<String>) -> io::Result<Self> {
+    pub fn start(arguments: Vec<String>, trusted_root: Option<Vec<u8>>) -> io::Result<Self> {
         let code = Arc::new(OnceLock::new());
         let (interrupt, interrupts) = mpsc::unbounded_channel();
         let listener = listen_to_signals(interrupt.clone())?;
@@ -35,6 +36,7 @@ impl CommandLine {
         let worker = Worker::start("vsekai-cli", on_stop, move || {
             let shell = Shell {
                 interrupts: Interrupts::Channel(interrupts),
+                trusted_root,
                 ..Shell::system()
             };
             let words = std::iter::once("vsekai".to_owned())
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
 
     fn code_of(arguments: &[&str]) -> u8 {
-        let line = CommandLine::start(arguments.iter().map(ToString::to_string).collect()).unwrap();
+        let line = CommandLine::start(arguments.iter().map(ToString::to_string).collect(), None).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(code) = line.exit_code() {
@@ -156,7 +158,7 @@ mod tests {
         let server = format!("http://{}", silent.local_addr().unwrap());
         let folder = folder.path().display().to_string();
         let arguments = ["check", "--quiet", "--server", &server, "--install-dir", &folder];
-        let line = CommandLine::start(arguments.iter().map(ToString::to_string).collect()).unwrap();
+        let line = CommandLine::start(arguments.iter().map(ToString::to_string).collect(), None).unwrap();
         let (stream, _) = silent.accept().unwrap();
         let start = Instant::now();
         drop(line);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use godot::classes::{INode, Node, ProjectSettings};
+use godot::classes::{FileAccess, INode, Node, ProjectSettings};
 use godot::prelude::*;
 use vsekai_cli::ThisMachine;
 use vsekai_engine::launch::{START_FILE, report_started};
@@ -44,6 +44,10 @@ pub struct VSekaiUpdater {
     /// Absolute path of the install folder, or a `user://` path.
     #[export]
     install_path: GString,
+    /// File with the title's root, a `res://`, `user://` or absolute path: only what its keys signed is installed.
+    /// If empty, an install that knows no root yet keeps the first one the server shows.
+    #[export(file)]
+    trusted_root: GString,
     /// Agrees to a server on another machine without encryption, and is kept for that server. This machine's own
     /// servers need no consent.
     #[export]
@@ -515,6 +519,7 @@ impl VSekaiUpdater {
         let mut config = InstallConfig::new(install_path(&self.install_path)?, platform);
         let server = self.server_url.to_string();
         config.server = Some(server.trim().to_owned()).filter(|server| !server.is_empty());
+        config.trusted_root = trusted_root(&self.trusted_root)?;
         config.title = optional_slug("title", &self.title)?;
         config.channel = optional_slug("channel", &self.channel)?;
         config.rate_limit = self.rate_limit;
@@ -529,6 +534,20 @@ impl VSekaiUpdater {
         {
             godot_error!("VSekaiUpdater: the worker did not end in time");
         }
+    }
+}
+
+/// Reads the root, from inside the exported program too.
+pub(crate) fn trusted_root(path: &GString) -> Result<Option<Vec<u8>>, EngineError> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let bytes = FileAccess::get_file_as_bytes(path);
+    match bytes.is_empty() {
+        true => Err(EngineError::InvalidInput(format!(
+            "the root {path} cannot be read"
+        ))),
+        false => Ok(Some(bytes.to_vec())),
     }
 }
 

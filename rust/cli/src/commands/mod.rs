@@ -8,6 +8,7 @@ mod place;
 mod publish;
 mod settings;
 mod status;
+mod trust;
 mod update;
 mod verify;
 mod versions;
@@ -76,6 +77,7 @@ pub(crate) async fn run(cli: Cli, context: Context) -> Result<Finish, CliError> 
         Command::Move(args) => place::relocate(&context, &global, &args).await,
         Command::Uninstall(args) => place::uninstall(&context, &global, &args).await,
         Command::Channel { command } => channel::run(&context, &global, command).await,
+        Command::Trust { command } => trust::run(&context, &global, command),
         Command::Publish(args) => publish::run(&context, &global, *args).await,
         Command::Keys(args) => keys::run(&context, &global, *args).await,
         // The first word decides, so this one came after an option of vsekai's.

@@ -99,6 +99,7 @@ pub fn shell(data: &Path, variables: &[(&str, &str)]) -> (Shell, Page, Page) {
         variables: Box::new(lookup),
         data_folder: Some(data.to_owned()),
         config_folder: Some(data.join("config")),
+        trusted_root: None,
         working_folder: None,
         input: Box::new(io::empty()),
         prompt: None,
