@@ -40,6 +40,12 @@ pub fn meta(role: &str) -> String {
     format!("{role}.json")
 }
 
+/// Returns a role's name as a file name, so that what another repository calls its roles leads nowhere else.
+/// Names of channels stay as they are.
+pub fn encoded(role: &str) -> String {
+    percent_encoding::utf8_percent_encode(role, FILE_NAME).to_string()
+}
+
 /// Returns the address of a target, below [`repository`].
 pub fn target(sha256: &ChunkId, name: &TargetName) -> String {
     format!("{TARGETS}/{sha256}.{name}")
@@ -152,6 +158,12 @@ fn parse(text: &str) -> Option<TargetName> {
     };
     parts.next().is_none().then_some(name)
 }
+
+const FILE_NAME: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'~');
 
 #[cfg(test)]
 mod tests {

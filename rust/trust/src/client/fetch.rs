@@ -248,17 +248,11 @@ fn next_roles(
 }
 
 fn file_name(set: &TrustedSet, role: &str, version: u64) -> String {
-    let role = encoded(role);
+    let role = names::encoded(role);
     match set.has_consistent_snapshots() {
         true => names::targets(&role, version),
         false => names::meta(&role),
     }
-}
-
-/// A role's name as a file name: what another repository may call its roles must not lead elsewhere. Slugs
-/// stay as they are.
-fn encoded(role: &str) -> String {
-    percent_encoding::utf8_percent_encode(role, FILE_NAME).to_string()
 }
 
 /// The digest stands before the last component.
@@ -268,12 +262,6 @@ fn prefixed(digest: &ChunkId, name: &str) -> String {
         None => format!("{digest}.{name}"),
     }
 }
-
-const FILE_NAME: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'~');
 
 /// Most new roots followed in one update: rotations are rare, and each costs a request.
 const MAX_ROOT_STEPS: usize = 256;

@@ -106,6 +106,21 @@ impl TrustedSet {
         self.targets.get(role)
     }
 
+    /// Returns every verified piece of metadata by role.
+    pub fn verified(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        let timestamp = self
+            .timestamp
+            .iter()
+            .map(|timestamp| (TIMESTAMP, &timestamp.bytes));
+        let snapshot = self.snapshot.iter().map(|snapshot| (SNAPSHOT, &snapshot.bytes));
+        let targets = self
+            .targets
+            .iter()
+            .map(|(role, targets)| (role.as_str(), &targets.bytes));
+        let root = std::iter::once((ROOT, &self.root.bytes));
+        root.chain(timestamp).chain(snapshot).chain(targets)
+    }
+
     /// Returns the time of the update.
     pub fn now(&self) -> Time {
         self.now
