@@ -478,10 +478,10 @@ pub struct ChannelSigningArgs {
 #[derive(Debug, Args)]
 pub struct TokenArgs {
     /// The server's write token; others can read it in the list of processes [env: VSEKAI_TOKEN]
-    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file")]
     pub token: Option<String>,
     /// File with the server's write token
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub token_file: Option<PathBuf>,
 }
 
@@ -489,13 +489,13 @@ pub struct TokenArgs {
 #[derive(Debug, Args)]
 pub struct SigningArgs {
     /// Folder of the title's keys [env: VSEKAI_KEYS] [default: a folder of your own, named after the title]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = SIGNING)]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = SIGNING)]
     pub keys: Option<PathBuf>,
     /// Environment variable that holds the passphrase of the key files [default: you are asked]
-    #[arg(long, value_name = "NAME", conflicts_with = "passphrase_fd", help_heading = SIGNING)]
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "passphrase_fd", help_heading = SIGNING)]
     pub passphrase_env: Option<String>,
     /// File descriptor to read the passphrase of the key files from
-    #[arg(long, value_name = "N", help_heading = SIGNING)]
+    #[arg(long, global = true, value_name = "N", help_heading = SIGNING)]
     pub passphrase_fd: Option<u16>,
 }
 

@@ -7,6 +7,9 @@ mod common;
 use common::{Bench, Outcome, vsekai_in};
 use serde_json::Value;
 
+/// What the builds here start with.
+const PROGRAM: [&str; 2] = ["--program", "game.sh"];
+
 /// A publisher with keys of its own for another title than the bench's.
 fn owner(bench: &Bench, arguments: &[&str]) -> Outcome {
     let keys = bench.path("owner");
@@ -127,9 +130,9 @@ fn keys_show_tells_who_may_sign_what_and_which_keys_are_here() {
 fn a_channel_moves_back_holds_still_and_reaches_players_by_and_by() {
     let bench = Bench::new();
     let build = bench.build("build", &[("game.sh", b"#!/bin/sh\n"), ("a", b"1")]);
-    bench.publish(&build, "1", &[]).ok();
+    bench.publish(&build, "1", &PROGRAM).ok();
     bench
-        .publish(&bench.build("build", &[("a", b"2")]), "2", &["--rollout", "10"])
+        .publish(&bench.build("build", &[("a", b"2")]), "2", &["--program", "game.sh", "--rollout", "10"])
         .ok();
     let channel = |words: &[&str]| {
         let result = bench
@@ -183,7 +186,8 @@ fn publishing_without_the_channels_key_is_refused() {
     let build = bench.build("build", &[("game.sh", b"#!/bin/sh\n")]);
     let keys = bench.path("ci");
     fs_err::create_dir(&keys).unwrap();
-    let no_root = bench.publish(&build, "1", &["--keys", keys.to_str().unwrap()]);
+    let keys_here = ["--program", "game.sh", "--keys", keys.to_str().unwrap()];
+    let no_root = bench.publish(&build, "1", &keys_here);
     assert_eq!(no_root.code, 2);
     assert!(no_root.err.contains("there is no root in "), "{}", no_root.err);
     for entry in fs_err::read_dir(bench.keys()).unwrap() {
@@ -193,8 +197,7 @@ fn publishing_without_the_channels_key_is_refused() {
             fs_err::copy(&path, keys.join(name)).unwrap();
         }
     }
-    let keys = ["--keys", keys.to_str().unwrap()];
-    let refused = bench.publish(&build, "1", &keys);
+    let refused = bench.publish(&build, "1", &keys_here);
     assert_eq!(refused.code, 2);
     assert!(
         refused
@@ -203,6 +206,6 @@ fn publishing_without_the_channels_key_is_refused() {
         "{}",
         refused.err
     );
-    let nightly = [&keys[..], &["--channel", "nightly"]].concat();
+    let nightly = [&keys_here[..], &["--channel", "nightly"]].concat();
     bench.publish(&build, "1", &nightly).ok();
 }

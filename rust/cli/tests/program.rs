@@ -81,9 +81,11 @@ fn a_reader_that_goes_away_is_a_normal_end() {
         drop(child.stdout.take());
         let mut err = String::new();
         child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        // A first look at a server says whose root is believed; that is no error.
+        let errors: Vec<&str> = err.lines().filter(|line| !line.starts_with("note: ")).collect();
         assert_eq!(
-            (child.wait().unwrap().code(), err.as_str()),
-            (Some(0), ""),
+            (child.wait().unwrap().code(), errors),
+            (Some(0), vec![]),
             "{arguments:?}"
         );
     }
