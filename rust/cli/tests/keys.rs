@@ -132,7 +132,11 @@ fn a_channel_moves_back_holds_still_and_reaches_players_by_and_by() {
     let build = bench.build("build", &[("game.sh", b"#!/bin/sh\n"), ("a", b"1")]);
     bench.publish(&build, "1", &PROGRAM).ok();
     bench
-        .publish(&bench.build("build", &[("a", b"2")]), "2", &["--program", "game.sh", "--rollout", "10"])
+        .publish(
+            &bench.build("build", &[("a", b"2")]),
+            "2",
+            &["--program", "game.sh", "--rollout", "10"],
+        )
         .ok();
     let channel = |words: &[&str]| {
         let result = bench

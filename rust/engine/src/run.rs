@@ -119,7 +119,7 @@ impl Run {
         folder: &Path,
         session: &Session,
     ) -> Result<Self, EngineError> {
-        check_launcher(&offer, &config.launcher_version)?;
+        check_needs(&offer.manifest, &config.launcher_version)?;
         let release = Release::parse(offer.manifest, &documents.contents, &documents.index)?;
         let folders = Folders::below(tree::open_root(folder)?);
         let total = release.contents.files().map(|(_, size, ..)| size).sum();

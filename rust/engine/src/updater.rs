@@ -14,7 +14,7 @@ use crate::error::EngineError;
 use crate::event::{Event, Observer, Step};
 use crate::install;
 use crate::launch::{self, LaunchOptions, RunningGame};
-use crate::lock::{self, InstallLock};
+use crate::lock::InstallLock;
 use crate::origin;
 use crate::pace::{self, Pacing, Surroundings, UnknownSurroundings};
 use crate::paths::InstallPaths;

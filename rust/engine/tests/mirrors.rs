@@ -99,7 +99,8 @@ async fn a_server_that_is_gone_is_replaced_by_its_mirror_and_that_is_remembered(
     mirror.reset();
     let other = Player::open(scene.root.path(), &scene.web.address);
     other.updater.check().await.unwrap();
-    assert_eq!((scene.web.served().len(), mirror.served().len()), (0, 2));
+    // Nothing is new, so the timestamp is all it serves.
+    assert_eq!((scene.web.served().len(), mirror.served().len()), (0, 1));
     // When the mirror is gone too, the server's turn comes again.
     mirror.on(|_| Answer::HangUp);
     other.updater.check().await.unwrap();
