@@ -25,7 +25,7 @@ func _ready() -> void:
 	if instance.is_first("%s %s" % [config.title, folder]):
 		_open_window(options, config, settings, instance)
 	else:
-		_call_the_first(options.link)
+		_call_the_first(instance, options.link)
 
 
 func _open_window(
@@ -43,9 +43,9 @@ func _open_window(
 
 
 ## Ends once the launcher that is open has heard. One that does not answer is left alone.
-func _call_the_first(link: String) -> void:
+func _call_the_first(instance: SingleInstance, link: String) -> void:
 	get_window().mode = Window.MODE_MINIMIZED
-	var left: String = SingleInstance.leave_call(link, Time.get_unix_time_from_system())
+	var left: String = instance.leave_call(link, Time.get_unix_time_from_system())
 	var patience: float = CALL_SECONDS
 	while not left.is_empty() and FileAccess.file_exists(left) and patience > 0.0:
 		patience -= CALL_STEP_SECONDS

@@ -117,20 +117,21 @@ func test_a_missing_font_does_not_take_the_words_away() -> void:
 func test_calls_of_other_starts_are_taken_once_and_only_when_fresh() -> void:
 	var folder: String = "user://test_calls"
 	var instance: SingleInstance = SingleInstance.new()
+	instance.folder = folder
 	var links: PackedStringArray = []
 	instance.called.connect(func(link: String) -> void: links.append(link))
 	var now: float = Time.get_unix_time_from_system()
-	var fresh: String = SingleInstance.leave_call("vsekai://x/y", now, folder)
-	SingleInstance.leave_call("vsekai://old", now - 3600.0, folder)
-	SingleInstance.leave_call("https://example.org", now, folder)
+	var fresh: String = instance.leave_call("vsekai://x/y", now)
+	instance.leave_call("vsekai://old", now - 3600.0)
+	instance.leave_call("https://example.org", now)
 	for text: String in ["{broken", "[]", '{"time": "now", "link": 7}', "x".repeat(100000)]:
 		var file: FileAccess = FileAccess.open(
 			folder.path_join("%d.json" % text.length()), FileAccess.WRITE
 		)
 		file.store_string(text)
 		file.close()
-	instance.look(folder)
-	instance.look(folder)
+	instance.look()
+	instance.look()
 	links.sort()
 	equal(links, PackedStringArray(["", "vsekai://x/y"]), "a call with no good link only raises")
 	check(not FileAccess.file_exists(fresh), "a call that was heard is gone")

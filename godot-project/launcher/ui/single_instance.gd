@@ -9,7 +9,6 @@ extends Node
 ## A second start called; `link` is what it was started with, or empty.
 signal called(link: String)
 
-const FOLDER: String = "user://calls"
 const LOCK_CLASS: StringName = &"VSekaiInstanceLock"
 const LOOK_SECONDS: float = 0.25
 ## An older call was meant for a launcher that has ended since.
@@ -17,28 +16,27 @@ const MAX_AGE_SECONDS: float = 30.0
 const MAX_CALLS: int = 16
 const MAX_BYTES: int = 4096
 
+## Where calls for this install lie.
+var folder: String = "user://calls"
+
 var _lock: RefCounted
 
 
-func _ready() -> void:
-	var timer: Timer = Timer.new()
-	timer.wait_time = LOOK_SECONDS
-	timer.timeout.connect(look)
-	add_child(timer)
-	timer.start()
-
-
-## Whether this is the first start for `install`. One that cannot find out opens its window.
+## Whether this is the first start for `install`, which hears the others from then on. One that
+## cannot find out opens its window.
 func is_first(install: String) -> bool:
-	if not ClassDB.class_exists(LOCK_CLASS):
-		return true
-	_lock = ClassDB.instantiate(LOCK_CLASS)
-	var name: String = "instance-%s.lock" % install.md5_text().left(12)
-	return bool(_lock.call("claim", ProjectSettings.globalize_path("user://" + name)))
+	var key: String = install.md5_text().left(12)
+	folder = "user://calls-" + key
+	var first: bool = (
+		not ClassDB.class_exists(LOCK_CLASS) or _claim("user://instance-%s.lock" % key)
+	)
+	if first:
+		_listen()
+	return first
 
 
 ## Leaves a call for the first start and returns the file that is gone once it was heard.
-static func leave_call(link: String, now: float, folder: String = FOLDER) -> String:
+func leave_call(link: String, now: float) -> String:
 	DirAccess.make_dir_recursive_absolute(folder)
 	var path: String = folder.path_join("%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()])
 	var file: FileAccess = FileAccess.open(path + ".new", FileAccess.WRITE)
@@ -50,8 +48,10 @@ static func leave_call(link: String, now: float, folder: String = FOLDER) -> Str
 
 
 ## Takes the calls that lie there.
-func look(folder: String = FOLDER) -> void:
+func look() -> void:
 	var taken: int = 0
+	if not DirAccess.dir_exists_absolute(folder):
+		return
 	for name: String in DirAccess.get_files_at(folder):
 		if taken < MAX_CALLS and name.ends_with(".json"):
 			taken += 1
@@ -71,3 +71,17 @@ func _take(path: String) -> void:
 	var age: float = Time.get_unix_time_from_system() - (float(time) if time is float else 0.0)
 	if absf(age) <= MAX_AGE_SECONDS:
 		called.emit(LaunchLink.parse(str(words.get("link", ""))))
+
+
+func _claim(path: String) -> bool:
+	_lock = ClassDB.instantiate(LOCK_CLASS)
+	return bool(_lock.call("claim", ProjectSettings.globalize_path(path)))
+
+
+func _listen() -> void:
+	DirAccess.make_dir_recursive_absolute(folder)
+	var timer: Timer = Timer.new()
+	timer.wait_time = LOOK_SECONDS
+	timer.timeout.connect(look)
+	add_child(timer)
+	timer.start()
