@@ -384,6 +384,8 @@ func _go_on(operation: String, ok: bool) -> void:
 		wish = "check"
 	if queued.is_valid():
 		queued.call()
+	elif operation == "uninstall" and ok:
+		_look_for_it_again()
 	elif wish:
 		perform(wish)
 	elif operation in DISK_OPERATIONS:
@@ -395,6 +397,14 @@ func _go_on(operation: String, ok: bool) -> void:
 ## Something worth a line in the log, in the engine's own words.
 func _on_noticed(_code: String, words: String) -> void:
 	_log(Printable.line(words, 400))
+
+
+## What was said about the player's own files stays on the screen.
+func _look_for_it_again() -> void:
+	var words: Message = model.notice
+	_request("check")
+	model.notice = words
+	model.notice_picture = "folder"
 
 
 func _on_versions_listed(versions: Array) -> void:
