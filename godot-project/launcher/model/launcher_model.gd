@@ -75,6 +75,8 @@ var last_attempt: String = "check"
 var link: String = ""
 
 var _request: String = ""
+## The engine has left a version by itself since the last start of the game.
+var _went_back: bool = false
 var _auto_tried_version: String = ""
 var _activity: Array[Message] = []
 
@@ -270,6 +272,7 @@ func on_channels_listed(names: PackedStringArray, current: String) -> void:
 func on_game_started() -> void:
 	game_running = true
 	crashed = false
+	_went_back = false
 	link = ""
 	notice = Message.new()
 	_note("ACTIVITY_STARTED", [version])
@@ -277,7 +280,8 @@ func on_game_started() -> void:
 
 func on_game_exited(code: int, badly: bool) -> void:
 	game_running = false
-	crashed = badly
+	# What the engine has gone back from by itself is told already, and is not played again.
+	crashed = badly and not _went_back
 	exit_code = code
 	_note("ACTIVITY_CRASHED" if badly else "ACTIVITY_EXITED", [code])
 
@@ -318,6 +322,7 @@ func _on_rolled_back() -> void:
 		_tell("back", Message.of("NOTICE_ROLLED_BACK"))
 		return
 	crashed = false
+	_went_back = true
 	_tell("back", Message.of("NOTICE_WENT_BACK", [version]))
 	_note("ACTIVITY_WENT_BACK", [version])
 

@@ -103,6 +103,22 @@ func test_try_again_repeats_what_failed() -> void:
 	equal(model.last_attempt, "update")
 
 
+func test_a_crash_that_the_engine_went_back_for_is_told_as_that() -> void:
+	for early: bool in [true, false] as Array[bool]:
+		var model: LauncherModel = _after("ready")
+		model.on_game_started()
+		if early:
+			model.on_state_changed("RolledBack", "")
+		model.on_game_exited(1, true)
+		if not early:
+			model.on_state_changed("RolledBack", "")
+		equal(model.screen(), LauncherModel.Screen.READY, "early" if early else "late")
+		equal(model.notice.key, "NOTICE_WENT_BACK")
+		model.on_game_started()
+		model.on_game_exited(1, true)
+		equal(model.screen(), LauncherModel.Screen.CRASHED, "the next one is a crash again")
+
+
 func test_closing_asks_only_while_something_runs() -> void:
 	for scene: String in ["downloading", "paused", "applying"]:
 		check(_after(scene).would_lose_by_closing(), scene)

@@ -421,4 +421,8 @@ func _on_game_started(_pid: int) -> void:
 func _on_game_exited(code: int, crashed: bool) -> void:
 	model.on_game_exited(code, crashed)
 	_after_event()
+	if is_busy():
+		_queued = look_at_disk if not _queued.is_valid() else _queued
+	else:
+		look_at_disk()
 	game_exited.emit()
