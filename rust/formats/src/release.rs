@@ -335,14 +335,16 @@ pub struct ReleaseManifest {
     /// Oldest engine version that can install the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_engine: Option<Version>,
-    /// Files and folders that are the player's once they are there: what lies there is taken along by an
-    /// update, in place of what the build has there.
+    /// Files and folders that are the player's once they are there, even if the build has something there too.
+    ///
+    /// Only said so far: the engine takes along what no release put there, and nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_paths: Vec<TreePath>,
-    /// Parts of the build that a player may leave out.
+    /// Parts of the build that a player may leave out. Only said so far: the engine installs all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
-    /// Shorter ways from other releases. They are hints: what comes out must be the index's chunks.
+    /// Shorter ways from other releases. They are hints: what comes out must be the index's chunks. Only said so
+    /// far: the engine takes chunks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deltas: Vec<Delta>,
 }
