@@ -117,16 +117,16 @@ async fn a_failed_download_still_brings_the_metadata_up_to_date() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_is_downloaded_once() {
     let mut client = Client::new().await;
-    client.forge.put_target("stable", "stable@a b.json", b"target");
+    client.forge.put_target("stable", "stable@a+b.json", b"target");
     client.forge.publish();
-    assert!(client.download("stable@a b.json").await);
+    assert!(client.download("stable@a+b.json").await);
     let kept: Vec<_> = fs::read_dir(client.folder.path().join("targets"))
         .unwrap()
         .collect();
     assert_eq!(kept.len(), 1);
     assert_eq!(fs::read(kept[0].as_ref().unwrap().path()).unwrap(), b"target");
     client.web.reset();
-    assert!(client.download("stable@a b.json").await);
+    assert!(client.download("stable@a+b.json").await);
     assert_eq!(client.web.served(), ["/timestamp.json"]);
 }
 
