@@ -363,7 +363,7 @@ mod tests {
         let key = SigningKey::generate().unwrap();
         let passphrase = Passphrase::new("correct horse\n");
         let file = keys.add("nightly-2", &key, Some(&passphrase)).unwrap();
-        assert_eq!(keys.list().unwrap(), [file.clone()]);
+        assert_eq!(keys.list().unwrap(), std::slice::from_ref(&file));
         assert!(file.is_encrypted().unwrap());
         assert_eq!(
             file.open(Some(&Passphrase::new("correct horse")))
