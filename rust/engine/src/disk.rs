@@ -63,6 +63,27 @@ pub(crate) fn create_folders(path: &Path) -> Result<(), EngineError> {
     fs::create_dir_all(path).during("create the folder", path)
 }
 
+/// Creates a folder and those above it so that they survive a power cut.
+pub(crate) fn create_folders_durably(path: &Path) -> Result<(), EngineError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    create_folders(path)?;
+    for created in missing {
+        // The parent of a relative path's first part is the working folder.
+        let parent = created.parent().unwrap_or(Path::new("."));
+        let parent = if parent == Path::new("") {
+            Path::new(".")
+        } else {
+            parent
+        };
+        match sync_folder(parent) {
+            // A folder that may be written to but not read: nothing more can be done.
+            Err(EngineError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Removes a folder with all it holds, read-only files included; one that is not there is fine.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), EngineError> {
     match fs::remove_dir_all(path) {

@@ -22,7 +22,7 @@ pub(crate) struct InstallLock {
 impl InstallLock {
     /// Takes the lock without waiting.
     pub(crate) fn take(paths: &InstallPaths) -> Result<Self, EngineError> {
-        disk::create_folders(&paths.state())?;
+        disk::create_folders_durably(&paths.state())?;
         let path = paths.lock();
         let file = open(&path)?;
         match file.try_lock() {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! One file in two versions: reflink where the file system can, else hard link, else copy.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use cap_std::fs::{Dir, OpenOptions};
-use vsekai_formats::release::EntryKind;
 
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
@@ -89,31 +87,47 @@ fn clone(_source: &cap_std::fs::File, _target: &cap_std::fs::File) -> io::Result
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Makes the files `built` and every folder of a tree survive a power cut.
+/// Makes a tree built beside the installed one survive a power cut: every folder and every file of its own.
+///
+/// Files that have another name too are those of the installed version, durable since it was installed. The
+/// tree on disk is walked, not the release: copies and the player's own files and folders are in no list of
+/// built files.
 ///
 /// Many files are synced by one call for the whole file system where there is one: thousands of single calls
 /// would each wait for the disk.
-pub(crate) fn sync_tree(
-    dir: &Dir,
-    path: &Path,
-    release: &Release,
-    built: &HashSet<usize>,
-) -> Result<(), EngineError> {
+pub(crate) fn sync_tree(dir: &Dir, path: &Path, release: &Release) -> Result<(), EngineError> {
     if release.contents.entries.len() > FEW_ENTRIES && sync_file_system(dir).during("sync", path)? {
         return Ok(());
     }
-    for (i, entry) in release.contents.entries.iter().enumerate() {
-        let at = path.join(entry.path.as_str());
-        match entry.kind {
-            EntryKind::File { .. } if built.contains(&i) => {
-                let file = tree::open_file(dir, entry.path.as_str()).during("open", &at)?;
-                file.sync_all().during("sync", at)?;
-            }
-            EntryKind::Folder => disk::sync_folder(&at)?,
-            EntryKind::File { .. } | EntryKind::Link { .. } => {}
+    sync_below(dir, path)
+}
+
+fn sync_below(dir: &Dir, path: &Path) -> Result<(), EngineError> {
+    for entry in dir.entries().during("list", path)? {
+        let entry = entry.during("list", path)?;
+        let (name, kind) = (entry.file_name(), entry.file_type().during("look at", path)?);
+        let at = path.join(&name);
+        if kind.is_dir() {
+            sync_below(&entry.open_dir().during("open the folder", &at)?, &at)?;
+        } else if kind.is_file() && is_alone(&entry).during("look at", &at)? {
+            let file = entry.open().during("open", &at)?;
+            file.sync_all().during("sync", at)?;
         }
     }
     disk::sync_folder(path)
+}
+
+/// Tells whether a file has no other name.
+#[cfg(unix)]
+fn is_alone(entry: &cap_std::fs::DirEntry) -> io::Result<bool> {
+    use cap_std::fs::MetadataExt as _;
+    entry.metadata().map(|data| data.nlink() == 1)
+}
+
+/// The system does not say cheaply how many names a file has.
+#[cfg(not(unix))]
+fn is_alone(_entry: &cap_std::fs::DirEntry) -> io::Result<bool> {
+    Ok(true)
 }
 
 const FEW_ENTRIES: usize = 64;

@@ -269,7 +269,7 @@ impl Stage {
 
     /// Makes everything in the staging folder survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
-        share::sync_tree(self.dir(), &self.path, &self.release, &self.built)
+        share::sync_tree(self.dir(), &self.path, &self.release)
     }
 
     /// Removes what an earlier run left that is not part of the release; the player's files are taken anew.
