@@ -13,7 +13,7 @@ use crate::config::InstallConfig;
 use crate::control;
 use crate::disk;
 use crate::download::{Download, Source};
-use crate::error::{EngineError, IoContext as _};
+use crate::error::{EngineError, ErrorCode, IoContext as _};
 use crate::event::Step;
 use crate::install;
 use crate::launch;
@@ -194,6 +194,18 @@ impl Run {
     /// # Errors
     /// Until the commit point nothing that was installed is touched; what was fetched is found again.
     pub(crate) async fn execute(
+        self,
+        session: &Session,
+        paths: &InstallPaths,
+        settings: &Settings,
+        source: &Source,
+    ) -> Result<Done, EngineError> {
+        let needed = self.plan.summary.disk_bytes;
+        let done = self.put_in_place(session, paths, settings, source).await;
+        done.map_err(|error| name_missing_space(error, paths, needed))
+    }
+
+    async fn put_in_place(
         self,
         session: &Session,
         paths: &InstallPaths,
@@ -479,6 +491,20 @@ impl Run {
             installed_bytes: summary.installed_bytes,
             files: self.release.contents.files().count() as u64,
         }
+    }
+}
+
+/// Says how much space is needed where somebody else took it after it was checked.
+fn name_missing_space(error: EngineError, paths: &InstallPaths, needed: u64) -> EngineError {
+    let is_full = matches!(&error, EngineError::Io { .. }) && error.code() == ErrorCode::DiskFull;
+    let available = fs4::available_space(paths.root());
+    match available {
+        Ok(available) if is_full => EngineError::DiskFull {
+            path: paths.root().to_owned(),
+            needed: needed + needed / RESERVE_PART,
+            available,
+        },
+        _ => error,
     }
 }
 
