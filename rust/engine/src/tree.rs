@@ -103,7 +103,8 @@ impl EntryFiles for Tree<'_> {
     }
 }
 
-/// Opens a regular file below `dir` without following a link in its place.
+/// Opens a file below `dir` without following a link in its place, and without waiting where a pipe was put
+/// there instead.
 pub(crate) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -115,7 +116,10 @@ pub(crate) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
 pub(crate) fn do_not_follow(options: &mut OpenOptions) {
     use cap_std::fs::OpenOptionsExt as _;
     #[cfg(unix)]
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    {
+        use rustix::fs::OFlags;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    }
     #[cfg(windows)]
     options.share_mode(7);
 }
