@@ -2,10 +2,12 @@
 //! The connections below an origin.
 
 use std::error::Error as _;
+#[cfg(target_os = "linux")]
+use std::sync::LazyLock;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Identity};
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
 
 use super::address::OriginError;
 use super::options::{HttpOptions, ProxyChoice, ServerTrust};
@@ -26,7 +28,7 @@ pub(super) fn build(options: &HttpOptions, with_identity: bool) -> Result<Client
         builder = builder.no_proxy();
     }
     builder = match &options.trust {
-        ServerTrust::System => builder,
+        ServerTrust::System => trust_the_system(builder),
         ServerTrust::Only(pem) => builder.tls_certs_only(authorities(pem)?),
         ServerTrust::UnsafeAnyone => builder.tls_danger_accept_invalid_certs(true),
     };
@@ -37,6 +39,34 @@ pub(super) fn build(options: &HttpOptions, with_identity: bool) -> Result<Client
     builder
         .build()
         .map_err(|error| OriginError::Client(describe(&error)))
+}
+
+/// Takes the certificates that the system trusts, read once for all clients of this process.
+///
+/// Reading and decoding some hundred files for each client costs more than a check for updates does.
+#[cfg(target_os = "linux")]
+fn trust_the_system(builder: ClientBuilder) -> ClientBuilder {
+    static TRUSTED: LazyLock<Vec<Certificate>> = LazyLock::new(|| {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::debug!(%error, "a certificate of the system cannot be read");
+        }
+        let certificates = found.certs.iter();
+        certificates
+            .filter_map(|certificate| Certificate::from_der(certificate).ok())
+            .collect()
+    });
+    match TRUSTED.is_empty() {
+        // Then the client says what is wrong, should encryption be needed.
+        true => builder,
+        false => builder.tls_certs_only(TRUSTED.iter().cloned()),
+    }
+}
+
+/// Other systems are asked about each certificate as it comes.
+#[cfg(not(target_os = "linux"))]
+fn trust_the_system(builder: ClientBuilder) -> ClientBuilder {
+    builder
 }
 
 /// Returns what went wrong in a few words, without the address, which may hold a signature.
