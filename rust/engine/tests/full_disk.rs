@@ -6,6 +6,7 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use support::site::Site;
 use support::web::Web;
@@ -61,6 +62,96 @@ async fn too_little_space_is_refused_with_figures_before_anything_is_fetched() {
         "{needed} {available}"
     );
     assert_eq!(web.chunks_served(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_with_any_amount_of_space_left_changes_nothing_or_completes() {
+    let Some(disk) = SmallDisk::mount(6 * 1024) else {
+        return;
+    };
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    let first = site.publish(&game(1), "1.0", 1);
+    let second = site.publish(&game(2), "2.0", 2);
+    let (root, hog) = (disk.path().join("install"), Hog::at(disk.path()));
+    let (mut pages, mut full) = (0, 0);
+    loop {
+        site.point(&first);
+        let player = Player::open(&root, &web.address);
+        player.updater.update().await.unwrap();
+        site.point(&second);
+        hog.leaves_when_the_first_chunk_is_asked_for(pages, &web);
+        let updated = player.updater.update().await;
+        hog.let_go();
+        web.reset();
+        match updated {
+            Ok(_) => break,
+            Err(EngineError::DiskFull { needed, .. }) => assert!(needed > 0),
+            Err(error) => panic!("{pages} pages left: {error}"),
+        }
+        player.assert_has(&game(1));
+        assert!(
+            player.updater.verify().await.unwrap().is_intact(),
+            "{pages} pages left"
+        );
+        assert_only_staged_is_left_over(&root);
+        player.updater.update().await.unwrap();
+        player.assert_has(&game(2));
+        fs_err::remove_dir_all(&root).unwrap();
+        (full, pages) = (full + 1, pages + STEP);
+    }
+    println!(
+        "{full} updates on a disk with 0 to {pages} pages left: the old version stayed whole, the next run completed"
+    );
+    assert!(full > 40, "the disk was never full");
+}
+
+/// Pages between two amounts of space left.
+const STEP: u64 = 3;
+
+/// What a failed update leaves is in the staging folder, where the next one finds it.
+fn assert_only_staged_is_left_over(root: &Path) {
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs_err::read_dir(root.join(folder)).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    assert_eq!(names("versions").len(), 1);
+    assert!(names(".vsekai/staging").len() <= 1);
+    for name in names(".vsekai") {
+        assert!(!name.starts_with(".tmp-"), "{name} was left");
+    }
+}
+
+/// Somebody else who takes the space of a disk.
+struct Hog(std::path::PathBuf);
+
+impl Hog {
+    fn at(disk: &Path) -> Self {
+        Self(disk.join("hog"))
+    }
+
+    /// Takes all but so many pages when a server is asked for the first chunk.
+    fn leaves_when_the_first_chunk_is_asked_for(&self, pages: u64, web: &Web) {
+        let (place, taken) = (self.0.clone(), Arc::new(Mutex::new(false)));
+        web.on(move |path| {
+            let mut taken = taken.lock().unwrap();
+            if path.starts_with("/store/") && !*taken {
+                *taken = true;
+                let free = fs4::available_space(place.parent().unwrap()).unwrap();
+                let take = free.saturating_sub(pages * 4096);
+                fs_err::write(&place, vec![1u8; take as usize]).unwrap();
+            }
+            support::web::Answer::Serve
+        });
+    }
+
+    fn let_go(&self) {
+        if self.0.exists() {
+            fs_err::remove_file(&self.0).unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,75 +5,13 @@ mod support;
 
 use std::path::Path;
 
+use support::names::HOSTILE;
 use support::site::Site;
 use support::web::{Answer, Web};
-use support::{Player, game};
+use support::{Player, game, memory_folder};
 use vsekai_engine::ErrorCode;
 use vsekai_formats::codec;
 use vsekai_formats::release::{EntryKind, Pinned, ReleaseManifest, address};
-
-/// Components that some system reads otherwise than as the name of a file in this folder.
-const HOSTILE: &[&str] = &[
-    "",
-    ".",
-    "..",
-    "...",
-    " ",
-    "a ",
-    "a.",
-    "a..",
-    "a\\b",
-    "\\",
-    "C:",
-    "c:evil",
-    "a:b",
-    "a::$DATA",
-    "a<b",
-    "a>b",
-    "a|b",
-    "a?b",
-    "a*b",
-    "a\"b",
-    "a\u{0}b",
-    "a\nb",
-    "a\rb",
-    "a\tb",
-    "a\u{1b}[31mb",
-    "a\u{7f}b",
-    "a\u{85}b",
-    "a\u{202e}b",
-    "a\u{200b}b",
-    "a\u{200d}b",
-    "a\u{feff}b",
-    "a\u{2066}b",
-    "a\u{ad}b",
-    "CON",
-    "con",
-    "Con.txt",
-    "PRN",
-    "aux.c",
-    "NUL",
-    "nul.tar.gz",
-    "CLOCK$",
-    "CONIN$",
-    "conout$",
-    "COM0",
-    "com1",
-    "COM9.log",
-    "LPT1",
-    "lpt9.x",
-    "COM¹",
-    "LPT²",
-    "LPT³.txt",
-    "PROGRA~1",
-    "GIT~1",
-    "A~9.TXT",
-    "e\u{301}",
-    "A\u{30a}",
-    "NUL .txt",
-    ".. ",
-    "..\\..",
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_are_refused_wherever_they_stand_and_nothing_is_written_outside() {
@@ -129,6 +67,150 @@ async fn hostile_names_are_refused_wherever_they_stand_and_nothing_is_written_ou
     assert!(!root.join("versions").exists());
     println!("{tried} hostile names refused");
     assert!(tried >= 150);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_in_the_records_of_an_install_are_refused_by_every_operation() {
+    let around = memory_folder();
+    fs_err::write(around.path().join("victim"), b"untouched").unwrap();
+    let (root, kept) = (around.path().join("install"), memory_folder());
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    let small = |seed: u64| {
+        let mut files = game(seed);
+        files.retain(|path, _| path == "Game.x86_64" || path.starts_with("data/") && !path.contains("level"));
+        files
+    };
+    for version in 1..3 {
+        site.publish(&small(version), &format!("{version}.0"), version);
+        Player::open(&root, &web.address).updater.update().await.unwrap();
+    }
+    copy_tree(&root, &kept.path().join("install"));
+    let before = outside(around.path(), &root);
+    let mut tried = 0;
+    for name in HOSTILE {
+        for path in [name.to_string(), format!("{name}/x")] {
+            fs_err::remove_dir_all(&root).unwrap();
+            copy_tree(&kept.path().join("install"), &root);
+            falsify_records(&root, |json| {
+                find(json, "data/empty")["path"] = path.as_str().into()
+            });
+            let player = Player::open(&root, &web.address);
+            let updater = &player.updater;
+            updater.verify().await.expect_err(&path);
+            updater.repair().await.expect_err(&path);
+            updater.rollback().await.expect_err(&path);
+            // An update builds a version of its own; what the records say is of no use to it.
+            site.publish(&small(3), "3.0", 3);
+            updater.update().await.unwrap();
+            player.assert_has(&small(3));
+            assert_eq!(outside(around.path(), &root), before, "{path:?}: written outside");
+            tried += 4;
+        }
+    }
+    println!("{tried} operations on records with hostile names: nothing believed, nothing written outside");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_of_installed_versions_are_refused_by_every_operation() {
+    let around = memory_folder();
+    let victim = around.path().join("victim");
+    fs_err::create_dir_all(&victim).unwrap();
+    fs_err::write(victim.join("file"), b"untouched").unwrap();
+    let root = around.path().join("install");
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    site.publish(&game(1), "1.0", 1);
+    Player::open(&root, &web.address).updater.update().await.unwrap();
+    let record = root.join(".vsekai/current.json");
+    let original: serde_json::Value = serde_json::from_slice(&read(&record)).unwrap();
+    let before = outside(around.path(), &root);
+    let names = HOSTILE.iter().map(|name| (*name).to_owned());
+    let ways_out = ["../../victim", "../..", "a/b", "/etc"].map(str::to_owned);
+    let victims = std::iter::once(victim.to_str().unwrap().to_owned());
+    let mut tried = 0;
+    for name in names.chain(ways_out).chain(victims) {
+        for which in ["current", "previous"] {
+            let mut json = original.clone();
+            json[which] = original["current"].clone();
+            json[which]["name"] = name.as_str().into();
+            fs_err::write(&record, serde_json::to_vec(&json).unwrap()).unwrap();
+            // It is refused when the folder is opened, or by whatever would use it.
+            if let Some(player) = Player::try_open(&root, &web.address) {
+                player.updater.status().expect_err(&name);
+                player.updater.verify().await.expect_err(&name);
+                player.updater.repair().await.expect_err(&name);
+                player.updater.rollback().await.expect_err(&name);
+                player.updater.update().await.expect_err(&name);
+            }
+            assert_eq!(outside(around.path(), &root), before, "{name:?}: changed outside");
+            tried += 1;
+        }
+    }
+    println!("{tried} records with hostile names of versions refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn things_planted_in_an_installed_tree_are_found_and_never_written_through() {
+    let around = memory_folder();
+    let victim = around.path().join("victim");
+    fs_err::create_dir_all(&victim).unwrap();
+    for file in ["Game.pck", "changed.txt", "big.bin"] {
+        fs_err::write(victim.join(file), b"untouched").unwrap();
+    }
+    let (root, kept) = (around.path().join("install"), memory_folder());
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    let first = site.publish(&game(1), "1.0", 1);
+    let second = site.publish(&game(2), "2.0", 2);
+    site.point(&first);
+    Player::open(&root, &web.address).updater.update().await.unwrap();
+    copy_tree(&root, &kept.path().join("install"));
+    let before = outside(around.path(), &root);
+    let plants: [fn(&Path, &Path); 6] = [
+        |place, victim| link(victim, place),
+        |place, victim| link(&victim.join(place.file_name().unwrap()), place),
+        |place, _| link(Path::new("../.."), place),
+        |place, _| link(place.file_name().unwrap().as_ref(), place),
+        |place, _| fs_err::create_dir_all(place.join("deep/er")).unwrap(),
+        |place, _| pipe(place),
+    ];
+    let mut tried = 0;
+    for place in [
+        "Game.pck",
+        "data",
+        "data/changed.txt",
+        "moved/to-1/big.bin",
+        "moved",
+    ] {
+        for plant in plants {
+            for operation in ["repair", "update"] {
+                site.point(&first);
+                fs_err::remove_dir_all(&root).unwrap();
+                copy_tree(&kept.path().join("install"), &root);
+                let player = Player::open(&root, &web.address);
+                let planted = player.current().join(place);
+                remove(&planted);
+                plant(&planted, &victim);
+                let report = player.updater.verify().await.unwrap();
+                assert!(!report.is_intact(), "{place}: not found");
+                if operation == "update" {
+                    site.point(&second);
+                    player.updater.update().await.unwrap();
+                    player.assert_has(&game(2));
+                } else {
+                    player.updater.repair().await.unwrap();
+                    player.assert_has(&game(1));
+                    assert!(player.updater.verify().await.unwrap().is_intact());
+                }
+                assert_eq!(outside(around.path(), &root), before, "{place}: written through");
+                tried += 1;
+            }
+        }
+    }
+    println!(
+        "{tried} things planted in installed trees: all found, repaired or left behind, nothing written through"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,4 +382,72 @@ fn change_contents(site: &Site, manifest: &ReleaseManifest, change: impl FnOnce(
 
 fn read(path: &Path) -> Vec<u8> {
     fs_err::read(path).unwrap()
+}
+
+/// Lists everything below `around` but what is in the install folder.
+fn outside(around: &Path, root: &Path) -> std::collections::BTreeMap<std::path::PathBuf, String> {
+    let mut found = support::listing(around);
+    found.retain(|path, _| !path.starts_with(root));
+    found
+}
+
+/// Changes the list of files of every installed version, with digests that fit all the way up.
+fn falsify_records(root: &Path, change: impl Fn(&mut serde_json::Value)) {
+    let record = root.join(".vsekai/current.json");
+    let mut current: serde_json::Value = serde_json::from_slice(&read(&record)).unwrap();
+    for which in ["current", "previous"] {
+        let folder = root
+            .join(".vsekai/releases")
+            .join(current[which]["name"].as_str().unwrap());
+        let (contents, manifest) = (folder.join("contents.json.zst"), folder.join("manifest.json"));
+        let plain = codec::decompress(&read(&contents), 1 << 24).unwrap();
+        let mut json = serde_json::from_slice(&plain).unwrap();
+        change(&mut json);
+        let stored = codec::compress(&serde_json::to_vec(&json).unwrap(), 3).unwrap();
+        fs_err::write(&contents, &stored).unwrap();
+        let mut json: serde_json::Value = serde_json::from_slice(&read(&manifest)).unwrap();
+        json["contents"] = serde_json::to_value(Pinned::of(&stored)).unwrap();
+        let bytes = serde_json::to_vec(&json).unwrap();
+        fs_err::write(&manifest, &bytes).unwrap();
+        current[which]["manifest"] = serde_json::to_value(Pinned::of(&bytes)).unwrap();
+    }
+    fs_err::write(record, serde_json::to_vec(&current).unwrap()).unwrap();
+}
+
+/// Copies a tree of folders, files and links with their modes.
+fn copy_tree(from: &Path, to: &Path) {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in fs_err::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else if kind.is_symlink() {
+            link(&fs_err::read_link(entry.path()).unwrap(), &target);
+        } else {
+            fs_err::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn remove(path: &Path) {
+    match path.is_dir() {
+        true => fs_err::remove_dir_all(path).unwrap(),
+        false => fs_err::remove_file(path).unwrap(),
+    }
+}
+
+fn link(target: &Path, link: &Path) {
+    fs_err::os::unix::fs::symlink(target, link).unwrap();
+}
+
+fn pipe(path: &Path) {
+    let made = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    );
+    made.unwrap();
 }

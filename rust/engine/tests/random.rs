@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 use fs_err as fs;
 use support::site::Site;
 use support::web::Web;
-use support::{Files, Player, noise};
+use support::{Dice, Files, Player, memory_folder, random_tree};
 
-const UPDATES: u64 = 200;
-const TREES: u64 = 40;
+/// There and back again so often, unless `VSEKAI_TEST_ROUNDS` says otherwise.
+const ROUNDS: u64 = 1000;
+const TREES: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hundreds_of_updates_between_random_trees_end_with_equal_trees_and_leave_nothing_over() {
-    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
+async fn a_thousand_updates_there_and_back_end_with_equal_trees_and_leave_nothing_over() {
+    let (site, root) = (Site::new(), memory_folder());
     let web = Web::start(site.path()).await;
     let trees: Vec<Files> = (0..TREES).map(random_tree).collect();
     let manifests: Vec<_> = trees
@@ -24,22 +25,39 @@ async fn hundreds_of_updates_between_random_trees_end_with_equal_trees_and_leave
         .map(|(i, tree)| site.publish(tree, &format!("v{i}"), i as u64 + 1))
         .collect();
     let player = Player::open_with(root.path(), &web.address, |config| config.allow_downgrade = true);
-    let mut dice = Dice(7);
-    let mut at = None;
-    for update in 0..UPDATES {
-        let next = dice.below(TREES) as usize;
-        site.point(&manifests[next]);
-        player
-            .updater
-            .update()
-            .await
-            .unwrap_or_else(|error| panic!("update {update}: {error}"));
-        player.assert_has(&trees[next]);
-        at = Some(next);
+    let (mut dice, mut descriptors) = (Dice(7), 0);
+    site.point(&manifests[0]);
+    player.updater.update().await.unwrap();
+    let rounds = std::env::var("VSEKAI_TEST_ROUNDS").map_or(ROUNDS, |asked| asked.parse().unwrap());
+    for round in 0..rounds {
+        // Home moves on now and then; away is any other tree.
+        let home = (round / 10 % TREES) as usize;
+        let away = (home + 1 + dice.below(TREES - 1) as usize) % TREES as usize;
+        for next in [away, home] {
+            site.point(&manifests[next]);
+            let updated = player.updater.update().await;
+            updated.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            player.assert_has(&trees[next]);
+        }
+        if round == 20 {
+            descriptors = open_descriptors();
+        }
     }
-    assert!(at.is_some());
     assert_nothing_left_over(root.path());
-    println!("{UPDATES} updates between {TREES} random trees: all equal, nothing left over");
+    assert!(
+        open_descriptors() <= descriptors,
+        "{} descriptors instead of {descriptors}",
+        open_descriptors()
+    );
+    println!(
+        "{rounds} times from A to B to A, {} updates between {TREES} random trees: all equal, nothing left over, {descriptors} descriptors",
+        rounds * 2
+    );
+}
+
+/// Counts what this process has open; 0 where the system does not tell.
+fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 /// Nothing but the current and the previous version, their documents and the records may be there.
@@ -71,39 +89,4 @@ fn assert_nothing_left_over(root: &std::path::Path) {
     assert_eq!(names(".vsekai/staging"), BTreeSet::new());
     assert_eq!(names("versions").len(), 2);
     assert_eq!(names(".vsekai/releases"), names("versions"));
-}
-
-/// A tree whose names and contents overlap with those of other seeds, so that there is something to share.
-fn random_tree(seed: u64) -> Files {
-    let mut dice = Dice(seed * 7919 + 1);
-    let mut files = Files::new();
-    let mut program = vec![0x7f, b'E', b'L', b'F'];
-    program.resize(18, 0);
-    program.extend([0x3e, 0]);
-    program.extend(noise(dice.below(3), 5000));
-    files.insert("Game.x86_64".into(), (program, true));
-    for _ in 0..dice.below(25) {
-        let depth = dice.below(4);
-        let folders: String = (0..depth).map(|_| format!("d{}/", dice.below(3))).collect();
-        // A name is either always a file or always a folder: "d…" or "f…".
-        let path = format!("{folders}f{}", dice.below(12));
-        let len = match dice.below(6) {
-            0 => 0,
-            1 => dice.below(120_000) as usize,
-            _ => dice.below(3000) as usize,
-        };
-        files.insert(path, (noise(dice.below(20), len), dice.below(5) == 0));
-    }
-    files
-}
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }

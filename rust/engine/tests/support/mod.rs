@@ -8,6 +8,7 @@
 
 #[path = "../../../trust/tests/support/forge.rs"]
 pub mod forge;
+pub mod names;
 pub mod site;
 pub mod web;
 
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use fs_err as fs;
-use vsekai_engine::{Event, InstallConfig, Updater};
+use vsekai_engine::{EngineError, Event, InstallConfig, Updater};
 use vsekai_formats::release::Platform;
 
 /// The files of a tree by path; `true` for executable ones.
@@ -58,6 +59,73 @@ pub fn game(seed: u64) -> Files {
     files
 }
 
+/// Returns a folder that is removed when dropped, in memory where the system has such a place: nothing there
+/// waits for a disk.
+pub fn memory_folder() -> tempfile::TempDir {
+    let made = tempfile::tempdir_in("/dev/shm");
+    made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Numbers that look random, the same ones for the same seed.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A tree whose names and contents overlap with those of other seeds, so that there is something to share.
+pub fn random_tree(seed: u64) -> Files {
+    let mut dice = Dice(seed * 7919 + 1);
+    let mut files = Files::new();
+    let mut program = vec![0x7f, b'E', b'L', b'F'];
+    program.resize(18, 0);
+    program.extend([0x3e, 0]);
+    program.extend(noise(dice.below(3), 5000));
+    files.insert("Game.x86_64".into(), (program, true));
+    for _ in 0..dice.below(25) {
+        let depth = dice.below(4);
+        let folders: String = (0..depth).map(|_| format!("d{}/", dice.below(3))).collect();
+        // A name is either always a file or always a folder: "d…" or "f…".
+        let path = format!("{folders}f{}", dice.below(12));
+        let len = match dice.below(6) {
+            0 => 0,
+            1 => dice.below(120_000) as usize,
+            _ => dice.below(3000) as usize,
+        };
+        files.insert(path, (noise(dice.below(20), len), dice.below(5) == 0));
+    }
+    files
+}
+
+/// What lies below `root`: kind, mode, content or target of everything, nothing followed.
+pub fn listing(root: &Path) -> BTreeMap<std::path::PathBuf, String> {
+    let (mut found, mut open) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let (path, kind) = {
+                let entry = entry.unwrap();
+                (entry.path(), entry.file_type().unwrap())
+            };
+            let what = match kind {
+                kind if kind.is_dir() => {
+                    open.push(path.clone());
+                    String::new()
+                }
+                kind if kind.is_file() => format!("{:?}", fs::read(&path).unwrap()),
+                _ => format!("{kind:?} {:?}", fs::read_link(&path).ok()),
+            };
+            let mode = fs::symlink_metadata(&path).unwrap().permissions();
+            found.insert(path, format!("{mode:?} {what}"));
+        }
+    }
+    found
+}
+
 /// A player's folder and what the engine told about it.
 pub struct Player {
     pub updater: Arc<Updater>,
@@ -71,8 +139,21 @@ impl Player {
         Self::open_with(root, server, |_| {})
     }
 
+    /// The same, nothing where the engine will not open it.
+    pub fn try_open(root: &Path, server: &str) -> Option<Self> {
+        Self::opened(root, server, |_| {}).ok()
+    }
+
     /// The same with other settings.
     pub fn open_with(root: &Path, server: &str, change: impl FnOnce(&mut InstallConfig)) -> Self {
+        Self::opened(root, server, change).unwrap()
+    }
+
+    fn opened(
+        root: &Path,
+        server: &str,
+        change: impl FnOnce(&mut InstallConfig),
+    ) -> Result<Self, EngineError> {
         let events = Arc::new(Mutex::new(Vec::new()));
         let mut config = InstallConfig::new(root, Platform::LinuxX86_64);
         config.server = Some(server.to_owned());
@@ -86,12 +167,12 @@ impl Player {
             kept.lock().unwrap().push(event);
             told.notify_one();
         };
-        let updater = Arc::new(Updater::open(config, Arc::new(observer)).unwrap());
-        Self {
+        let updater = Arc::new(Updater::open(config, Arc::new(observer))?);
+        Ok(Self {
             updater,
             events,
             heard,
-        }
+        })
     }
 
     /// Returns the states heard of, in order.
@@ -129,6 +210,7 @@ impl Player {
 
 /// A publisher, a server and a player.
 pub struct Scene {
+    pub first: vsekai_formats::release::ReleaseManifest,
     pub site: site::Site,
     pub root: tempfile::TempDir,
     pub web: web::Web,
@@ -138,11 +220,12 @@ pub struct Scene {
 impl Scene {
     /// Version 1.0 is published, nothing is installed.
     pub async fn published() -> Self {
-        let (site, root) = (site::Site::new(), tempfile::tempdir().unwrap());
+        let (site, root) = (site::Site::new(), memory_folder());
         let web = web::Web::start(site.path()).await;
-        site.publish(&game(1), "1.0", 1);
+        let first = site.publish(&game(1), "1.0", 1);
         let player = Player::open(root.path(), &web.address);
         Self {
+            first,
             site,
             root,
             web,

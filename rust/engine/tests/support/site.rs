@@ -31,7 +31,7 @@ pub struct Site {
 impl Site {
     pub fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: super::memory_folder(),
             forge: Mutex::new(Forge::new()),
         }
     }
