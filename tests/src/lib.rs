@@ -4,9 +4,13 @@
 //! The tests start the programs that `cargo build --workspace` makes, as a player or publisher would; they
 //! are built first if need be. Every test has folders and ports of its own.
 
+pub mod dice;
 pub mod exported;
+pub mod player;
+pub mod power;
 pub mod proxy;
 pub mod stock;
+pub mod strace;
 pub mod tree;
 pub mod world;
 

@@ -129,6 +129,49 @@ pub fn write_program(root: &Path, version: &str) {
     write(root, "game.txt", format!("Test Game\n{version}\n").as_bytes());
 }
 
+/// Lays out version `number` (1 or 2) of a build for tests of many runs: 57 small files, added, changed, moved,
+/// removed, empty and nested, one that becomes executable, a link, and a program that is never started.
+/// `more` adds files that do not change.
+///
+/// # Panics
+/// If something cannot be written.
+pub fn make_small_build(root: &Path, number: u64, more: u64) {
+    write_header_of_program(root);
+    write(root, "game.txt", format!("Test Game\n{number}.0.0\n").as_bytes());
+    for i in 0..30 + more {
+        write(root, &format!("same/{i:02}.bin"), &noise(i, 900));
+    }
+    for i in 0..14 {
+        write(
+            root,
+            &format!("changed/{i:02}.bin"),
+            &noise(i + number * 100, 700),
+        );
+    }
+    for i in 0..6 {
+        let path = format!("only-{number}/deep/{i}.bin");
+        write(root, &path, &noise(i + number * 200, 500));
+    }
+    let mut large = noise(500, 120_000);
+    large[50_000..58_000].copy_from_slice(&noise(number, 8_000));
+    write(root, "large.bin", &large);
+    write(root, &format!("moved-{number}.bin"), &noise(600, 20_000));
+    write(root, "empty", b"");
+    write(root, "script", &noise(601, 9_000));
+    if number > 1 {
+        make_executable(&root.join("script"));
+    }
+    make_link("large.bin", &root.join("link"));
+}
+
+/// The first page of the workspace's small program: enough to be taken for one.
+fn write_header_of_program(root: &Path) {
+    crate::build_programs();
+    let program = fs_err::read(workspace::built_program(PROGRAM)).unwrap();
+    write(root, PROGRAM, &program[..4096]);
+    make_executable(&root.join(PROGRAM));
+}
+
 /// Writes a file of a build with its folders.
 ///
 /// # Panics
@@ -137,6 +180,66 @@ pub fn write(root: &Path, path: &str, content: &[u8]) {
     let file = root.join(path);
     fs_err::create_dir_all(file.parent().unwrap()).unwrap();
     fs_err::write(file, content).unwrap();
+}
+
+/// Puts an entry at `path`; its folder is there and the name is free.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn place(path: &Path, entry: &Entry) {
+    match entry {
+        Entry::Folder => fs_err::create_dir_all(path).unwrap(),
+        Entry::Link(target) => make_link(target, path),
+        Entry::File { executable, content } => {
+            fs_err::write(path, content).unwrap();
+            if *executable {
+                make_executable(path);
+            }
+        }
+    }
+}
+
+/// Copies an install folder; the files of versions are shared, as between versions.
+///
+/// # Panics
+/// If it cannot be copied.
+pub fn copy_install(from: &Path, to: &Path) {
+    fs_err::create_dir_all(to).unwrap();
+    for (path, entry) in entries(from) {
+        match entry {
+            Entry::File { .. } if path.starts_with("versions") => {
+                fs_err::hard_link(from.join(&path), to.join(&path)).unwrap();
+            }
+            other => place(&to.join(&path), &other),
+        }
+    }
+}
+
+/// Returns the number of the file at `path`, the same for all its names, where the system has one.
+#[must_use]
+pub fn inode(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        Some(fs_err::symlink_metadata(path).unwrap().ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// Returns a folder that is removed when dropped, in memory where the system has such a place: nothing there
+/// waits for a disk.
+///
+/// # Panics
+/// If none can be had.
+#[must_use]
+pub fn memory_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = tempfile::tempdir_in(memory);
+    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Returns the newer of the sample game's versions.
@@ -166,7 +269,7 @@ fn make_executable(file: &Path) {
 }
 
 #[cfg(unix)]
-fn make_link(target: &str, link: &Path) {
+fn make_link(target: impl AsRef<Path>, link: &Path) {
     fs_err::os::unix::fs::symlink(target, link).unwrap();
 }
 
@@ -174,4 +277,4 @@ fn make_link(target: &str, link: &Path) {
 fn make_executable(_file: &Path) {}
 
 #[cfg(not(unix))]
-fn make_link(_target: &str, _link: &Path) {}
+fn make_link(_target: impl AsRef<Path>, _link: &Path) {}

@@ -27,8 +27,21 @@ impl World {
     /// If it does not start.
     #[must_use]
     pub fn new() -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in memory, for tests of many runs: nothing waits for a disk.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::in_folder(crate::tree::memory_folder())
+    }
+
+    fn in_folder(folder: TempDir) -> Self {
         crate::build_programs();
-        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("player")).unwrap();
         let server = start_server(&folder.path().join("server"));
         Self { folder, server }
     }
@@ -61,10 +74,16 @@ impl World {
         self.folder.path().join(name)
     }
 
+    /// Returns the folder of the player, which holds the install folder and nothing else.
+    #[must_use]
+    pub fn player_folder(&self) -> PathBuf {
+        self.path("player")
+    }
+
     /// Returns the install folder of the player.
     #[must_use]
     pub fn install_folder(&self) -> PathBuf {
-        self.path("install")
+        self.player_folder().join("install")
     }
 
     /// Returns the server.

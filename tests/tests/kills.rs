@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-//! An update killed at every call that changes the disk: afterwards the old or the new version is installed,
+//! Operations killed at every call that changes the disk: afterwards the old or the new version is installed,
 //! whole, and the next run completes.
 #![cfg(target_os = "linux")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-use vsekai_tests::tree;
-use vsekai_tests::world::{TITLE, World};
-use xtask::{process, workspace};
+use vsekai_tests::player::Player;
+use vsekai_tests::proxy::Proxy;
+use vsekai_tests::strace::{self, Happens};
+use vsekai_tests::tree::{self, Entry};
+use vsekai_tests::world::World;
 
 /// Calls that change the disk, in groups that are counted together.
 const CALLS: &[&str] = &[
@@ -27,131 +29,182 @@ const CALLS: &[&str] = &[
 
 #[test]
 fn an_update_killed_at_any_call_that_changes_the_disk_leaves_the_old_or_the_new_version() {
-    let Some(strace) = process::which("strace")
-        .or_else(|| vsekai_tests::skip("strace", "install it from the system's packages"))
-    else {
-        return;
-    };
-    let world = World::new();
-    let builds = [small_build(&world, 1), small_build(&world, 2)];
+    let Some(strace) = strace::find() else { return };
+    let world = World::in_memory();
+    let builds = builds(&world);
     world.publish(&builds[0], "1.0.0");
     world.update();
-    let pristine = world.path("pristine");
-    fs_err::rename(world.install_folder(), &pristine).unwrap();
+    let pristine = set_aside(&world);
     world.publish(&builds[1], "2.0.0");
-    let mut points = 0;
-    for calls in CALLS {
-        let mut nth = 1;
-        while killed_at(&world, &strace, &pristine, calls, nth) {
-            assert_old_or_new(&world, &builds, &format!("{calls} {nth}"));
-            let finished = update(Command::new(workspace::built_program("vsekai")), &world);
-            assert!(finished, "the run after the kill at {calls} {nth} failed");
-            tree::assert_same(&builds[1], &world.installed());
-            nth += 1;
-        }
-        points += nth - 1;
-    }
-    println!("killed at {points} points; old or new after each, complete after the next run");
-    assert!(
-        points > 100,
-        "only {points} points: the calls of an update were not found"
+    let proxy = Proxy::start(world.server().address());
+    let killed = Killed {
+        command: one_at_a_time(world.update_command(&proxy.address())),
+        old: Some(tree::entries(&builds[0])),
+        new: tree::entries(&builds[1]),
+        pristine: Some(pristine.clone()),
+    };
+    // What a whole update fetches.
+    lay_out(&world, Some(&pristine));
+    let whole = Player::at(&world.install_folder()).update();
+    assert!(whole > 1);
+    let points = killed.at_every_call(&world, &strace, |player| {
+        let before = proxy.traffic().chunks() as u64;
+        let was_old = player.version().as_deref() == Some("1.0.0");
+        let after = player.update();
+        // The next run asks the real server, so the proxy counts the killed run alone.
+        assert!(
+            !was_old || before + after <= whole + 1,
+            "{before} chunks and {after} more, of {whole}"
+        );
+        proxy.mend(world.server().address());
+    });
+    println!(
+        "an update killed at {points} points: old or new after each, complete after the next run, at most one chunk fetched again"
     );
+    assert!(points > 100, "only {points} points: the calls were not found");
 }
 
-/// Runs an update from the first version that is killed at the `nth` of `calls`; false if it came through.
-fn killed_at(world: &World, strace: &Path, pristine: &Path, calls: &str, nth: u32) -> bool {
+#[test]
+fn a_first_install_killed_at_any_call_that_changes_the_disk_leaves_nothing_or_the_whole_version() {
+    let Some(strace) = strace::find() else { return };
+    let world = World::in_memory();
+    let [build, _] = builds(&world);
+    world.publish(&build, "1.0.0");
+    let killed = Killed {
+        command: one_at_a_time(world.update_command(world.server().address())),
+        old: None,
+        new: tree::entries(&build),
+        pristine: None,
+    };
+    let points = killed.at_every_call(&world, &strace, |_| {
+        world.update();
+    });
+    println!(
+        "a first install killed at {points} points: nothing or the whole version after each, complete after the next run"
+    );
+    assert!(points > 100, "only {points} points: the calls were not found");
+}
+
+#[test]
+fn a_repair_killed_at_any_call_that_changes_the_disk_leaves_the_damaged_or_the_repaired_version() {
+    let Some(strace) = strace::find() else { return };
+    let world = World::in_memory();
+    let [build, _] = builds(&world);
+    world.publish(&build, "1.0.0");
+    world.update();
+    for file in ["changed/03.bin", "large.bin", "empty"] {
+        fs_err::remove_file(world.installed().join(file)).unwrap();
+    }
+    let damaged = tree::entries(&world.installed());
+    let killed = Killed {
+        command: world.player_command("repair"),
+        old: Some(damaged),
+        new: tree::entries(&build),
+        pristine: Some(set_aside(&world)),
+    };
+    let points = killed.at_every_call(&world, &strace, Player::repair);
+    println!(
+        "a repair killed at {points} points: damaged or repaired after each, complete after the next run"
+    );
+    assert!(points > 50, "only {points} points: the calls were not found");
+}
+
+#[test]
+fn a_rollback_killed_at_any_call_that_changes_the_disk_leaves_one_of_the_two_versions() {
+    let Some(strace) = strace::find() else { return };
+    let world = World::in_memory();
+    let builds = builds(&world);
+    for (number, build) in builds.iter().enumerate() {
+        world.publish(build, &format!("{}.0.0", number + 1));
+        world.update();
+    }
+    let killed = Killed {
+        command: world.player_command("rollback"),
+        old: Some(tree::entries(&builds[1])),
+        new: tree::entries(&builds[0]),
+        pristine: Some(set_aside(&world)),
+    };
+    let points = killed.at_every_call(&world, &strace, |player| {
+        if player.version().as_deref() == Some("2.0.0") {
+            let done = quiet(&mut world.player_command("rollback")).status().unwrap();
+            assert!(done.success(), "the next roll-back failed");
+        }
+    });
+    println!(
+        "a roll-back killed at {points} points: one of the two versions after each, complete after the next run"
+    );
+    assert!(points > 2, "only {points} points: the calls were not found");
+}
+
+/// An operation that is killed, and what there is before and after it.
+struct Killed {
+    command: Command,
+    old: Option<BTreeMap<PathBuf, Entry>>,
+    new: BTreeMap<PathBuf, Entry>,
+    pristine: Option<PathBuf>,
+}
+
+impl Killed {
+    /// Kills the operation at one call after the other until it comes through; returns how many there were.
+    /// `complete` is the next run.
+    fn at_every_call(&self, world: &World, strace: &Path, complete: impl Fn(&Player)) -> u32 {
+        let mut points = 0;
+        for calls in CALLS {
+            for nth in 1.. {
+                lay_out(world, self.pristine.as_deref());
+                let mut traced = strace::inject(strace, &self.command, calls, nth, Happens::Kill);
+                if quiet(&mut traced).status().unwrap().success() {
+                    break;
+                }
+                let found = Player::at(&world.install_folder()).files();
+                let is_old = found == self.old.clone().unwrap_or_default();
+                assert!(
+                    is_old || found == self.new,
+                    "neither old nor new after {calls} {nth}"
+                );
+                complete(&Player::at(&world.install_folder()));
+                let player = Player::at(&world.install_folder());
+                assert!(player.files() == self.new, "not complete after {calls} {nth}");
+                assert!(player.is_intact());
+                points += 1;
+            }
+        }
+        points
+    }
+}
+
+/// Chunks come one after the other, so that one is on its way at most.
+fn one_at_a_time(mut command: Command) -> Command {
+    command.args(["--connections", "1"]);
+    command
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdout(Stdio::null()).stderr(Stdio::null())
+}
+
+fn builds(world: &World) -> [PathBuf; 2] {
+    [1, 2].map(|number| {
+        let root = world.path(&format!("build-{number}"));
+        tree::make_small_build(&root, number, 0);
+        root
+    })
+}
+
+/// Moves the install folder away, for copies of it.
+fn set_aside(world: &World) -> PathBuf {
+    let pristine = world.path("pristine");
+    fs_err::rename(world.install_folder(), &pristine).unwrap();
+    pristine
+}
+
+/// Makes the install folder anew, as it was.
+fn lay_out(world: &World, pristine: Option<&Path>) {
     let install = world.install_folder();
     if install.exists() {
         fs_err::remove_dir_all(&install).unwrap();
     }
-    copy_tree(pristine, &install);
-    let mut command = Command::new(strace);
-    command.args(["--follow-forks", "--quiet=all", "--output=/dev/null"]);
-    command.arg(format!("--trace={calls}"));
-    command.arg(format!("--inject={calls}:signal=KILL:when={nth}"));
-    command.arg(workspace::built_program("vsekai"));
-    !update(command, world)
-}
-
-fn update(mut command: Command, world: &World) -> bool {
-    // Calls are counted for each thread, so there should be few.
-    command
-        .env("RAYON_NUM_THREADS", "1")
-        .env("TOKIO_WORKER_THREADS", "1");
-    command.args([
-        "update",
-        "--connections",
-        "1",
-        "--title",
-        TITLE,
-        "--channel",
-        "stable",
-    ]);
-    command
-        .args(["--server", world.server().address(), "--install-dir"])
-        .arg(world.install_folder());
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
-        .success()
-}
-
-fn assert_old_or_new(world: &World, builds: &[PathBuf; 2], point: &str) {
-    let current = fs_err::read(world.install_folder().join(".vsekai/current.json")).unwrap();
-    let current: Value = serde_json::from_slice(&current).unwrap();
-    match current["current"]["version"].as_str() {
-        Some("1.0.0") => tree::assert_same(&builds[0], &world.installed()),
-        Some("2.0.0") => tree::assert_same(&builds[1], &world.installed()),
-        other => panic!("after {point} the version is {other:?}"),
-    }
-}
-
-/// A build of more than 50 files: added, changed, deleted, moved, empty, nested, a link.
-fn small_build(world: &World, number: u32) -> PathBuf {
-    let root = world.path(&format!("build-{number}"));
-    tree::write_program(&root, &format!("{number}.0.0"));
-    for i in 0..30u64 {
-        tree::write(&root, &format!("same/{i:02}.bin"), &tree::noise(i, 900));
-    }
-    for i in 0..14u64 {
-        tree::write(
-            &root,
-            &format!("changed/{i:02}.bin"),
-            &tree::noise(i + u64::from(number) * 100, 700),
-        );
-    }
-    for i in 0..6u64 {
-        tree::write(
-            &root,
-            &format!("only-{number}/deep/{i}.bin"),
-            &tree::noise(i + u64::from(number) * 200, 500),
-        );
-    }
-    let mut large = tree::noise(500, 400_000);
-    large[200_000..210_000].copy_from_slice(&tree::noise(u64::from(number), 10_000));
-    tree::write(&root, "large.bin", &large);
-    tree::write(&root, &format!("moved-{number}.bin"), &tree::noise(600, 60_000));
-    tree::write(&root, "empty", b"");
-    fs_err::os::unix::fs::symlink("large.bin", root.join("link")).unwrap();
-    root
-}
-
-/// Copies an install folder; files are shared, as between versions.
-fn copy_tree(from: &Path, to: &Path) {
-    for (path, entry) in tree::entries(from) {
-        let (source, target) = (from.join(&path), to.join(&path));
-        fs_err::create_dir_all(target.parent().unwrap()).unwrap();
-        match entry {
-            tree::Entry::Folder => fs_err::create_dir_all(target).unwrap(),
-            tree::Entry::Link(to) => fs_err::os::unix::fs::symlink(to, target).unwrap(),
-            tree::Entry::File { .. } if path.starts_with("versions") => {
-                fs_err::hard_link(source, target).unwrap()
-            }
-            tree::Entry::File { .. } => {
-                fs_err::copy(source, target).unwrap();
-            }
-        }
+    if let Some(pristine) = pristine {
+        tree::copy_install(pristine, &install);
     }
 }
