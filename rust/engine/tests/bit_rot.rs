@@ -33,7 +33,7 @@ async fn every_flipped_bit_is_found_and_only_its_chunk_is_fetched_again() {
         let report = player.updater.verify().await.unwrap();
         assert_eq!(
             report.damaged,
-            [path.clone()],
+            std::slice::from_ref(&path),
             "bit {} of byte {offset}",
             flip % 8
         );
@@ -43,7 +43,7 @@ async fn every_flipped_bit_is_found_and_only_its_chunk_is_fetched_again() {
         }
         web.reset();
         let done = player.updater.repair().await.unwrap();
-        assert_eq!(done.repaired, [path.clone()]);
+        assert_eq!(done.repaired, std::slice::from_ref(&path));
         let chunk = chunk_of(&scene, &path, offset);
         let fetched: Vec<_> = web
             .served()
