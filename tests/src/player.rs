@@ -84,6 +84,7 @@ impl Player {
         match self.runtime.block_on(self.updater.update()).unwrap() {
             UpdateOutcome::UpToDate { .. } => 0,
             UpdateOutcome::Installed(done) | UpdateOutcome::Updated(done) => done.chunks,
+            other => panic!("the update did not run: {other:?}"),
         }
     }
 
