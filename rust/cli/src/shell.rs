@@ -18,7 +18,10 @@ use vsekai_formats::release::Slug;
 pub type Variables = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// Asks a question whose answer is not shown.
-pub type Prompt = Box<dyn Fn(&str) -> io::Result<String> + Send + Sync>;
+pub type Prompt = Box<Ask>;
+
+/// What a [`Prompt`] does.
+pub(crate) type Ask = dyn Fn(&str) -> io::Result<String> + Send + Sync;
 
 /// The surroundings of one command line.
 pub struct Shell {
@@ -158,7 +161,7 @@ pub(crate) struct Surroundings {
     data_folder: Option<PathBuf>,
     config_folder: Option<PathBuf>,
     pub(crate) trusted_root: Option<Vec<u8>>,
-    pub(crate) prompt: Option<Arc<dyn Fn(&str) -> io::Result<String> + Send + Sync>>,
+    pub(crate) prompt: Option<Arc<Ask>>,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
     interrupts: Interrupts,

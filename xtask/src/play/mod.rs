@@ -164,6 +164,8 @@ fn update(server: &Server, builds: &Builds, folder: &Folder) -> Result<String> {
         "--channel",
         CHANNEL,
     ]);
+    // A launcher that is shipped carries this root; one exported before the keys were made is told of it.
+    command.arg("--root").arg(server.root());
     command.arg("--install-dir").arg(folder.install()).arg("--json");
     let run = events::run(&mut command)?
         .successful()
