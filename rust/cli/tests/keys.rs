@@ -156,7 +156,7 @@ fn a_channel_moves_back_holds_still_and_reaches_players_by_and_by() {
     assert_eq!(channel(&["withdraw", "2"])["version"], "1");
     assert_eq!(channel(&["pin"])["pinned"], true);
     bench
-        .publish(&bench.build("build", &[("a", b"3")]), "3", &[])
+        .publish(&bench.build("build", &[("a", b"3")]), "3", &PROGRAM)
         .ok();
     assert_eq!(channel(&["unpin"])["version"], "1", "publishing did not move it");
     assert_eq!(channel(&["promote", "3"])["version"], "3");
