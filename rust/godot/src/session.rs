@@ -4,8 +4,9 @@
 //! Everything a [`Session`] offers returns at once. The thread runs one operation at a time on a tokio runtime
 //! that lives and dies with it.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -27,9 +28,38 @@ pub struct Session {
     updater: Arc<Updater>,
     threads: Handle,
     shared: Arc<Shared>,
+    choices: Arc<Choices>,
     wish: Arc<watch::Sender<Wish>>,
     worker: Arc<Worker>,
     running: Option<Operation>,
+}
+
+/// A change of the player's settings that is to be written down.
+type Change = Box<dyn FnOnce(&Updater) -> Result<(), EngineError> + Send>;
+
+/// Changes in the order they were asked for: threads may start in another one.
+#[derive(Default)]
+struct Choices {
+    waiting: Mutex<VecDeque<Change>>,
+    turn: Mutex<()>,
+}
+
+impl Choices {
+    fn add(&self, change: Change) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push_back(change);
+    }
+
+    /// Makes the next change.
+    fn make_next(&self, updater: &Updater, shared: &Shared) -> Result<(), EngineError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        next.map_or(Ok(()), |change| shared.choose(updater, change))
+    }
 }
 
 impl Session {
@@ -67,6 +97,7 @@ impl Session {
             updater,
             threads,
             shared,
+            choices: Arc::default(),
             wish,
             worker,
             running: None,
@@ -134,9 +165,11 @@ impl Session {
         change: impl FnOnce(&Updater) -> Result<(), EngineError> + Send + 'static,
     ) {
         self.shared.expect_preferences(preferences);
+        self.choices.add(Box::new(change));
         let (updater, shared) = (Arc::clone(&self.updater), Arc::clone(&self.shared));
+        let choices = Arc::clone(&self.choices);
         self.threads.spawn_blocking(move || {
-            if let Err(error) = shared.choose(&updater, change) {
+            if let Err(error) = choices.make_next(&updater, &shared) {
                 shared.messages.push(Message::Failed(error.report()));
             }
         });
