@@ -8,6 +8,7 @@ const CASES: Dictionary[String, String] = {
 	"update": "res://cases/update.gd",
 	"care": "res://cases/care.gd",
 	"game": "res://cases/game.gd",
+	"choices": "res://cases/choices.gd",
 	"handlers": "res://cases/handlers.gd",
 	"broken": "res://cases/broken.gd",
 	"example": "res://cases/example.gd",

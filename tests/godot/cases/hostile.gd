@@ -22,7 +22,8 @@ func _nonsense_is_an_error(harness: Harness, kind: String, server: String) -> vo
 	harness.equal(recorder.names.count("failed"), 1, kind + ": there is one error")
 	var error: Dictionary = recorder.last_dictionary("failed")
 	harness.check(
-		error.get("code") in ["offline", "server", "damaged"], kind + ": it has a fitting code"
+		error.get("code") in ["offline", "server", "damaged", "untrusted"],
+		kind + ": it has a fitting code"
 	)
 	harness.check(str(error.get("message")).length() < 1000, kind + ": its message is short")
 	print("      %s: %s: %s" % [kind, error.get("code"), error.get("message")])
