@@ -80,7 +80,12 @@ fn fails_at(world: &World, strace: &Path, calls: &str, nth: u32, happens: Happen
                 failed.contains("\"code\":\"disk-full\""),
                 "{calls} {nth}: {failed}"
             );
-            assert!(failed.contains("bytes are needed"), "{calls} {nth}: {failed}");
+            // Before an update is planned nobody knows how many; what is written then is what is believed.
+            let planned = !failed.contains("/.vsekai/trust/");
+            assert!(
+                !planned || failed.contains("bytes are needed"),
+                "{calls} {nth}: {failed}"
+            );
         }
         _ => assert!(failed.contains("\"code\":\"disk\""), "{calls} {nth}: {failed}"),
     }

@@ -42,6 +42,8 @@ fn an_update_killed_at_any_call_that_changes_the_disk_leaves_the_old_or_the_new_
         old: Some(tree::entries(&builds[0])),
         new: tree::entries(&builds[1]),
         pristine: Some(pristine.clone()),
+        // The proxy counts each run alone.
+        begin: Box::new(|| proxy.mend(world.server().address())),
     };
     // What a whole update fetches.
     lay_out(&world, Some(&pristine));
@@ -51,12 +53,10 @@ fn an_update_killed_at_any_call_that_changes_the_disk_leaves_the_old_or_the_new_
         let before = proxy.traffic().chunks() as u64;
         let was_old = player.version().as_deref() == Some("1.0.0");
         let after = player.update();
-        // The next run asks the real server, so the proxy counts the killed run alone.
         assert!(
             !was_old || before + after <= whole + 1,
             "{before} chunks and {after} more, of {whole}"
         );
-        proxy.mend(world.server().address());
     });
     println!(
         "an update killed at {points} points: old or new after each, complete after the next run, at most one chunk fetched again"
@@ -75,6 +75,7 @@ fn a_first_install_killed_at_any_call_that_changes_the_disk_leaves_nothing_or_th
         old: None,
         new: tree::entries(&build),
         pristine: None,
+        begin: Box::new(|| {}),
     };
     let points = killed.at_every_call(&world, &strace, |_| {
         world.update();
@@ -101,6 +102,7 @@ fn a_repair_killed_at_any_call_that_changes_the_disk_leaves_the_damaged_or_the_r
         old: Some(damaged),
         new: tree::entries(&build),
         pristine: Some(set_aside(&world)),
+        begin: Box::new(|| {}),
     };
     let points = killed.at_every_call(&world, &strace, Player::repair);
     println!(
@@ -123,6 +125,7 @@ fn a_rollback_killed_at_any_call_that_changes_the_disk_leaves_one_of_the_two_ver
         old: Some(tree::entries(&builds[1])),
         new: tree::entries(&builds[0]),
         pristine: Some(set_aside(&world)),
+        begin: Box::new(|| {}),
     };
     let points = killed.at_every_call(&world, &strace, |player| {
         if player.version().as_deref() == Some("2.0.0") {
@@ -137,14 +140,16 @@ fn a_rollback_killed_at_any_call_that_changes_the_disk_leaves_one_of_the_two_ver
 }
 
 /// An operation that is killed, and what there is before and after it.
-struct Killed {
+struct Killed<'a> {
     command: Command,
     old: Option<BTreeMap<PathBuf, Entry>>,
     new: BTreeMap<PathBuf, Entry>,
     pristine: Option<PathBuf>,
+    /// Called before each run that is killed.
+    begin: Box<dyn Fn() + 'a>,
 }
 
-impl Killed {
+impl Killed<'_> {
     /// Kills the operation at one call after the other until it comes through; returns how many there were.
     /// `complete` is the next run.
     fn at_every_call(&self, world: &World, strace: &Path, complete: impl Fn(&Player)) -> u32 {
@@ -152,6 +157,7 @@ impl Killed {
         for calls in CALLS {
             for nth in 1.. {
                 lay_out(world, self.pristine.as_deref());
+                (self.begin)();
                 let mut traced = strace::inject(strace, &self.command, calls, nth, Happens::Kill);
                 if quiet(&mut traced).status().unwrap().success() {
                     break;

@@ -12,7 +12,7 @@ use bad_net::{BadNet, Fault, Trouble, When};
 use fs_err as fs;
 use support::site::Site;
 use support::{Files, Player, memory_folder, noise, read_tree};
-use vsekai_engine::ErrorCode::{self, Damaged, NotFound, Offline, Refused, Server};
+use vsekai_engine::ErrorCode::{self, Damaged, NotFound, Offline, Refused, Server, Untrusted};
 
 /// How an update may end that meets a fault.
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +47,9 @@ fn faults() -> Vec<(Fault, When, End)> {
         // What announces more than a document may have is not even read.
         (Fault::AnnouncesMore, Once, End::WellOr(&[Damaged])),
         (Fault::AnnouncesMore, Always, End::Fails(&[Offline, Damaged])),
-        (Fault::Shorter, Always, End::Fails(&[Damaged])),
-        (Fault::Longer, Always, End::Fails(&[Damaged])),
-        (Fault::Page, Always, End::Fails(&[Damaged, Refused])),
+        (Fault::Shorter, Always, End::Fails(&[Damaged, Untrusted])),
+        (Fault::Longer, Always, End::Fails(&[Damaged, Untrusted])),
+        (Fault::Page, Always, End::Fails(&[Damaged, Refused, Untrusted])),
         (Fault::Cut(5), Always, End::Fails(&[Offline])),
         (Fault::Gone, Once, End::Fails(&[Offline])),
         (Fault::Restart, Once, End::Well),
@@ -148,11 +148,11 @@ impl Scene {
         files.insert("data/pack".into(), (noise(2, 3000), false));
         site.publish(&files, "1.0", 1);
         let objects = vec![
+            ("timestamp", site.find(|path| path.ends_with("timestamp.json"))),
             (
-                "pointer",
-                site.find(|path| path.ends_with("stable/linux-x86_64.json")),
+                "manifest",
+                site.find(|path| path.contains("/targets/") && path.contains("1.0.json")),
             ),
-            ("manifest", site.find(|path| path.ends_with("manifest.json"))),
             ("index", site.find(|path| path.ends_with(".caidx"))),
             ("chunk", site.find(|path| path.starts_with("/store/"))),
         ];

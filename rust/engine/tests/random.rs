@@ -11,7 +11,7 @@ use support::web::Web;
 use support::{Dice, Files, Player, memory_folder, random_tree};
 
 /// There and back again so often, unless `VSEKAI_TEST_ROUNDS` says otherwise.
-const ROUNDS: u64 = 1000;
+const ROUNDS: u64 = 500;
 const TREES: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
