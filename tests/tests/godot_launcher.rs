@@ -127,7 +127,7 @@ fn an_interrupted_launcher_ends_with_130_and_the_next_one_goes_on() {
 fn relative_paths_mean_the_folder_the_launcher_was_started_from() {
     let Some(launcher) = Launcher::find() else { return };
     let (world, first) = World::with_first_version();
-    let mut command = launcher.command(&["install", "--title", TITLE, "--install-dir", "install"]);
+    let mut command = launcher.command(&["install", "--title", TITLE, "--install-dir", "player/install"]);
     command.args(["--server", world.server().address()]);
     let folder = world.path("");
     command.current_dir(&folder).env("PWD", &folder);
@@ -147,7 +147,7 @@ fn the_launch_script_works_like_a_command_from_anywhere() {
     let text = process::read(help.arg("--help")).unwrap();
     assert!(text.starts_with("Install, update and start"), "{text}");
     let mut install = xtask::godot::command(&link);
-    install.args(["install", "--title", TITLE, "--install-dir", "install"]);
+    install.args(["install", "--title", TITLE, "--install-dir", "player/install"]);
     install.args(["--server", world.server().address()]);
     process::read(install.current_dir(world.path(""))).unwrap();
     assert_same(&first, &world.installed());

@@ -44,7 +44,7 @@ func _a_handler_may_open_another_folder(harness: Harness) -> void:
 	await harness.seconds(0.2)
 	harness.equal(
 		recorder.names,
-		PackedStringArray(["status_changed"]),
+		PackedStringArray(["status_changed", "preferences_changed"]),
 		"reopened: the first folder is silent"
 	)
 	harness.check(not updater.is_busy(), "reopened: nothing runs in the second")
