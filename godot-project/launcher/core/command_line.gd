@@ -21,20 +21,28 @@ func start(
 	_set_default("VSEKAI_SERVER", settings.server_url if settings.server_url else config.server_url)
 	_set_default("VSEKAI_INSTALL_DIR", folder)
 	_cli = ClassDB.instantiate(&"VSekaiCli")
-	var complete: PackedStringArray = with_title(arguments, config.title)
-	if complete != arguments:
+	if named_title(arguments) in ["", config.title]:
 		# Another title has a root of its own.
 		_cli.set("trusted_root", config.trusted_root)
-	_cli.call("run", complete)
+	_cli.call("run", with_title(arguments, config.title))
+
+
+## The title that `arguments` ask for; empty if they ask for none. What follows `--` is the game's.
+static func named_title(arguments: PackedStringArray) -> String:
+	for at: int in arguments.size():
+		if arguments[at] == "--":
+			break
+		if arguments[at].begins_with("--title="):
+			return arguments[at].trim_prefix("--title=")
+		if arguments[at] == "--title" and at + 1 < arguments.size():
+			return arguments[at + 1]
+	return ""
 
 
 ## `arguments` with the title of this build, unless another one is asked for.
 static func with_title(arguments: PackedStringArray, title: String) -> PackedStringArray:
-	for argument: String in arguments:
-		if argument == "--":
-			break
-		if argument.get_slice("=", 0) == "--title":
-			return arguments
+	if not named_title(arguments).is_empty():
+		return arguments
 	var complete: PackedStringArray = arguments.duplicate()
 	if not title.is_empty() and not arguments.is_empty():
 		complete.insert(0, "--title=" + title)

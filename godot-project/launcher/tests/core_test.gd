@@ -31,6 +31,13 @@ func test_the_title_of_the_build_is_used_unless_another_is_given() -> void:
 	)
 
 
+func test_the_title_asked_for_is_found_in_both_forms() -> void:
+	equal(CommandLine.named_title(["update"]), "")
+	equal(CommandLine.named_title(["update", "--title", "x"]), "x")
+	equal(CommandLine.named_title(["--title=x", "update"]), "x")
+	equal(CommandLine.named_title(["launch", "--", "--title", "x"]), "", "that is the game's")
+
+
 func test_settings_are_read_as_they_were_saved() -> void:
 	var settings: LauncherSettings = LauncherSettings.read(SETTINGS)
 	settings.server_url = "https://updates.example.org"
