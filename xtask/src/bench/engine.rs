@@ -90,6 +90,10 @@ impl<'a> Field<'a> {
             game: Tree::of(folder)?,
         };
         ui::step("Publishing");
+        let changed = CHANGES.iter().map(|change| change.channel);
+        for channel in std::iter::once(FIRST_CHANNEL).chain(changed) {
+            field.add_channel(channel)?;
+        }
         let published = field.publish(&field.game.folder, FIRST, FIRST_CHANNEL)?;
         report.note(format!(
             "Publishing the game to the server, once: {:.2} s, processor time {:.2} s, {:.0} MiB",
@@ -105,9 +109,17 @@ impl<'a> Field<'a> {
         Ok(field)
     }
 
+    /// Adds a channel to those of a title for development.
+    fn add_channel(&self, channel: &str) -> Result<()> {
+        let mut command = self.publisher("keys")?;
+        command.args(["delegate", channel, "--no-passphrase"]);
+        measure::measure(&mut command, &self.bench.path("output.log"))?;
+        Ok(())
+    }
+
     fn publish(&self, folder: &Path, version: &str, channel: &str) -> Result<measure::Figures> {
-        let mut command = self.bench.vsekai();
-        command.arg("publish").arg(folder);
+        let mut command = self.publisher("publish")?;
+        command.arg(folder);
         command.args([
             "--version",
             version,
@@ -116,11 +128,18 @@ impl<'a> Field<'a> {
             "--program",
             PROGRAM,
         ]);
-        command.args(["--title", TITLE, "--channel", channel]);
-        command.args(["--server", self.server.address()]);
+        command.args(["--channel", channel]);
+        measure::measure(&mut command, &self.bench.path("output.log"))
+    }
+
+    /// Starts a command line that signs and sends.
+    fn publisher(&self, verb: &str) -> Result<Command> {
+        let mut command = self.bench.vsekai();
+        command.arg(verb);
+        command.args(["--title", TITLE, "--server", self.server.address()]);
         command.arg("--keys").arg(self.server.keys());
         command.env("VSEKAI_TOKEN", self.server.token()?);
-        measure::measure(&mut command, &self.bench.path("output.log"))
+        Ok(command)
     }
 
     /// The first install, into an empty folder.
