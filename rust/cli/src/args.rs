@@ -216,6 +216,9 @@ impl Command {
                 command: ChannelCommand::Withdraw { .. },
             } => "channel withdraw",
             Self::Channel {
+                command: ChannelCommand::Retire { .. },
+            } => "channel retire",
+            Self::Channel {
                 command: ChannelCommand::Pin { .. },
             } => "channel pin",
             Self::Channel {
@@ -433,6 +436,18 @@ pub enum ChannelCommand {
         /// The release's version
         #[arg(value_name = "VERSION")]
         version: Version,
+        /// With which keys.
+        #[command(flatten)]
+        signing: ChannelSigningArgs,
+    },
+    /// For publishers: list old releases no more, so that the server may remove them
+    Retire {
+        /// The releases' versions
+        #[arg(value_name = "VERSION", required_unless_present = "keep")]
+        versions: Vec<Version>,
+        /// All but so many of the newest for each platform, what is offered, and what is newer
+        #[arg(long, value_name = "NUMBER", conflicts_with = "versions")]
+        keep: Option<usize>,
         /// With which keys.
         #[command(flatten)]
         signing: ChannelSigningArgs,

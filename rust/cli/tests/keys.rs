@@ -167,6 +167,20 @@ fn a_channel_moves_back_holds_still_and_reaches_players_by_and_by() {
         "{text}"
     );
 
+    let offered = bench.vsekai(&["channel", "retire", "3"]);
+    assert_eq!(offered.code, 2, "{}", offered.err);
+    assert!(
+        offered.err.contains("version 3 is what stable offers"),
+        "{}",
+        offered.err
+    );
+    let retired = bench.vsekai(&["channel", "retire", "1", "--json"]).ok().result();
+    assert_eq!(retired["retired"][0]["version"], "1");
+    let gone = bench.vsekai(&["channel", "promote", "1"]);
+    assert!(gone.err.contains("no version 1 is published"), "{}", gone.err);
+    let text = bench.vsekai(&["channel", "retire", "--keep", "2"]).ok().out;
+    assert_eq!(text, "Nothing to retire\n");
+
     let nothing_left = bench.vsekai(&["channel", "withdraw", "2", "--channel", "beta"]);
     assert_eq!(nothing_left.code, 2);
     assert!(

@@ -170,4 +170,4 @@ impl Api {
 }
 
 /// How often what others changed in between is looked at again.
-const ROUNDS: usize = 4;
+pub(crate) const ROUNDS: usize = 4;

@@ -223,6 +223,14 @@ pub enum PublishError {
         /// The platform, if one was asked for.
         platform: Option<Platform>,
     },
+    /// A release cannot be listed no more while it, or an older one, is what a channel offers.
+    #[error("version {version} is what {channel} offers, or newer than that")]
+    StillOffered {
+        /// The channel.
+        channel: Slug,
+        /// The release.
+        version: Version,
+    },
     /// Taking a release back would leave nothing.
     #[error("{version} cannot be taken back: channel {channel} has no other release to offer")]
     NothingLeft {
@@ -276,7 +284,8 @@ impl PublishError {
             | Self::NoChannel { .. }
             | Self::EmptyChannel { .. }
             | Self::NoRelease { .. }
-            | Self::NothingLeft { .. } => Usage,
+            | Self::NothingLeft { .. }
+            | Self::StillOffered { .. } => Usage,
             Self::Io { .. } | Self::Key(KeyError::Io { .. }) => Disk,
             Self::Key(_) => Usage,
             Self::Trust(TrustError::Io { .. }) => Disk,
@@ -325,6 +334,7 @@ impl PublishError {
                 "Name the folder of the title's keys with --keys DIR, or begin the title with: vsekai keys init"
             }
             Self::NoChannel { .. } => "Whoever has the targets key adds one with: vsekai keys delegate NAME",
+            Self::StillOffered { .. } => "Promote or publish a newer release first",
             Self::ChangedMeanwhile => "Do it again; what others signed is taken into account then",
             Self::Key(KeyError::PassphraseNeeded { .. }) => {
                 "Give the passphrase with --passphrase-env NAME or --passphrase-fd N"

@@ -18,6 +18,7 @@ pub mod ceremony;
 pub mod channels;
 pub mod error;
 pub mod progress;
+pub mod retire;
 pub mod scan;
 pub mod signing;
 pub mod upload;
@@ -37,6 +38,7 @@ pub use ceremony::{KeyChange, NewKey, TitleKeys, begin_title, change_keys, title
 pub use channels::{ChannelChange, change_channel};
 pub use error::{PublishError, PublishErrorKind};
 pub use progress::{Cancel, Observer, Phase, Progress, Unobserved};
+pub use retire::{Retired, Retirement, retire};
 pub use scan::{ScanOptions, ScannedTree, scan};
 pub use signing::Signing;
 pub use upload::{Comparison, PublishReport, Server, compare, upload};

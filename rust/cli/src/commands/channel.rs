@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use vsekai_formats::release::{ChannelPointer, Platform};
-use vsekai_publish::{ChannelChange, change_channel};
+use vsekai_publish::{ChannelChange, Retirement, change_channel};
 
 use super::publish::destination;
 use super::{Context, Finish};
@@ -20,9 +20,22 @@ pub(super) async fn run(
     if let Some((args, change)) = signed_change(&command) {
         return sign(context, global, args, &change).await;
     }
+    if let ChannelCommand::Retire {
+        versions,
+        keep,
+        signing,
+    } = &command
+    {
+        let retirement = match keep {
+            Some(newest) => Retirement::AllBut(*newest),
+            None => Retirement::Versions(versions.clone()),
+        };
+        return retire(context, global, signing, &retirement).await;
+    }
     let updater = context.open(global)?;
     match command {
         ChannelCommand::Promote { .. }
+        | ChannelCommand::Retire { .. }
         | ChannelCommand::Withdraw { .. }
         | ChannelCommand::Pin { .. }
         | ChannelCommand::Unpin { .. }
@@ -79,7 +92,10 @@ fn signed_change(command: &ChannelCommand) -> Option<(&ChannelSigningArgs, Chann
         ChannelCommand::Rollout { percent, signing } => {
             (signing, ChannelChange::Rollout { percent: *percent })
         }
-        ChannelCommand::List | ChannelCommand::Current | ChannelCommand::Switch(_) => return None,
+        ChannelCommand::Retire { .. }
+        | ChannelCommand::List
+        | ChannelCommand::Current
+        | ChannelCommand::Switch(_) => return None,
     })
 }
 
@@ -96,6 +112,29 @@ async fn sign(
     let after = change_channel(&server, &signing, &title, &channel, args.platform, change).await?;
     context.lines(after.iter().map(describe));
     Finish::ok(&json!({ "title": title, "channel": channel, "pointers": after }))
+}
+
+async fn retire(
+    context: &Context,
+    global: &GlobalArgs,
+    args: &ChannelSigningArgs,
+    retirement: &Retirement,
+) -> Result<Finish, CliError> {
+    let (title, channel) = (options::title(global)?, options::channel(global)?);
+    let server = destination(context, global, &args.token)?;
+    let folder = options::key_folder(&args.signing, &title, &context.surroundings)?;
+    let signing = passphrase::signing(folder, &args.signing, &context.surroundings)?;
+    let retiring = vsekai_publish::retire(&server, &signing, &title, &channel, args.platform, retirement);
+    let retired = retiring.await?;
+    let lines = retired.iter().map(|release| {
+        let (version, platform) = (&release.version, release.platform);
+        format!("{channel} lists {version} for {platform} no more")
+    });
+    context.lines(lines);
+    if retired.is_empty() {
+        context.output.line("Nothing to retire");
+    }
+    Finish::ok(&json!({ "title": title, "channel": channel, "retired": retired }))
 }
 
 fn describe(pointer: &ChannelPointer) -> String {

@@ -191,6 +191,26 @@ impl Editor {
         self.put(&name, pinned, custom)
     }
 
+    /// Lists a manifest in a channel no more; tells whether it was listed.
+    ///
+    /// # Errors
+    /// There is no such channel.
+    pub fn remove_manifest(
+        &mut self,
+        channel: &Slug,
+        platform: Platform,
+        version: &Version,
+    ) -> Result<bool, KeyError> {
+        let name = TargetName::manifest(channel, platform, version);
+        let raw = raw(&name)?;
+        let listed = self.channels.get(channel);
+        if listed.is_some_and(|role| !role.targets.contains_key(&raw)) {
+            return Ok(false);
+        }
+        self.touch_channel(channel)?.targets.remove(&raw);
+        Ok(true)
+    }
+
     /// Points a channel at what `pointer` says.
     ///
     /// # Errors
@@ -284,8 +304,7 @@ impl Editor {
         pinned: &Pinned,
         custom: HashMap<String, serde_json::Value>,
     ) -> Result<(), KeyError> {
-        let raw =
-            tough::TargetName::new(name.to_string()).map_err(|error| KeyError::Refused(error.to_string()))?;
+        let raw = raw(name)?;
         let target = Target {
             length: pinned.length,
             hashes: Hashes {
@@ -378,6 +397,10 @@ impl Signers<'_> {
         }
         Ok(found)
     }
+}
+
+fn raw(name: &TargetName) -> Result<tough::TargetName, KeyError> {
+    tough::TargetName::new(name.to_string()).map_err(|error| KeyError::Refused(error.to_string()))
 }
 
 /// Returns verified metadata as texts again; only what they mean counts where this is used.
