@@ -16,7 +16,7 @@ use crate::db::Database;
 use crate::db::chunks::ChunkSizes;
 use crate::db::references::References;
 use crate::limits::Limits;
-use crate::service::ServiceError;
+use crate::service::{ServiceError, keep_whole};
 use crate::storage::{
     ContentFolder, DEV_KEYS, DataFolder, StorageError, database_path, document_folder, durable, index_folder,
     online_folder, store_folder,
@@ -41,6 +41,7 @@ pub struct Copied {
 /// A server runs on `target`, a file of `source` is missing or damaged, or `target` cannot be written.
 pub async fn backup(source: &Path, target: &Path, limits: &Limits) -> Result<Copied, ServiceError> {
     let folder = DataFolder::open(target, limits.chunk_bytes)?;
+    let _whole = keep_whole(source).await?;
     let copy = target.join("server.sqlite.new");
     remove_database(&copy)?;
     let database = Database::open(&database_path(source)).await?;

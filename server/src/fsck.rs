@@ -19,7 +19,7 @@ use crate::db::metadata::TargetRow;
 use crate::db::references::{References, SignedTitle};
 use crate::db::releases::ReleaseFiles;
 use crate::limits::Limits;
-use crate::service::{ServiceError, online, verify};
+use crate::service::{ServiceError, keep_whole, online, verify};
 use crate::storage::{
     ContentFolder, StorageError, database_path, document_folder, index_folder, online_folder, store_folder,
 };
@@ -57,6 +57,7 @@ pub struct Report {
 /// # Errors
 /// The database or a folder cannot be read at all.
 pub async fn check(data: &Path, depth: Depth, limits: &Limits) -> Result<Report, ServiceError> {
+    let _whole = keep_whole(data).await?;
     let database = Database::open(&database_path(data)).await?;
     let rows = database.read("read everything", References::all).await?;
     database.close().await?;

@@ -10,11 +10,13 @@ mod dev;
 pub mod fsck;
 pub mod http;
 pub mod limits;
+pub mod retention;
 pub mod server;
 pub mod service;
 pub mod signing;
 pub mod storage;
 
 pub use limits::Limits;
+pub use retention::Retention;
 pub use server::{RunningServer, Server, ServerConfig, StartError};
 pub use signing::Signing;

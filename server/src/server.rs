@@ -10,16 +10,18 @@ use std::time::Duration;
 use fs_err as fs;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use vsekai_formats::release::Slug;
 use vsekai_trust::publisher::KeyError;
 
+use crate::db::audit::Actor;
 use crate::db::metadata::RoleRow;
 use crate::db::{Database, DatabaseError, now, tokens};
 use crate::limits::Limits;
+use crate::retention::Retention;
 use crate::service::token::{Token, TokenError, TokenRecord, TokenScope};
-use crate::service::{Service, ServiceError};
+use crate::service::{Access, Service, ServiceError, ServiceSettings};
 use crate::signing::Signing;
 use crate::storage::{DataFolder, StorageError, database_path, durable};
 use crate::{dev, http};
@@ -35,6 +37,8 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// How long what the server signs holds.
     pub signing: Signing,
+    /// What is kept, and when the rest is collected.
+    pub retention: Retention,
     /// Whether to keep a token for everything in the file `dev-token` of the data folder.
     pub dev: bool,
     /// Titles that begin with keys in the folder `dev-keys` of the data folder, for development.
@@ -49,6 +53,7 @@ impl ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             limits: Limits::default(),
             signing: Signing::default(),
+            retention: Retention::default(),
             dev: false,
             dev_titles: Vec::new(),
         }
@@ -75,7 +80,12 @@ impl Server {
         if config.dev {
             keep_dev_token(&config.data, &database).await?;
         }
-        let service = Service::open(database, folder, limits.clone(), config.signing.clone()).await?;
+        let settings = ServiceSettings {
+            limits: limits.clone(),
+            signing: config.signing.clone(),
+            retention: config.retention.clone(),
+        };
+        let service = Service::open(database, folder, settings).await?;
         for title in &config.dev_titles {
             dev::begin(&service, &config.data, title).await?;
         }
@@ -90,12 +100,15 @@ impl Server {
         let accepting = tokio::spawn(http::accept::serve(listener, routes, limits, stop.clone()));
         let flushing = tokio::spawn(flush_regularly(service.clone(), stop.clone()));
         let signing = tokio::spawn(sign_regularly(service.clone(), config.signing, stop.clone()));
+        let every = config.retention.every;
+        let collecting = tokio::spawn(collect_regularly(service.clone(), every, stop.clone()));
         Ok(RunningServer {
             address,
             stop,
             accepting,
             flushing,
             signing,
+            collecting,
             service,
         })
     }
@@ -111,6 +124,7 @@ pub struct RunningServer {
     accepting: JoinHandle<()>,
     flushing: JoinHandle<()>,
     signing: JoinHandle<()>,
+    collecting: JoinHandle<()>,
     service: Arc<Service>,
 }
 
@@ -132,10 +146,12 @@ impl RunningServer {
     /// Something could not be made durable; the next start checks what was.
     pub async fn stop(self) -> Result<(), ServiceError> {
         self.stop.cancel();
+        self.service.begin_stop();
         let lost = |error: tokio::task::JoinError| ServiceError::Internal(error.to_string());
         self.accepting.await.map_err(lost)?;
         self.flushing.await.map_err(lost)?;
         self.signing.await.map_err(lost)?;
+        self.collecting.await.map_err(lost)?;
         self.service.close().await
     }
 }
@@ -195,7 +211,9 @@ async fn keep_dev_token(data: &Path, database: &Database) -> Result<(), StartErr
     let scope = TokenScope::EVERYTHING;
     let record = TokenRecord::new(&token, "development".to_owned(), scope, now(), None);
     database
-        .write("add a token", move |tx| tokens::insert(tx, &record))
+        .write("add a token", move |tx| {
+            tokens::create(tx, &record, &Actor::server())
+        })
         .await?;
     let text = format!("{}\n", token.reveal());
     durable::replace_secret(&path, text.as_bytes()).map_err(StorageError::io("keep a token"))?;
@@ -232,6 +250,26 @@ async fn sign_regularly(service: Arc<Service>, signing: Signing, stop: Cancellat
             }
         }
         warn_of_ends(&service, &signing).await;
+    }
+}
+
+/// Collects what nothing keeps, for the first time after one period.
+async fn collect_regularly(service: Arc<Service>, every: Duration, stop: CancellationToken) {
+    if every.is_zero() {
+        return;
+    }
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match service.collect(&Access::server(), now()).await {
+            Ok(report) => tracing::info!(
+                releases = report.collected_releases(),
+                chunks = report.chunks.count,
+                bytes = report.freed_bytes(),
+                "collected what nothing keeps"
+            ),
+            Err(error) => tracing::error!(%error, "could not collect what nothing keeps"),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! Arguments, settings and commands of the program `vsekai-server`.
 
+mod audit;
 mod backup;
 mod fsck;
+mod gc;
 mod serve;
 mod settings;
+mod sizes;
 mod token;
 
 use std::io::IsTerminal as _;
@@ -41,7 +44,7 @@ struct Options {
     /// The data folder; made if it is not there
     #[arg(long, global = true, value_name = "DIR", env = "VSEKAI_SERVER_DATA")]
     data: Option<PathBuf>,
-    /// A configuration file (TOML): data, listen, log_format, dev, dev_titles, and the tables [limits] and [signing]
+    /// A configuration file (TOML): data, listen, log_format, dev, dev_titles, and the tables [limits], [signing] and [retention]
     #[arg(long, global = true, value_name = "FILE", env = "VSEKAI_SERVER_CONFIG")]
     config: Option<PathBuf>,
     /// Form of the log on standard error
@@ -85,6 +88,12 @@ enum Command {
     Backup(backup::Arguments),
     /// Look for anything missing or damaged in the data folder
     Fsck(fsck::Arguments),
+    /// Remove what nothing keeps any more, or tell what that is
+    Gc(gc::Arguments),
+    /// Show who changed what, newest first
+    Audit(audit::Arguments),
+    /// Show what titles, channels and releases take of the disk
+    Sizes(sizes::Arguments),
 }
 
 /// Form of the log.
@@ -133,6 +142,9 @@ fn execute(settings: Settings, command: Command) -> anyhow::Result<ExitCode> {
             Command::Token(command) => token::run(&settings.data, command).await,
             Command::Backup(arguments) => backup::run(&settings, &arguments).await,
             Command::Fsck(arguments) => fsck::run(&settings, &arguments).await,
+            Command::Gc(arguments) => gc::run(settings, &arguments).await,
+            Command::Audit(arguments) => audit::run(&settings, arguments).await,
+            Command::Sizes(arguments) => sizes::run(&settings, &arguments).await,
         }
     })
 }
@@ -146,7 +158,8 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         Some(ServiceError::Storage(error)) => Some(error),
         _ => None,
     };
-    let in_use = matches!(of_start.or(of_work), Some(StorageError::InUse { .. }));
+    let found = error.downcast_ref().or(of_start).or(of_work);
+    let in_use = matches!(found, Some(StorageError::InUse { .. }));
     ExitCode::from(if in_use { EXIT_IN_USE } else { EXIT_FAILED })
 }
 
@@ -179,6 +192,8 @@ Examples:
       Check every file against its digest.
   vsekai-server --data /srv/vsekai backup --to /backup/vsekai
       Copy what is new; to restore, serve the backup or a copy of it.
+  vsekai-server --data /srv/vsekai --config server.toml gc --dry-run
+      Tell what the rules in [retention] keep no longer, and what that would free.
 
 Exit codes:
   0  stopped as asked, or the command succeeded

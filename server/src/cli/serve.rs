@@ -16,6 +16,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         listen: settings.listen,
         limits: settings.limits,
         signing: settings.signing.clone(),
+        retention: settings.retention.clone(),
         dev: settings.dev,
         dev_titles: settings.dev_titles.clone(),
     };

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use fs_err as fs;
 use serde::Deserialize;
 use vsekai_formats::release::Slug;
-use vsekai_server::{Limits, Signing};
+use vsekai_server::{Limits, Retention, Signing};
 
 use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
 
@@ -27,6 +27,8 @@ pub(super) struct Settings {
     pub dev_titles: Vec<Slug>,
     /// How long what the server signs holds.
     pub signing: Signing,
+    /// What is kept, and when the rest is collected.
+    pub retention: Retention,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The bounds put on clients.
@@ -44,6 +46,7 @@ struct File {
     dev_titles: Vec<Slug>,
     limits: Limits,
     signing: Signing,
+    retention: Retention,
 }
 
 impl Settings {
@@ -73,6 +76,7 @@ impl Settings {
                 (true, None) => default_title()?,
             },
             signing: file.signing,
+            retention: file.retention,
             log_format: options.log_format.or(file.log_format).unwrap_or_default(),
             limits: file.limits,
         })

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Subcommand;
+use vsekai_server::db::audit::Actor;
 use vsekai_server::db::{Database, now, tokens};
 use vsekai_server::service::token::{Pattern, Token, TokenRecord, TokenScope, Verbs};
 use vsekai_server::storage::{database_path, durable};
@@ -23,7 +24,7 @@ pub(super) enum Command {
         /// The channel it is for, or * for all
         #[arg(long, default_value = "*")]
         channel: Pattern,
-        /// What it allows: upload, publish, promote, keys, observe, several with commas, or * for all
+        /// What it allows: upload, publish, promote, keys, observe, admin, several with commas, or * for all
         #[arg(long, default_value = "publish")]
         verbs: Verbs,
         /// Days until it ends by itself
@@ -66,7 +67,9 @@ async fn execute(database: &Database, command: Command) -> anyhow::Result<()> {
             let end = expires.map(|days| now() + i64::from(days) * SECONDS_PER_DAY);
             let record = TokenRecord::new(&token, label, scope, now(), end);
             database
-                .write("add a token", move |tx| tokens::insert(tx, &record))
+                .write("add a token", move |tx| {
+                    tokens::create(tx, &record, &Actor::shell())
+                })
                 .await?;
             println!("{}", token.reveal());
             Ok(())
@@ -80,7 +83,7 @@ async fn execute(database: &Database, command: Command) -> anyhow::Result<()> {
         Command::Revoke { id } => {
             let key = id.clone();
             match database
-                .write("end a token", move |tx| tokens::revoke(tx, &key))
+                .write("end a token", move |tx| tokens::end(tx, &key, &Actor::shell()))
                 .await?
             {
                 true => Ok(()),

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! Signed metadata, version by version, and the targets it lists.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{Pinned, Slug};
 use vsekai_trust::online::Metadata;
 
-use super::releases::Actor;
+use super::audit::{self, Actor, Event};
 use super::{now, parsed, signed, unsigned};
 
 /// A role's newest version.
@@ -33,6 +35,8 @@ pub struct TargetRow {
     pub pinned: Pinned,
     /// The bytes themselves of a channel pointer; those of a manifest are a document.
     pub text: Option<String>,
+    /// When its channel stopped listing it, in seconds since 1970-01-01 UTC; `None` while it is listed.
+    pub unlisted_at: Option<i64>,
 }
 
 /// Returns the metadata of `title` in force that others than the server signed.
@@ -141,11 +145,14 @@ pub fn log(
     version: u64,
     actor: &Actor,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO metadata_audit (at, token_id, title, role, version) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![now(), actor.token_id, title.as_str(), role, signed(version)],
-    )?;
-    Ok(())
+    let event = Event {
+        action: "sign",
+        title: Some(title.as_str()),
+        subject: Some(role),
+        detail: Some(&format!("version {version}")),
+        ..Event::default()
+    };
+    audit::append(transaction, actor, event)
 }
 
 /// Returns a target.
@@ -171,7 +178,7 @@ pub fn all_targets(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Target
 pub fn insert_target(transaction: &Transaction<'_>, target: &TargetRow) -> rusqlite::Result<()> {
     transaction.execute(
         "INSERT INTO targets (title, name, sha256, length, text) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (title, name, sha256) DO NOTHING",
+		ON CONFLICT (title, name, sha256) DO UPDATE SET unlisted_at = NULL",
         params![
             target.title.as_str(),
             target.name,
@@ -180,6 +187,44 @@ pub fn insert_target(transaction: &Transaction<'_>, target: &TargetRow) -> rusql
             target.text,
         ],
     )?;
+    Ok(())
+}
+
+/// Notes which targets of a channel are listed no more, given those that are; they are names and SHA-256.
+pub fn note_unlisted(
+    transaction: &Transaction<'_>,
+    title: &Slug,
+    channel: &Slug,
+    listed: &HashSet<(String, ChunkId)>,
+) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        // "A" is the character behind "@", so these are the names that begin with the channel and "@".
+        "SELECT name, sha256 FROM targets
+		WHERE title = ?1 AND name >= ?2 || '@' AND name < ?2 || 'A' AND unlisted_at IS NULL",
+    )?;
+    let rows = statement.query_map([title.as_str(), channel.as_str()], |row| {
+        Ok((row.get("name")?, parsed(row, "sha256")?))
+    })?;
+    let known: Vec<(String, ChunkId)> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut update = transaction.prepare_cached(
+        "UPDATE targets SET unlisted_at = ?4 WHERE title = ?1 AND name = ?2 AND sha256 = ?3",
+    )?;
+    for target in known.iter().filter(|target| !listed.contains(*target)) {
+        let (name, sha256) = target;
+        update.execute(params![title.as_str(), name, sha256.to_string(), now()])?;
+    }
+    Ok(())
+}
+
+/// Makes a target unavailable.
+pub fn remove_target(transaction: &Transaction<'_>, target: &TargetRow) -> rusqlite::Result<()> {
+    let mut statement =
+        transaction.prepare_cached("DELETE FROM targets WHERE title = ?1 AND name = ?2 AND sha256 = ?3")?;
+    statement.execute(params![
+        target.title.as_str(),
+        target.name,
+        target.pinned.sha256.to_string()
+    ])?;
     Ok(())
 }
 
@@ -192,6 +237,7 @@ fn target_row(row: &Row<'_>) -> rusqlite::Result<TargetRow> {
             length: unsigned(row, "length")?,
         },
         text: row.get("text")?,
+        unlisted_at: row.get("unlisted_at")?,
     })
 }
 

@@ -4,12 +4,14 @@
 //! Only rows live here. A row that names a file is written after the file is durable, so a row is a promise
 //! that the file is there.
 
+pub mod audit;
 pub mod chunks;
 pub mod indexes;
 pub mod metadata;
 mod migrations;
 pub mod references;
 pub mod releases;
+pub mod retained;
 pub mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -220,6 +222,11 @@ where
         let position = row.as_ref().column_index(column).unwrap_or_default();
         rusqlite::Error::FromSqlConversionFailure(position, types::Type::Text, Box::new(error))
     })
+}
+
+/// Says that a text of the database is not what was put into it.
+pub(crate) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, types::Type::Text, Box::new(error))
 }
 
 /// Reads an integer column that is never negative.

@@ -8,7 +8,8 @@ use vsekai_formats::release::{
     Pinned, Platform, ReleaseManifest, ReleaseRef, ReleaseSize, Slug, Version, address,
 };
 
-use super::{indexes, now, parsed, signed, unsigned};
+use super::audit::{self, Actor, Event};
+use super::{indexes, now, parsed, retained, signed, unsigned};
 
 /// A verified release whose files are all durable, ready to be made visible.
 #[derive(Clone, Debug)]
@@ -19,22 +20,6 @@ pub struct NewRelease {
     pub pinned: Pinned,
     /// Digest of the manifest without its sequence.
     pub identity: ChunkId,
-}
-
-/// Who changes a pointer, for the audit log.
-#[derive(Clone, Debug)]
-pub struct Actor {
-    /// Public part of the token used.
-    pub token_id: String,
-}
-
-impl Actor {
-    /// The server itself, whose work needs no token.
-    pub fn server() -> Self {
-        Self {
-            token_id: "server".to_owned(),
-        }
-    }
 }
 
 /// What became of an attempt to publish.
@@ -99,6 +84,7 @@ pub fn publish(transaction: &Transaction<'_>, release: &NewRelease) -> rusqlite:
     let verdict = judge(
         release,
         existing.map(|there| there.manifest).zip(identity),
+        retained::collected_identity(transaction, title, platform, &manifest.version)?,
         newest,
     );
     if verdict == Publication::Created {
@@ -111,10 +97,13 @@ pub fn publish(transaction: &Transaction<'_>, release: &NewRelease) -> rusqlite:
     Ok(verdict)
 }
 
-/// Returns the latest sequence of `title` for `platform`, 0 where nothing is published.
+/// Returns the latest sequence that `title` ever had for `platform`, 0 where nothing was published.
 fn latest(transaction: &Transaction<'_>, title: &Slug, platform: Platform) -> rusqlite::Result<u64> {
     let mut statement = transaction.prepare_cached(
-        "SELECT coalesce(max(sequence), 0) AS sequence FROM releases WHERE title = ?1 AND platform = ?2",
+        "SELECT max(
+			coalesce((SELECT max(sequence) FROM releases WHERE title = ?1 AND platform = ?2), 0),
+			coalesce((SELECT max(sequence) FROM collected_releases WHERE title = ?1 AND platform = ?2), 0)
+		) AS sequence",
     )?;
     statement.query_row(params![title.as_str(), platform.as_str()], |row| {
         unsigned(row, "sequence")
@@ -185,13 +174,21 @@ pub fn list(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<Vec
     Ok(entries)
 }
 
-/// Decides on a release, given the manifest and identity of the one that has its version and the latest sequence.
-fn judge(release: &NewRelease, existing: Option<(Pinned, ChunkId)>, latest: u64) -> Publication {
+/// Decides on a release, given the manifest and identity of the one that has its version, the identity of one that
+/// had it, and the latest sequence.
+fn judge(
+    release: &NewRelease,
+    existing: Option<(Pinned, ChunkId)>,
+    collected: Option<ChunkId>,
+    latest: u64,
+) -> Publication {
     match existing {
         Some((manifest, _)) if manifest == release.pinned => Publication::AlreadyThere,
         // The same build, counted otherwise: its publisher has not seen yet that it is there.
         Some((_, identity)) if identity == release.identity => Publication::SequenceTooLow { latest },
         Some(_) => Publication::VersionExists,
+        // Its addresses have been handed out as immutable.
+        None if collected.is_some_and(|identity| identity != release.identity) => Publication::VersionExists,
         None if release.manifest.sequence <= latest => Publication::SequenceTooLow { latest },
         None => Publication::Created,
     }
@@ -249,21 +246,16 @@ pub fn point(
             version.as_str()
         ],
     )?;
-    transaction.execute(
-        "INSERT INTO audit (at, token_id, action, title, channel, platform, version, previous_version)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            now(),
-            actor.token_id,
-            action,
-            title.as_str(),
-            channel.as_str(),
-            platform.as_str(),
-            version.as_str(),
-            previous.as_ref().map(Version::as_str),
-        ],
-    )?;
-    Ok(())
+    let event = Event {
+        action,
+        title: Some(title.as_str()),
+        channel: Some(channel.as_str()),
+        platform: Some(platform.as_str()),
+        version: Some(version.as_str()),
+        previous_version: previous.as_ref().map(Version::as_str),
+        ..Event::default()
+    };
+    audit::append(transaction, actor, event)
 }
 
 fn pointed(
@@ -293,7 +285,7 @@ fn identity(
     statement.query_row(key, |row| parsed(row, "identity")).optional()
 }
 
-fn release_files(row: &Row<'_>) -> rusqlite::Result<ReleaseFiles> {
+pub(super) fn release_files(row: &Row<'_>) -> rusqlite::Result<ReleaseFiles> {
     Ok(ReleaseFiles {
         title: parsed(row, "title")?,
         platform: parsed(row, "platform")?,

@@ -3,6 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
+use super::audit::{self, Actor, Event};
 use super::{now, parsed};
 use crate::service::token::{TokenRecord, TokenScope};
 
@@ -24,6 +25,37 @@ pub fn insert(transaction: &Transaction<'_>, record: &TokenRecord) -> rusqlite::
         ],
     )?;
     Ok(())
+}
+
+/// Adds a token and logs who made it.
+pub fn create(transaction: &Transaction<'_>, record: &TokenRecord, actor: &Actor) -> rusqlite::Result<()> {
+    insert(transaction, record)?;
+    let scope = &record.scope;
+    let detail = format!("{:?}, allowed: {}", record.label, scope.verbs);
+    let (title, channel) = (scope.title.to_string(), scope.channel.to_string());
+    let event = Event {
+        action: "token-create",
+        title: Some(&title),
+        channel: Some(&channel),
+        subject: Some(&record.id),
+        detail: Some(&detail),
+        ..Event::default()
+    };
+    audit::append(transaction, actor, event)
+}
+
+/// As [`revoke`], and logs who did it.
+pub fn end(transaction: &Transaction<'_>, id: &str, actor: &Actor) -> rusqlite::Result<bool> {
+    if !revoke(transaction, id)? {
+        return Ok(false);
+    }
+    let event = Event {
+        action: "token-revoke",
+        subject: Some(id),
+        ..Event::default()
+    };
+    audit::append(transaction, actor, event)?;
+    Ok(true)
 }
 
 /// Returns the token with the public part `id`, whatever its state.

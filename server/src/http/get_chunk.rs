@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use poem::http::header;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
+use vsekai_formats::ChunkId;
 
 use super::problem::Problem;
 use super::reply::{Caching, Conditions, Representation, Source};
+use crate::service::token::Verb;
 use crate::service::{Service, ServiceError};
 
 /// Serves a chunk.
@@ -21,6 +24,7 @@ pub async fn get_chunk(
     let conditions = Conditions::of(request);
     let source = match conditions.head {
         true => {
+            say_if_relied_on(&service, request, id).await?;
             let stored = service.store().get_stored(id).await.map_err(ServiceError::from)?;
             Source::File {
                 file: stored.file,
@@ -36,4 +40,18 @@ pub async fn get_chunk(
         caching: Caching::Immutable,
     };
     Ok(representation.respond(&conditions).await?)
+}
+
+/// Stock publishers ask by HEAD which chunks they need not upload, so these are answered from the ledger.
+async fn say_if_relied_on(service: &Service, request: &Request, id: ChunkId) -> Result<(), Problem> {
+    if !request.headers().contains_key(header::AUTHORIZATION) {
+        return Ok(());
+    }
+    // Reading takes no token, so one that is good for nothing does no harm.
+    let access = super::bearer::access(service, request).await;
+    let uploads = access.is_ok_and(|access| access.require_somewhere(Verb::Upload).is_ok());
+    match uploads && !service.has_chunk(id).await? {
+        false => Ok(()),
+        true => Err(ServiceError::NotFound(format!("chunk {id}")).into()),
+    }
 }

@@ -4,15 +4,19 @@
 pub mod accept;
 mod bearer;
 mod body;
+mod collection;
 mod connection;
 pub mod desync;
+mod get_audit;
 mod get_chunk;
 mod get_health;
 mod get_index;
 mod get_metadata;
 mod get_release_file;
 mod get_releases;
+mod get_sizes;
 mod get_target;
+mod hold;
 mod metrics;
 mod online_keys;
 mod post_fetch_chunks;
@@ -23,12 +27,14 @@ mod problem;
 mod put_chunk;
 mod put_index;
 mod reply;
+mod tokens;
 
 use std::str::FromStr;
 use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
-use poem::{Body, EndpointExt as _, Response, Route, get, post};
+use poem::http::{HeaderValue, header};
+use poem::{Body, EndpointExt as _, Response, Route, delete, get, post, put};
 use serde::de::DeserializeOwned;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
@@ -85,12 +91,33 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
         )
         .at("/api/v1/health", get(get_health::get_health))
         .at("/api/v1/metrics", get(metrics::get_metrics))
+        .at("/api/v1/audit", get(get_audit::get_audit))
+        .at("/api/v1/sizes", get(get_sizes::get_sizes))
+        .at(
+            "/api/v1/collection",
+            get(collection::get_collection).post(collection::post_collection),
+        )
+        .at("/api/v1/tokens", get(tokens::get_tokens).post(tokens::post_token))
+        .at("/api/v1/tokens/:id", delete(tokens::delete_token))
+        .at(
+            "/api/v1/titles/:title/releases/:platform/:version/hold",
+            put(hold::put_hold).delete(hold::delete_hold),
+        )
         .data(service)
         .data(metrics)
         .catch_all_error(problem::from_router)
         .around(move |endpoint, request| {
             let counting = counting.clone();
-            async move { Ok(metrics::counted(counting, endpoint, request).await) }
+            async move {
+                let is_api = request.uri().path().starts_with("/api/");
+                let mut response = metrics::counted(counting, endpoint, request).await;
+                if is_api {
+                    // Answers of the API are about this moment, and some hold secrets.
+                    let kept = response.headers_mut().entry(header::CACHE_CONTROL);
+                    kept.or_insert(HeaderValue::from_static("no-store"));
+                }
+                Ok(response)
+            }
         })
         .map_to_response()
         .boxed()

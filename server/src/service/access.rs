@@ -6,24 +6,22 @@ use vsekai_formats::release::Slug;
 use super::Service;
 use super::error::ServiceError;
 use super::token::{Token, TokenRecord, TokenScope, Verb};
-use crate::db::releases::Actor;
+use crate::db::audit::Actor;
 use crate::db::{now, tokens};
 
 /// Proof that a request came with a valid token, and what the token allows.
 ///
-/// Only [`Service::authenticate`] makes one, so what asks for it cannot be reached without a token.
+/// For requests only [`Service::authenticate`] makes one, so what asks for it cannot be reached without a token.
 #[derive(Clone, Debug)]
 pub struct Access {
-    token_id: String,
+    actor: Actor,
     scope: TokenScope,
 }
 
 impl Access {
     /// Returns who this is, for the audit log.
     pub fn actor(&self) -> Actor {
-        Actor {
-            token_id: self.token_id.clone(),
-        }
+        self.actor.clone()
     }
 
     /// Refuses unless `verb` is allowed on some title and channel.
@@ -78,7 +76,15 @@ impl Access {
     /// What the server itself may do: everything.
     pub(crate) fn server() -> Self {
         Self {
-            token_id: Actor::server().token_id,
+            actor: Actor::server(),
+            scope: TokenScope::EVERYTHING,
+        }
+    }
+
+    /// What those may do who can open the data folder: everything, for they can read and write all of it anyway.
+    pub fn shell() -> Self {
+        Self {
+            actor: Actor::shell(),
             scope: TokenScope::EVERYTHING,
         }
     }
@@ -98,7 +104,10 @@ impl Service {
         let record = record.filter(|record: &TokenRecord| record.accepts(token, now()));
         let record = record.ok_or(ServiceError::Unauthorized)?;
         Ok(Access {
-            token_id: record.id,
+            actor: Actor {
+                token_id: record.id,
+                label: record.label,
+            },
             scope: record.scope,
         })
     }

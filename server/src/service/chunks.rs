@@ -19,7 +19,8 @@ use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreError, WriteStore as
 
 use super::error::ServiceError;
 use super::{Service, blocking, turn};
-use crate::db::chunks::{self, ChunkSizes};
+use crate::db::chunks::{self, ChunkRow, ChunkSizes};
+use crate::db::now;
 
 /// Chunks that are in the store but not in the ledger yet.
 #[derive(Debug)]
@@ -126,7 +127,7 @@ impl Service {
 
     async fn store_chunk(&self, id: ChunkId, stored: Bytes) -> Result<ChunkUpload, ServiceError> {
         let _alone = self.ledger.shard(id).lock().await;
-        if self.chunk_sizes(vec![id]).await?.iter().all(Option::is_some) {
+        if self.has_chunk(id).await? {
             return Ok(ChunkUpload::Known);
         }
         let chunk = {
@@ -193,15 +194,69 @@ impl Service {
         Ok(both.map(|(pending, entered)| pending.or(entered)).collect())
     }
 
-    /// Returns the sizes of each chunk that is in the ledger, and so survives a power cut.
+    /// Returns the sizes of each chunk that is in the ledger, and so survives a power cut. Who is told so may rely
+    /// on it: none of them is collected before three quarters of the grace have passed.
     pub(super) async fn entered_sizes(
         &self,
         ids: Vec<ChunkId>,
     ) -> Result<Vec<Option<ChunkSizes>>, ServiceError> {
-        Ok(self
+        let since = self.retention.touched_since(now());
+        let (ids, mut rows) = self
             .database
-            .read("look up chunks", move |tx| chunks::sizes(tx, &ids))
-            .await?)
+            .read("look up chunks", move |tx| {
+                let rows = chunks::rows(tx, &ids)?;
+                Ok((ids, rows))
+            })
+            .await?;
+        if rows.iter().flatten().any(|row| row.touched_at <= since) {
+            let touched = self.database.write("note who relies on chunks", move |tx| {
+                chunks::touch(tx, &ids, since)
+            });
+            rows = touched.await?;
+        }
+        Ok(rows.into_iter().map(|row| Some(row?.sizes)).collect())
+    }
+
+    /// Tells a publisher whether the store has a chunk; they may rely on it as after [`Service::missing_chunks`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn has_chunk(&self, id: ChunkId) -> Result<bool, ServiceError> {
+        Ok(self.chunk_sizes(vec![id]).await?.iter().all(Option::is_some))
+    }
+
+    /// Removes those of `rows` that nobody relies on since `before`: from the ledger first, so that a chunk which is
+    /// cut off in between is one that nobody was told of. Returns the removed ones.
+    pub(super) async fn remove_chunks(
+        &self,
+        rows: &[ChunkRow],
+        before: i64,
+    ) -> Result<Vec<ChunkId>, ServiceError> {
+        // An upload of one of them has to wait, else its file would be removed after it was confirmed.
+        let mut shards: Vec<usize> = rows.iter().map(|row| Ledger::shard_of(row.id)).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let mut alone = Vec::with_capacity(shards.len());
+        for shard in shards.iter().filter_map(|shard| self.ledger.storing.get(*shard)) {
+            alone.push(shard.lock().await);
+        }
+        let ids: Vec<ChunkId> = {
+            let pending = self.ledger.pending();
+            let ids = rows.iter().map(|row| row.id);
+            ids.filter(|id| !pending.contains_key(id)).collect()
+        };
+        let removed = self.database.write("take chunks out of the ledger", move |tx| {
+            chunks::remove_untouched(tx, &ids, before)
+        });
+        let removed = removed.await?;
+        let store = self.store().clone();
+        blocking(move || {
+            for id in &removed {
+                remove(&store.path(*id))?;
+            }
+            Ok(removed)
+        })
+        .await
     }
 
     /// Looks through the chunks that the ledger does not have: sound ones are entered, torn ones removed.
@@ -250,8 +305,12 @@ impl Ledger {
     }
 
     fn shard(&self, id: ChunkId) -> &tokio::sync::Mutex<()> {
+        &self.storing[Self::shard_of(id)]
+    }
+
+    fn shard_of(id: ChunkId) -> usize {
         let [first, ..] = id.as_bytes();
-        &self.storing[usize::from(*first) % SHARDS]
+        usize::from(*first) % SHARDS
     }
 }
 
@@ -334,7 +393,12 @@ fn read(store: &LocalStore, id: ChunkId) -> Result<Option<ChunkSizes>, ServiceEr
 }
 
 fn remove(path: &std::path::Path) -> Result<(), ServiceError> {
-    Ok(fs::remove_file(path).map_err(|error| StoreError::io("remove an unfinished chunk", error))?)
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove a chunk", error).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 const SHARDS: usize = 64;

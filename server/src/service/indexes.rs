@@ -57,12 +57,15 @@ impl Service {
     pub async fn put_index(&self, name: IndexName, bytes: Bytes) -> Result<bool, ServiceError> {
         let limits = self.limits.clone();
         let folder = self.folder.indexes().clone();
-        let pinned = blocking(move || {
+        let _naming = self.naming.read().await;
+        let stored = blocking(move || {
             let parsed = verify::read_index(&bytes, &limits);
-            parsed.map_err(|error| ServiceError::Unsupported(error.outside()))?;
-            Ok(folder.put(&bytes)?)
+            let index = parsed.map_err(|error| ServiceError::Unsupported(error.outside()))?;
+            Ok((index.unique_ids(), folder.put(&bytes)?))
         });
-        let pinned = pinned.await?;
+        let (ids, pinned) = stored.await?;
+        // From the name on the index keeps its chunks; until then this does.
+        self.entered_sizes(ids).await?;
         let key = name.0.clone();
         let named = self
             .database

@@ -19,8 +19,9 @@ use super::access::Access;
 use super::error::ServiceError;
 use super::token::Verb;
 use super::{Service, blocking, online};
+use crate::db::audit::Actor;
 use crate::db::metadata::{self, RoleRow, TargetRow};
-use crate::db::releases::{self, Actor};
+use crate::db::releases;
 
 /// A piece of metadata to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -269,6 +270,7 @@ impl Signer {
                 name,
                 pinned: target.pinned.clone(),
                 text,
+                unlisted_at: None,
             },
         )?;
         Ok(Ok(()))
@@ -361,6 +363,13 @@ impl Signer {
         let targets = targets.map(|text| ("targets", text, &verified.targets));
         for (name, text, role) in targets.into_iter().chain(roles) {
             self.store_role(tx, name, role.signed.version.get(), text, role.signed.expires)?;
+        }
+        for (channel, role) in &verified.channels {
+            if change.channels.contains_key(channel) {
+                let listed =
+                    listed(&role.signed).map(|target| (target.name.to_string(), target.pinned.sha256));
+                metadata::note_unlisted(tx, &self.title, channel, &listed.collect())?;
+            }
         }
         Ok(())
     }

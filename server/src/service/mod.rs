@@ -2,18 +2,27 @@
 //! What the server does, without HTTP: typed requests in, typed answers or [`ServiceError`] out.
 
 pub mod access;
+pub mod audit;
+mod chunk_use;
 pub mod chunks;
+pub mod collect;
 pub mod error;
 pub mod indexes;
 pub mod metadata;
 pub(crate) mod online;
 pub mod releases;
+pub mod sizes;
 pub mod token;
+pub mod tokens;
 pub(crate) mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use fs_err as fs;
+
 use tokio::sync::{RwLock, Semaphore};
+use tokio_util::sync::CancellationToken;
 use vsekai_formats::codec::CodecError;
 use vsekai_store::LocalStore;
 
@@ -22,8 +31,9 @@ pub use error::{ErrorKind, ServiceError};
 
 use crate::db::Database;
 use crate::limits::Limits;
+use crate::retention::Retention;
 use crate::signing::Signing;
-use crate::storage::{DataFolder, online_folder};
+use crate::storage::{self, DataFolder, online_folder};
 use chunks::Ledger;
 use online::OnlineKeys;
 
@@ -35,11 +45,28 @@ pub struct Service {
     ledger: Ledger,
     limits: Arc<Limits>,
     signing: Signing,
+    retention: Retention,
     online: OnlineKeys,
     chunk_checks: Semaphore,
     release_checks: Semaphore,
     // Held for reading by whatever must run to its end; see `undisturbed`.
     under_way: Arc<RwLock<()>>,
+    // Held for reading from the first file of a release or index to the row that names it, and for writing while
+    // files that no row names are removed.
+    naming: RwLock<()>,
+    collecting: tokio::sync::Mutex<()>,
+    stopping: CancellationToken,
+}
+
+/// What a [`Service`] is told about its work.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceSettings {
+    /// The bounds put on clients.
+    pub limits: Arc<Limits>,
+    /// How long what the server signs holds.
+    pub signing: Signing,
+    /// What is kept, and when the rest is collected.
+    pub retention: Retention,
 }
 
 impl Service {
@@ -50,14 +77,22 @@ impl Service {
     pub async fn open(
         database: Database,
         folder: DataFolder,
-        limits: Arc<Limits>,
-        signing: Signing,
+        settings: ServiceSettings,
     ) -> Result<Arc<Self>, ServiceError> {
+        let ServiceSettings {
+            limits,
+            signing,
+            retention,
+        } = settings;
         let service = Self {
             ledger: Ledger::default(),
             under_way: Arc::default(),
             online: OnlineKeys::new(online_folder(folder.root())),
             signing,
+            retention,
+            naming: RwLock::default(),
+            collecting: tokio::sync::Mutex::default(),
+            stopping: CancellationToken::new(),
             chunk_checks: Semaphore::new(limits.chunk_checks),
             release_checks: Semaphore::new(limits.release_checks),
             database,
@@ -68,6 +103,11 @@ impl Service {
             service.adopt_chunks().await?;
         }
         Ok(Arc::new(service))
+    }
+
+    /// Ends long work on the server itself at the next point where it may end.
+    pub fn begin_stop(&self) {
+        self.stopping.cancel();
     }
 
     /// Makes everything that was accepted durable and closes the database. Nobody else may be using it.
@@ -113,6 +153,12 @@ impl Service {
     pub fn store(&self) -> &LocalStore {
         self.folder.store()
     }
+}
+
+/// As [`storage::keep_whole`], beside the tasks that serve clients.
+pub(crate) async fn keep_whole(root: &Path) -> Result<fs::File, ServiceError> {
+    let root = root.to_owned();
+    blocking(move || Ok(storage::keep_whole(&root)?)).await
 }
 
 /// Runs `work`, which blocks on the disk or computes for long, beside the tasks that serve clients.

@@ -14,7 +14,9 @@ use super::error::ServiceError;
 use super::metadata::Signer;
 use super::token::Verb;
 use super::{Service, blocking, turn, verify};
+use crate::db::audit::{self, Event};
 use crate::db::releases::{self, NewRelease, Publication, ReleaseEntry, ReleaseFiles};
+use crate::db::retained;
 
 /// The parts of a release as they were uploaded.
 #[derive(Clone, Debug)]
@@ -27,6 +29,41 @@ pub struct ReleaseUpload {
     pub index: Bytes,
     /// The signed role that lists the manifest.
     pub metadata: Bytes,
+}
+
+/// What names a release on a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseName {
+    /// The title.
+    pub title: Slug,
+    /// The platform.
+    pub platform: Platform,
+    /// The version.
+    pub version: Version,
+}
+
+impl ReleaseName {
+    fn missing(&self) -> ServiceError {
+        let Self {
+            title,
+            platform,
+            version,
+        } = self;
+        ServiceError::NotFound(format!(
+            "version {version} of {title} for {platform}, or a hold on it,"
+        ))
+    }
+
+    fn event<'a>(&'a self, action: &'a str, detail: Option<&'a str>) -> Event<'a> {
+        Event {
+            action,
+            title: Some(self.title.as_str()),
+            platform: Some(self.platform.as_str()),
+            version: Some(self.version.as_str()),
+            detail,
+            ..Event::default()
+        }
+    }
 }
 
 impl Service {
@@ -69,6 +106,7 @@ impl Service {
             .entered_sizes(needed.iter().map(|chunk| chunk.id).collect())
             .await?;
         self.refuse_missing(verify::compare_chunks(&needed, &found)?)?;
+        let _naming = self.naming.read().await;
         self.store_documents(upload).await?;
 
         let signer = self.signer(&release.manifest.title, access.actor(), "publish")?;
@@ -124,6 +162,59 @@ impl Service {
         blocking(move || Ok(folder.open_file(&pinned)?)).await
     }
 
+    /// Keeps a release whatever the rules of retention say, until [`Service::let_go_release`].
+    ///
+    /// # Errors
+    /// The token does not allow it, the reason is too long, or there is no such release.
+    pub async fn hold_release(
+        &self,
+        access: &Access,
+        name: ReleaseName,
+        reason: String,
+    ) -> Result<(), ServiceError> {
+        access.require_whole_title(Verb::Promote, &name.title)?;
+        if reason.len() > MAX_REASON_BYTES {
+            let detail = format!("a reason has at most {MAX_REASON_BYTES} bytes");
+            return Err(ServiceError::BadRequest(detail));
+        }
+        let (actor, missing) = (access.actor(), name.missing());
+        let held = self.database.write("hold a release", move |tx| {
+            let ReleaseName {
+                title,
+                platform,
+                version,
+            } = &name;
+            let held = retained::hold(tx, title, *platform, version, &reason)?;
+            if held {
+                audit::append(tx, &actor, name.event("hold", Some(&reason)))?;
+            }
+            Ok(held)
+        });
+        held.await?.then_some(()).ok_or(missing)
+    }
+
+    /// Leaves a release to the rules of retention again.
+    ///
+    /// # Errors
+    /// The token does not allow it, or the release is not held.
+    pub async fn let_go_release(&self, access: &Access, name: ReleaseName) -> Result<(), ServiceError> {
+        access.require_whole_title(Verb::Promote, &name.title)?;
+        let (actor, missing) = (access.actor(), name.missing());
+        let held = self.database.write("hold a release no more", move |tx| {
+            let ReleaseName {
+                title,
+                platform,
+                version,
+            } = &name;
+            let held = retained::let_go(tx, title, *platform, version)?;
+            if held {
+                audit::append(tx, &actor, name.event("let-go", None))?;
+            }
+            Ok(held)
+        });
+        held.await?.then_some(()).ok_or(missing)
+    }
+
     fn refuse_missing(&self, missing: Vec<ChunkId>) -> Result<(), ServiceError> {
         match missing.len() {
             0 => Ok(()),
@@ -145,6 +236,8 @@ impl Service {
         .await
     }
 }
+
+const MAX_REASON_BYTES: usize = 1000;
 
 fn publish_in(
     transaction: &rusqlite::Transaction<'_>,

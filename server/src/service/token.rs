@@ -186,7 +186,8 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    fn matches(&self, name: &Slug) -> bool {
+    /// Tells whether `name` is meant.
+    pub fn matches(&self, name: &Slug) -> bool {
         match self {
             Self::Any => true,
             Self::One(one) => one == name,
@@ -227,16 +228,19 @@ pub enum Verb {
     Keys,
     /// Read figures about the whole server.
     Observe,
+    /// Run the server: tokens, the audit log, and collecting what nothing keeps.
+    Admin,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Upload,
         Self::Publish,
         Self::Promote,
         Self::Keys,
         Self::Observe,
+        Self::Admin,
     ];
 
     /// Returns its name.
@@ -247,6 +251,7 @@ impl Verb {
             Self::Promote => "promote",
             Self::Keys => "keys",
             Self::Observe => "observe",
+            Self::Admin => "admin",
         }
     }
 }
@@ -315,7 +320,9 @@ pub enum TokenError {
     #[error("this is not a token of this server")]
     Form,
     /// No such verb.
-    #[error("{0:?} is not something a token can allow: use upload, publish, promote, keys, observe or *")]
+    #[error(
+        "{0:?} is not something a token can allow: use upload, publish, promote, keys, observe, admin or *"
+    )]
     Verb(String),
     /// No randomness.
     #[error("the system gives no random numbers: {0}")]

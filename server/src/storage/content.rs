@@ -112,6 +112,28 @@ impl ContentFolder {
         Ok(names)
     }
 
+    /// Returns the length in bytes of the file of that name.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn length(&self, sha256: ChunkId) -> Result<u64, StorageError> {
+        let found = fs::metadata(self.path(sha256)).map_err(StorageError::io("look for a document"))?;
+        Ok(found.len())
+    }
+
+    /// Removes the file of that name if it is there.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, sha256: ChunkId) -> Result<(), StorageError> {
+        match fs::remove_file(self.path(sha256)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::io("remove a document")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn path(&self, sha256: ChunkId) -> PathBuf {
         self.root.join(sha256.to_string())
     }

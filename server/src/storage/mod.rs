@@ -9,6 +9,7 @@
 //! online/           the server's own keys: <title>/online-<16 hex>.pem, for their owner alone
 //! dev-keys/         all other keys of the titles of a server for development
 //! lock              held while a server runs
+//! whole             held by those who read all of it, and alone by those who remove something
 //! unclean           there while a server runs; still there at start after a crash
 //! ```
 
@@ -101,6 +102,33 @@ impl DataFolder {
     }
 }
 
+/// Keeps everything in the data folder `root` from being collected until the file is dropped; waits for a collection
+/// that is under way. This blocks. Whoever copies or checks a whole data folder that a server uses needs it.
+///
+/// # Errors
+/// The file for it cannot be made.
+pub fn keep_whole(root: &Path) -> Result<fs::File, StorageError> {
+    let failed = StorageError::io("keep the data folder whole");
+    let file = open_lock(&root.join(WHOLE)).map_err(&failed)?;
+    file.file().lock_shared().map_err(&failed)?;
+    Ok(file)
+}
+
+/// Claims the right to remove files from the data folder `root` until the file is dropped; `None` while somebody
+/// else has it or needs everything to stay.
+///
+/// # Errors
+/// The file for it cannot be made.
+pub fn begin_collecting(root: &Path) -> Result<Option<fs::File>, StorageError> {
+    let failed = StorageError::io("begin to collect");
+    let file = open_lock(&root.join(WHOLE)).map_err(&failed)?;
+    match file.file().try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 /// Returns the place of the database in the data folder `root`.
 pub fn database_path(root: &Path) -> PathBuf {
     root.join("server.sqlite")
@@ -168,12 +196,7 @@ impl StorageError {
 }
 
 fn lock(root: &Path) -> Result<fs::File, StorageError> {
-    let path = root.join("lock");
-    let mut options = fs::OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    let file = options
-        .open(&path)
-        .map_err(StorageError::io("lock the data folder"))?;
+    let file = open_lock(&root.join("lock")).map_err(StorageError::io("lock the data folder"))?;
     match file.file().try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StorageError::InUse {
@@ -183,9 +206,16 @@ fn lock(root: &Path) -> Result<fs::File, StorageError> {
     }
 }
 
+fn open_lock(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    options.open(path)
+}
+
 /// Folder of the keys of titles for development.
 pub const DEV_KEYS: &str = "dev-keys";
 const UNCLEAN: &str = "unclean";
+const WHOLE: &str = "whole";
 
 #[cfg(test)]
 mod tests {

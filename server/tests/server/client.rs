@@ -34,11 +34,16 @@ impl TestServer {
     }
 
     pub async fn open(folder: TempDir, limits: Limits) -> Self {
-        let config = ServerConfig {
-            limits,
+        Self::configured(folder, |config| config.limits = limits).await
+    }
+
+    /// Starts a server whose configuration `change` completes.
+    pub async fn configured(folder: TempDir, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let mut config = ServerConfig {
             dev_titles: vec![TITLE.parse().unwrap()],
             ..ServerConfig::local(folder.path())
         };
+        change(&mut config);
         let running = Server::start(config).await.unwrap();
         let token = make_token(folder.path(), "*", "*", "*", None).await;
         let client = Client::new(running.url(), token).with_keys_in(folder.path());
@@ -178,6 +183,15 @@ impl Client {
         let response = self.post_release(build, channel).await;
         let status = response.status();
         assert_eq!(status, StatusCode::CREATED, "{}", response.text().await.unwrap());
+    }
+
+    /// Gets what only holders of a token may see.
+    pub async fn get_json(&self, path: &str) -> Value {
+        let response = self.send(Method::GET, path, "").await;
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     pub async fn missing(&self, ids: &[ChunkId]) -> Value {

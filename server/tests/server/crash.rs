@@ -167,7 +167,7 @@ async fn kill_at(strace: &Path, calls: &str, nth: u32) -> bool {
     confirmed
 }
 
-fn strace() -> Option<PathBuf> {
+pub fn strace() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join("strace"));
     let found = found.into_iter().find(|path| fs::metadata(path).is_ok());

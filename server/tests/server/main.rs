@@ -2,10 +2,12 @@
 //! The server's promises, each tested through real HTTP on this machine.
 
 mod access;
+mod admin;
 mod backup;
 mod build;
 mod chunks;
 mod client;
+mod collect;
 mod crash;
 mod desync_routes;
 mod interop;

@@ -42,22 +42,8 @@ impl Program {
     /// Starts the program under strace, which kills it at the `nth` call of a kind that one of its threads
     /// makes. Returns `None` if that was before clients could connect.
     pub fn serve_and_kill(strace: &Path, data: &Path, calls: &str, nth: u32) -> Option<Self> {
-        let server = command(data);
-        let mut command = Command::new(strace);
-        command.args(["-f", "-qq", "-o", "/dev/null"]);
-        command.args(["-e", &format!("trace={calls}")]);
-        command.args(["-e", &format!("inject={calls}:signal=SIGKILL:when={nth}")]);
-        command.arg(server.get_program()).args(server.get_args()).args([
-            "--listen",
-            "127.0.0.1:0",
-            "--dev",
-            "--dev-title",
-            TITLE,
-        ]);
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .stdin(Stdio::null());
+        let arguments = ["--listen", "127.0.0.1:0", "--dev", "--dev-title", TITLE];
+        let mut command = killed_at(strace, data, &arguments, calls, nth);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
@@ -118,6 +104,22 @@ impl Drop for Program {
     }
 }
 
+/// The program under strace, which kills it at the `nth` call of a kind.
+pub fn killed_at(strace: &Path, data: &Path, arguments: &[&str], calls: &str, nth: u32) -> Command {
+    let program = command(data);
+    let mut command = Command::new(strace);
+    command.args(["-f", "-qq", "-o", "/dev/null"]);
+    command.args(["-e", &format!("trace={calls}")]);
+    command.args(["-e", &format!("inject={calls}:signal=SIGKILL:when={nth}")]);
+    command.arg(program.get_program()).args(program.get_args());
+    command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .stdin(Stdio::null());
+    command
+}
+
 fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vsekai-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VSEKAI_SERVER_")) {
@@ -132,7 +134,7 @@ fn command(data: &Path) -> Command {
     command
 }
 
-fn run(data: &Path, arguments: &[&str]) -> Output {
+pub fn run(data: &Path, arguments: &[&str]) -> Output {
     command(data)
         .args(arguments)
         .stderr(Stdio::piped())
@@ -140,7 +142,7 @@ fn run(data: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use vsekai_formats::release::{ReleaseRef, Rollout};
-use vsekai_server::db::{Database, metadata};
+use vsekai_server::db::{Database, audit, metadata};
 use vsekai_server::storage::{database_path, online_folder};
 use vsekai_trust::names;
 use vsekai_trust::online::{Change, check_online};
@@ -362,11 +362,10 @@ async fn every_change_of_a_pointer_is_logged_by_its_kind() {
         .await
         .unwrap();
     let rows = database.read("read the log", |tx| {
-        let mut statement = tx.prepare("SELECT action, channel, version FROM audit ORDER BY id")?;
-        let rows = statement.query_map([], |row| {
-            Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?].join(" "))
-        })?;
-        rows.collect::<rusqlite::Result<Vec<String>>>()
+        let entries = audit::page(tx, None, None, 100)?.into_iter().rev();
+        let pointers =
+            entries.filter_map(|entry| Some([entry.action, entry.channel?, entry.version?].join(" ")));
+        Ok(pointers.collect::<Vec<String>>())
     });
     assert_eq!(
         rows.await.unwrap(),
