@@ -7,13 +7,16 @@
 pub mod backup;
 pub mod db;
 mod dev;
+pub mod export;
 pub mod fsck;
 pub mod http;
 pub mod limits;
+pub mod mirror;
 pub mod retention;
 pub mod server;
 pub mod service;
 pub mod signing;
+pub mod site;
 pub mod storage;
 
 pub use limits::Limits;

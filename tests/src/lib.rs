@@ -6,9 +6,12 @@
 
 pub mod dice;
 pub mod exported;
+pub mod nginx;
 pub mod player;
 pub mod power;
 pub mod proxy;
+pub mod s3;
+pub mod site;
 pub mod stock;
 pub mod strace;
 pub mod tree;

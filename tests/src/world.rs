@@ -124,6 +124,15 @@ impl World {
     /// If the server has no token.
     #[must_use]
     pub fn publish_command(&self, build: &Path, version: &str) -> Command {
+        self.publish_command_to(self.server.address(), build, version)
+    }
+
+    /// Returns the command that publishes `build` by way of the address `server`.
+    ///
+    /// # Panics
+    /// If the server has no token.
+    #[must_use]
+    pub fn publish_command_to(&self, server: &str, build: &Path, version: &str) -> Command {
         let mut command = vsekai();
         command.arg("publish").arg(build).args([
             "--title",
@@ -133,13 +142,7 @@ impl World {
             "--version",
             version,
         ]);
-        command.args([
-            "--platform",
-            platform(),
-            "--server",
-            self.server.address(),
-            "--json",
-        ]);
+        command.args(["--platform", platform(), "--server", server, "--json"]);
         command.arg("--keys").arg(self.server.keys());
         command.env("VSEKAI_TOKEN", self.server.token().unwrap());
         command

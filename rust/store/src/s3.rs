@@ -3,6 +3,8 @@
 //!
 //! Keys are those of a folder store below the location's prefix; indexes lie directly below it.
 
+mod files;
+
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use object_store::{
     ObjectStoreExt as _, PutOptions, RetryConfig,
 };
 use vsekai_formats::ChunkId;
+
+pub use files::FileHeaders;
 
 use crate::chunk::Chunk;
 use crate::config::S3Credentials;
@@ -145,11 +149,11 @@ impl S3Store {
         &self,
         object: Object,
         key: &Path,
-        kind: &'static str,
+        attributes: Attributes,
         body: Bytes,
     ) -> Result<(), StoreError> {
         let options = PutOptions {
-            attributes: Attributes::from_iter([(Attribute::ContentType, kind)]),
+            attributes,
             ..PutOptions::default()
         };
         match self.0.bucket.put_opts(key, body.into(), options).await {
@@ -225,7 +229,7 @@ impl WriteStore for S3Store {
     async fn put(&self, chunk: &Chunk) -> Result<(), StoreError> {
         let (id, format, chunk) = (chunk.id(), self.0.format, chunk.clone());
         let body = blocking("encode chunk", move || chunk.encode(format)).await?;
-        self.write(id.into(), &self.chunk_key(id), "application/zstd", body)
+        self.write(id.into(), &self.chunk_key(id), of_type("application/zstd"), body)
             .await
     }
 
@@ -284,8 +288,8 @@ impl IndexStore for S3Store {
 
     async fn put_index(&self, name: &IndexName, bytes: Bytes) -> Result<(), StoreError> {
         let key = self.key(name.as_str());
-        self.write(index::object(name), &key, "application/octet-stream", bytes)
-            .await
+        let kind = of_type("application/octet-stream");
+        self.write(index::object(name), &key, kind, bytes).await
     }
 
     fn place(&self) -> String {
@@ -314,6 +318,10 @@ pub(crate) fn resolve<E>(
     credentials.secret_key = secret.map(Secret::new);
     credentials.session_token = token.map(Secret::new);
     Ok(credentials)
+}
+
+fn of_type(content_type: &'static str) -> Attributes {
+    Attributes::from_iter([(Attribute::ContentType, content_type)])
 }
 
 enum ReadError {

@@ -3,8 +3,11 @@
 
 mod audit;
 mod backup;
+mod export;
 mod fsck;
 mod gc;
+mod mirror;
+mod place;
 mod serve;
 mod settings;
 mod sizes;
@@ -22,6 +25,7 @@ use tracing_subscriber::EnvFilter;
 use vsekai_formats::release::Slug;
 use vsekai_server::StartError;
 use vsekai_server::service::ServiceError;
+use vsekai_server::site::SiteError;
 use vsekai_server::storage::StorageError;
 
 use settings::Settings;
@@ -94,6 +98,10 @@ enum Command {
     Audit(audit::Arguments),
     /// Show what titles, channels and releases take of the disk
     Sizes(sizes::Arguments),
+    /// Write everything that players need as static files, beside a running server
+    Export(export::Arguments),
+    /// Write another server's titles as static files, verified; needs no data folder
+    Mirror(mirror::Arguments),
 }
 
 /// Form of the log.
@@ -114,7 +122,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         serve,
         command,
     } = arguments;
-    let prepared = Settings::resolve(&options, &serve).and_then(|settings| {
+    let command = command.unwrap_or(Command::Serve);
+    let needs_data = !matches!(command, Command::Mirror(_));
+    let prepared = Settings::resolve(&options, &serve, needs_data).and_then(|settings| {
         start_log(&settings, options.log.as_deref())?;
         Ok(settings)
     });
@@ -125,7 +135,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match execute(settings, command.unwrap_or(Command::Serve)) {
+    match execute(settings, command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -145,6 +155,8 @@ fn execute(settings: Settings, command: Command) -> anyhow::Result<ExitCode> {
             Command::Gc(arguments) => gc::run(settings, &arguments).await,
             Command::Audit(arguments) => audit::run(&settings, arguments).await,
             Command::Sizes(arguments) => sizes::run(&settings, &arguments).await,
+            Command::Export(arguments) => export::run(&settings, &arguments).await,
+            Command::Mirror(arguments) => mirror::run(&settings, &arguments).await,
         }
     })
 }
@@ -159,7 +171,8 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         _ => None,
     };
     let found = error.downcast_ref().or(of_start).or(of_work);
-    let in_use = matches!(found, Some(StorageError::InUse { .. }));
+    let in_use = matches!(found, Some(StorageError::InUse { .. }))
+        || matches!(error.downcast_ref(), Some(SiteError::InUse { .. }));
     ExitCode::from(if in_use { EXIT_IN_USE } else { EXIT_FAILED })
 }
 
@@ -194,13 +207,17 @@ Examples:
       Copy what is new; to restore, serve the backup or a copy of it.
   vsekai-server --data /srv/vsekai --config server.toml gc --dry-run
       Tell what the rules in [retention] keep no longer, and what that would free.
+  vsekai-server --data /srv/vsekai export --to /srv/www
+      Write what is new for any web server to serve.
+  vsekai-server mirror --from https://updates.example --title my-game=root.json --to /srv/www
+      Write what another server has of a title, checked against a root of its publisher.
 
 Exit codes:
   0  stopped as asked, or the command succeeded
   1  something failed
   2  wrong arguments or configuration
   3  fsck found something missing or damaged
-  4  another server is using the data folder";
+  4  another server is using the data folder, or another export or mirror the site";
 
 /// Default of `--listen`.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7780);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //! Flags, environment and configuration file, brought together: the first that says something wins.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use fs_err as fs;
 use serde::Deserialize;
 use vsekai_formats::release::Slug;
@@ -50,8 +51,9 @@ struct File {
 }
 
 impl Settings {
-    /// Brings the three sources together; clap has put flags before the environment already.
-    pub(super) fn resolve(options: &Options, serve: &ServeOptions) -> anyhow::Result<Self> {
+    /// Brings the three sources together; clap has put flags before the environment already. Without
+    /// `needs_data` the data folder may be left open.
+    pub(super) fn resolve(options: &Options, serve: &ServeOptions, needs_data: bool) -> anyhow::Result<Self> {
         let file = options
             .config
             .as_deref()
@@ -59,6 +61,7 @@ impl Settings {
             .transpose()?
             .unwrap_or_default();
         let data = options.data.clone().or(file.data);
+        let data = data.or_else(|| (!needs_data).then(PathBuf::new));
         let dev = serve.dev || file.dev;
         let dev_titles = [serve.dev_titles.clone(), file.dev_titles]
             .into_iter()
@@ -86,6 +89,16 @@ impl Settings {
 /// The title that a server for development begins unless it is told others.
 const DEFAULT_TITLE: &str = "vsekai";
 
+/// Reads a small file.
+pub(super) fn read_bounded(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        bail!("{} has more than {max} bytes", path.display());
+    }
+    Ok(bytes)
+}
+
 fn read(path: &Path) -> anyhow::Result<File> {
     let text = fs::read_to_string(path)?;
     toml::from_str(&text).with_context(|| format!("read the configuration file {}", path.display()))
@@ -100,7 +113,7 @@ mod tests {
 
     fn resolve(arguments: &[&str]) -> anyhow::Result<Settings> {
         let arguments = Arguments::try_parse_from([&["vsekai-server"], arguments].concat())?;
-        Settings::resolve(&arguments.options, &arguments.serve)
+        Settings::resolve(&arguments.options, &arguments.serve, true)
     }
 
     #[test]

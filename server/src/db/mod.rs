@@ -9,6 +9,7 @@ pub mod chunks;
 pub mod indexes;
 pub mod metadata;
 mod migrations;
+pub mod public;
 pub mod references;
 pub mod releases;
 pub mod retained;

@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use crate::service::ServiceError;
+pub use crate::site::Caching;
 
 /// A file or document that can be had at an address.
 #[derive(Debug)]
@@ -38,15 +39,6 @@ pub enum Source {
         /// Its length in bytes.
         len: u64,
     },
-}
-
-/// How long others may keep a [`Representation`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caching {
-    /// For ever: what is at this address never changes.
-    Immutable,
-    /// Only after asking whether it has changed.
-    Revalidate,
 }
 
 /// What a request asks about a representation besides its address.
@@ -119,13 +111,9 @@ impl Representation {
     pub async fn respond(self, conditions: &Conditions) -> Result<Response, ServiceError> {
         let len = self.source.len();
         let plan = conditions.plan(&self.tag, len);
-        let caching = match self.caching {
-            Caching::Immutable => "public, max-age=31536000, immutable",
-            Caching::Revalidate => "no-cache",
-        };
         let reply = Response::builder()
             .header(header::ETAG, format!("\"{}\"", self.tag))
-            .header(header::CACHE_CONTROL, caching)
+            .header(header::CACHE_CONTROL, self.caching.header())
             .header(header::ACCEPT_RANGES, "bytes");
         let (reply, range) = match plan {
             Plan::NotModified => return Ok(reply.status(StatusCode::NOT_MODIFIED).finish()),

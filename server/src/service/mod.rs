@@ -162,7 +162,7 @@ pub(crate) async fn keep_whole(root: &Path) -> Result<fs::File, ServiceError> {
 }
 
 /// Runs `work`, which blocks on the disk or computes for long, beside the tasks that serve clients.
-async fn blocking<T, F>(work: F) -> Result<T, ServiceError>
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, ServiceError>
 where
     T: Send + 'static,
     F: FnOnce() -> Result<T, ServiceError> + Send + 'static,

@@ -120,13 +120,7 @@ pub fn keep_whole(root: &Path) -> Result<fs::File, StorageError> {
 /// # Errors
 /// The file for it cannot be made.
 pub fn begin_collecting(root: &Path) -> Result<Option<fs::File>, StorageError> {
-    let failed = StorageError::io("begin to collect");
-    let file = open_lock(&root.join(WHOLE)).map_err(&failed)?;
-    match file.file().try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+    lock_file(&root.join(WHOLE)).map_err(StorageError::io("begin to collect"))
 }
 
 /// Returns the place of the database in the data folder `root`.
@@ -196,13 +190,23 @@ impl StorageError {
 }
 
 fn lock(root: &Path) -> Result<fs::File, StorageError> {
-    let file = open_lock(&root.join("lock")).map_err(StorageError::io("lock the data folder"))?;
-    match file.file().try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StorageError::InUse {
+    match lock_file(&root.join("lock")) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(StorageError::InUse {
             path: root.to_owned(),
         }),
-        Err(TryLockError::Error(error)) => Err(StorageError::io("lock the data folder")(error)),
+        Err(error) => Err(StorageError::io("lock the data folder")(error)),
+    }
+}
+
+/// Locks the file `path`, which is made if it is not there, until the handle is dropped; `None` if another process
+/// holds the lock.
+pub(crate) fn lock_file(path: &Path) -> io::Result<Option<fs::File>> {
+    let file = open_lock(path)?;
+    match file.file().try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -158,6 +158,27 @@ impl Apt {
     }
 }
 
+/// Downloads `package` of the system's own suite into the folder `root`, without installing it, and returns its
+/// file.
+pub fn download_own(package: &str, root: &Path) -> Result<PathBuf> {
+    let folder = tempfile::tempdir_in(root)
+        .context("make a download folder")?
+        .keep();
+    let download = || {
+        let mut command = workspace::command("apt-get");
+        // The sandbox user of apt cannot write into a cache folder inside a home folder.
+        command.args(["-o", "APT::Sandbox::User=root", "download", package]);
+        process::read(command.current_dir(&folder))
+    };
+    if download().is_err() {
+        process::read(workspace::command("apt-get").arg("update"))?;
+        download().with_context(|| format!("download the package {package}"))?;
+    }
+    packages_in(&folder)?
+        .pop()
+        .with_context(|| format!("the package {package} was not downloaded"))
+}
+
 /// Unpacks package files into the folder `root`.
 pub fn unpack(packages: &[PathBuf], root: &Path) -> Result<()> {
     fs_err::create_dir_all(root)?;

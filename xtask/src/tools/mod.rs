@@ -5,6 +5,7 @@ pub mod apt;
 pub mod cache;
 mod gdtoolkit;
 mod godot;
+mod nginx;
 mod python;
 mod s3s;
 mod trees;
@@ -46,11 +47,19 @@ pub enum Tool {
     Gdlint,
     /// The formatter for GDScript.
     Gdformat,
+    /// A web server and proxy, for tests of exports and of the sample configurations.
+    Nginx,
+    /// A browser, for tests of the admin page.
+    Chromium,
+    /// What tests drive the browser with.
+    Chromedriver,
+    /// Load on HTTP servers, for benchmarks.
+    Wrk,
 }
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
@@ -62,6 +71,10 @@ impl Tool {
         Self::PythonTuf,
         Self::Gdlint,
         Self::Gdformat,
+        Self::Nginx,
+        Self::Chromium,
+        Self::Chromedriver,
+        Self::Wrk,
     ];
 
     /// Returns the name of the program.
@@ -79,6 +92,10 @@ impl Tool {
             Self::PythonTuf => "python-tuf",
             Self::Gdlint => "gdlint",
             Self::Gdformat => "gdformat",
+            Self::Nginx => "nginx",
+            Self::Chromium => "chromium",
+            Self::Chromedriver => "chromedriver",
+            Self::Wrk => "wrk",
         }
     }
 
@@ -86,13 +103,9 @@ impl Tool {
     #[must_use]
     pub fn hint(self) -> String {
         match self {
-            Self::Casync | Self::Xdotool | Self::Xvfb | Self::Import | Self::Strace => {
-                format!("hint: sudo apt-get install {}", self.packages().join(" "))
-            }
-            Self::Desync | Self::S3s | Self::PythonTuf | Self::Gdlint | Self::Gdformat => {
-                "hint: cargo xtask tools".to_owned()
-            }
             Self::Godot => godot::HINT.to_owned(),
+            _ if self.packages().is_empty() => "hint: cargo xtask tools".to_owned(),
+            _ => format!("hint: sudo apt-get install {}", self.packages().join(" ")),
         }
     }
 
@@ -105,9 +118,8 @@ impl Tool {
             Self::PythonTuf => tuf::find(cache),
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
             Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
-            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
-                process::which(self.name())
-            }
+            Self::Nginx => nginx::find(cache),
+            _ => process::which(self.name()),
         }
     }
 
@@ -121,10 +133,9 @@ impl Tool {
             Self::S3s => return s3s::get(cache),
             Self::PythonTuf => return tuf::get(cache),
             Self::Gdlint | Self::Gdformat => return gdtoolkit::get(cache, self.name()),
+            Self::Nginx => return nginx::get(cache),
             Self::Desync => get_desync(cache)?,
-            Self::Casync | Self::Xvfb | Self::Xdotool | Self::Import | Self::Strace => {
-                apt::install(self.packages())?
-            }
+            _ => apt::install(self.packages())?,
         }
         self.find(cache)
             .with_context(|| format!("{} was installed but is not found", self.name()))
@@ -137,18 +148,33 @@ impl Tool {
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
             Self::Strace => &["strace"],
-            Self::Desync | Self::Godot | Self::S3s | Self::PythonTuf | Self::Gdlint | Self::Gdformat => &[],
+            Self::Chromium => &["chromium"],
+            Self::Chromedriver => &["chromium-driver"],
+            Self::Wrk => &["wrk"],
+            Self::Desync
+            | Self::Godot
+            | Self::S3s
+            | Self::PythonTuf
+            | Self::Gdlint
+            | Self::Gdformat
+            | Self::Nginx => &[],
         }
     }
 
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Casync | Self::Strace | Self::S3s | Self::Gdlint | Self::Gdformat => &["--version"],
+            Self::Casync
+            | Self::Strace
+            | Self::S3s
+            | Self::Gdlint
+            | Self::Gdformat
+            | Self::Chromium
+            | Self::Chromedriver => &["--version"],
             Self::Godot => &["--headless", "--version"],
             Self::Import => &["-version"],
             Self::PythonTuf => &["-c", "import tuf; print(tuf.__version__)"],
-            // These have no option that prints a version and succeeds without a display.
-            Self::Desync | Self::Xvfb | Self::Xdotool => &[],
+            // These have no option that prints a version to standard output and succeeds without a display.
+            Self::Desync | Self::Xvfb | Self::Xdotool | Self::Nginx | Self::Wrk => &[],
         }
     }
 
