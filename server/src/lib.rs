@@ -12,14 +12,17 @@ pub mod fsck;
 pub mod http;
 pub mod limits;
 pub mod mirror;
+pub mod rates;
 pub mod retention;
 pub mod server;
 pub mod service;
 pub mod signing;
 pub mod site;
 pub mod storage;
+pub mod tls;
 
 pub use limits::Limits;
 pub use retention::Retention;
 pub use server::{RunningServer, Server, ServerConfig, StartError};
 pub use signing::Signing;
+pub use tls::TlsFiles;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! Every bound the server puts on its clients, in one place.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use vsekai_formats::release;
+
+use crate::rates::Rate;
 
 /// What one client may take from the server before it is cut off.
 ///
@@ -15,7 +19,7 @@ pub struct Limits {
     /// Connections open at once. Each costs a task and up to `head_bytes` of buffer; 512 stay below 64 MiB.
     pub connections: usize,
     /// Connections open at once from one address, so that no single one can take them all. Behind a reverse
-    /// proxy all clients share the proxy's address: set it to `connections` there.
+    /// proxy all clients share the proxy's address: name it in `trust_proxies`.
     pub connections_per_address: usize,
     /// Time for a request's head to arrive once it has begun, and for a connection's first request to begin.
     /// A client that sends a byte now and then does not get more.
@@ -64,6 +68,21 @@ pub struct Limits {
     pub contents_stored_bytes: usize,
     /// Largest contents document accepted, in bytes after decompression: about two million files.
     pub contents_bytes: usize,
+    /// Requests from one address for what players read; none by default, for whole schools and mobile networks share
+    /// one address, and connections, slow readers and processor time have bounds of their own.
+    pub reads: Rate,
+    /// Other requests from one address, uploads excepted: publishing asks for thousands of chunks in one of them.
+    pub calls: Rate,
+    /// Requests with one token, uploads of chunks among them.
+    pub token_requests: Rate,
+    /// Bytes that may be uploaded with one token in a day (UTC), so that a token which got lost cannot fill the disk;
+    /// 0 for no bound.
+    pub upload_bytes_per_day: u64,
+    /// Reverse proxies whose word about the address of a client is taken, as networks such as `127.0.0.0/8`. Their
+    /// connections are not bounded by `connections_per_address`.
+    pub trust_proxies: Vec<IpNet>,
+    /// The header that these proxies write.
+    pub forwarded_header: ForwardedHeader,
     /// Releases verified at once. One verification holds the parsed contents and index in memory.
     pub release_checks: usize,
 }
@@ -92,12 +111,43 @@ impl Default for Limits {
             metadata_bytes: 8 << 20,
             contents_stored_bytes: release::MAX_CONTENTS_STORED_BYTES,
             contents_bytes: release::MAX_CONTENTS_BYTES / 2,
+            reads: Rate::NONE,
+            calls: Rate {
+                per_second: 50,
+                burst: 1000,
+            },
+            token_requests: Rate {
+                per_second: 1000,
+                burst: 20_000,
+            },
+            upload_bytes_per_day: 1 << 40,
+            trust_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
             release_checks: 1,
         }
     }
 }
 
+/// A header in which a reverse proxy tells whom it speaks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, which most proxies add to.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
 impl Limits {
+    /// Tells whether what `address` says about its clients is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trust_proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
     /// Returns the most bytes a chunk's upload can have: a frame of bytes that do not compress is a little
     /// longer than they are.
     pub fn chunk_stored_bytes(&self) -> usize {

@@ -24,6 +24,7 @@ use crate::service::token::{Token, TokenError, TokenRecord, TokenScope};
 use crate::service::{Access, Service, ServiceError, ServiceSettings};
 use crate::signing::Signing;
 use crate::storage::{DataFolder, StorageError, database_path, durable};
+use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::{dev, http};
 
 /// How to start a server.
@@ -39,6 +40,8 @@ pub struct ServerConfig {
     pub signing: Signing,
     /// What is kept, and when the rest is collected.
     pub retention: Retention,
+    /// The certificate to serve with; plain HTTP if absent.
+    pub tls: Option<TlsFiles>,
     /// Whether to keep a token for everything in the file `dev-token` of the data folder.
     pub dev: bool,
     /// Titles that begin with keys in the folder `dev-keys` of the data folder, for development.
@@ -54,6 +57,7 @@ impl ServerConfig {
             limits: Limits::default(),
             signing: Signing::default(),
             retention: Retention::default(),
+            tls: None,
             dev: false,
             dev_titles: Vec::new(),
         }
@@ -71,11 +75,12 @@ impl Server {
     /// The data folder is in use or damaged, or the address cannot be listened on.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         let limits = Arc::new(config.limits);
+        let certificate = match config.tls {
+            Some(files) => Some(Arc::new(off_loop(move || Certificate::load(files)).await??)),
+            None => None,
+        };
         let (data, max_chunk) = (config.data.clone(), limits.chunk_bytes);
-        let folder = tokio::task::spawn_blocking(move || DataFolder::open(&data, max_chunk));
-        let folder = folder
-            .await
-            .map_err(|error| StartError::Task(error.to_string()))??;
+        let folder = off_loop(move || DataFolder::open(&data, max_chunk)).await??;
         let database = Database::open(&database_path(&config.data)).await?;
         if config.dev {
             keep_dev_token(&config.data, &database).await?;
@@ -97,7 +102,10 @@ impl Server {
         let address = listener.local_addr().map_err(listening)?;
         let stop = CancellationToken::new();
         let routes = http::routes(service.clone());
-        let accepting = tokio::spawn(http::accept::serve(listener, routes, limits, stop.clone()));
+        let handshake = certificate.as_ref().map(Certificate::handshake);
+        let serving = http::accept::serve_after(listener, handshake, routes, limits, stop.clone());
+        let accepting = tokio::spawn(serving);
+        let watching = tokio::spawn(watch_certificate(certificate.clone(), stop.clone()));
         let flushing = tokio::spawn(flush_regularly(service.clone(), stop.clone()));
         let signing = tokio::spawn(sign_regularly(service.clone(), config.signing, stop.clone()));
         let every = config.retention.every;
@@ -109,6 +117,8 @@ impl Server {
             flushing,
             signing,
             collecting,
+            watching,
+            certificate,
             service,
         })
     }
@@ -125,13 +135,32 @@ pub struct RunningServer {
     flushing: JoinHandle<()>,
     signing: JoinHandle<()>,
     collecting: JoinHandle<()>,
+    watching: JoinHandle<()>,
+    certificate: Option<Arc<Certificate>>,
     service: Arc<Service>,
 }
 
 impl RunningServer {
     /// Returns the base address, without a slash at its end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Reads the certificate again, if there is one, and uses it for connections from now on; tells whether it has
+    /// changed. The server does so by itself too, every few seconds.
+    ///
+    /// # Errors
+    /// It cannot be used; the one before stays in use.
+    pub async fn reload_certificate(&self) -> Result<bool, StartError> {
+        match self.certificate.clone() {
+            Some(certificate) => Ok(off_loop(move || certificate.reload()).await??),
+            None => Ok(false),
+        }
     }
 
     /// Returns the address listened on.
@@ -152,6 +181,7 @@ impl RunningServer {
         self.flushing.await.map_err(lost)?;
         self.signing.await.map_err(lost)?;
         self.collecting.await.map_err(lost)?;
+        self.watching.await.map_err(lost)?;
         self.service.close().await
     }
 }
@@ -182,8 +212,11 @@ pub enum StartError {
     /// The token for development.
     #[error("make a token for development: {0}")]
     DevToken(#[from] TokenError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A task was lost.
-    #[error("open the data folder: {0}")]
+    #[error("a task of the server was lost: {0}")]
     Task(String),
 }
 
@@ -220,11 +253,36 @@ async fn keep_dev_token(data: &Path, database: &Database) -> Result<(), StartErr
     Ok(())
 }
 
+/// Runs work that blocks on the disk.
+async fn off_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StartError::Task(error.to_string()))
+}
+
+/// Looks whether the certificate was replaced, as those who renew it do without telling.
+async fn watch_certificate(certificate: Option<Arc<Certificate>>, stop: CancellationToken) {
+    let Some(certificate) = certificate else { return };
+    let mut ticks = interval(CERTIFICATE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let certificate = certificate.clone();
+        match off_loop(move || certificate.reload()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::info!("the certificate was replaced"),
+            Ok(Err(error)) => tracing::error!(%error, "the new certificate is of no use; the old one stays"),
+            Err(error) => tracing::error!(%error, "could not look for a new certificate"),
+        }
+    }
+}
+
 /// Bounds what a crash makes publishers upload again.
 async fn flush_regularly(service: Arc<Service>, stop: CancellationToken) {
     let mut ticks = interval(FLUSH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = service.write_uploaded().await {
+            tracing::error!(%error, "could not write down what was uploaded");
+        }
         if !service.has_pending_chunks() {
             continue;
         }
@@ -287,3 +345,4 @@ async fn warn_of_ends(service: &Service, signing: &Signing) {
 }
 
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(10);

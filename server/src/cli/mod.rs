@@ -48,7 +48,7 @@ struct Options {
     /// The data folder; made if it is not there
     #[arg(long, global = true, value_name = "DIR", env = "VSEKAI_SERVER_DATA")]
     data: Option<PathBuf>,
-    /// A configuration file (TOML): data, listen, log_format, dev, dev_titles, and the tables [limits], [signing] and [retention]
+    /// A configuration file (TOML): data, listen, log_format, tls_cert, tls_key, dev, dev_titles, and the tables [limits], [signing] and [retention]
     #[arg(long, global = true, value_name = "FILE", env = "VSEKAI_SERVER_CONFIG")]
     config: Option<PathBuf>,
     /// Form of the log on standard error
@@ -65,6 +65,30 @@ struct ServeOptions {
     /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:7780]
     #[arg(long, value_name = "ADDRESS", env = "VSEKAI_SERVER_LISTEN")]
     listen: Option<SocketAddr>,
+    /// Serve over TLS with the certificate in this file (PEM), which is read again when it changes; takes --tls-key
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "VSEKAI_SERVER_TLS_CERT",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "VSEKAI_SERVER_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// A reverse proxy, or a network of them, whose word about the address of a client is taken; give it once for each
+    #[arg(
+        long = "trust-proxy",
+        value_name = "CIDR",
+        env = "VSEKAI_SERVER_TRUST_PROXIES",
+        value_delimiter = ','
+    )]
+    trust_proxies: Vec<String>,
     /// Write the base address to this file once clients can connect
     #[arg(long, value_name = "FILE", env = "VSEKAI_SERVER_READY_FILE")]
     ready_file: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use vsekai_server::server::dev_token_path;
 use vsekai_server::storage::{dev_keys_folder, durable};
-use vsekai_server::{Server, ServerConfig};
+use vsekai_server::{RunningServer, Server, ServerConfig};
 
 use super::settings::Settings;
 
@@ -17,6 +17,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         limits: settings.limits,
         signing: settings.signing.clone(),
         retention: settings.retention.clone(),
+        tls: settings.tls.clone(),
         dev: settings.dev,
         dev_titles: settings.dev_titles.clone(),
     };
@@ -46,11 +47,39 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     if let Some(path) = &settings.ready_file {
         durable::replace(path, format!("{url}\n").as_bytes())?;
     }
-    asked_to_stop.await;
+    tokio::select! {
+        () = asked_to_stop => {}
+        () = reload_when_asked(&server) => {}
+    }
     tracing::info!("stopping");
     server.stop().await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the certificate again at every SIGHUP; never ends.
+#[cfg(unix)]
+async fn reload_when_asked(server: &RunningServer) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP cannot be received; certificates are still read again by themselves");
+            return std::future::pending().await;
+        }
+    };
+    while hangups.recv().await.is_some() {
+        match server.reload_certificate().await {
+            Ok(changed) => tracing::info!(changed, "read the certificate again"),
+            Err(error) => tracing::error!(%error, "the certificate is of no use; the one before stays"),
+        }
+    }
+    std::future::pending().await
+}
+
+#[cfg(not(unix))]
+async fn reload_when_asked(_server: &RunningServer) {
+    std::future::pending().await
 }
 
 #[cfg(unix)]

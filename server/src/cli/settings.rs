@@ -2,14 +2,15 @@
 //! Flags, environment and configuration file, brought together: the first that says something wins.
 
 use std::io::Read as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use fs_err as fs;
+use ipnet::IpNet;
 use serde::Deserialize;
 use vsekai_formats::release::Slug;
-use vsekai_server::{Limits, Retention, Signing};
+use vsekai_server::{Limits, Retention, Signing, TlsFiles};
 
 use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
 
@@ -20,6 +21,8 @@ pub(super) struct Settings {
     pub data: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The certificate to serve with.
+    pub tls: Option<TlsFiles>,
     /// Where to write the base address once it is known.
     pub ready_file: Option<PathBuf>,
     /// Whether to keep a token for development.
@@ -43,6 +46,8 @@ struct File {
     data: Option<PathBuf>,
     listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     dev: bool,
     dev_titles: Vec<Slug>,
     limits: Limits,
@@ -66,11 +71,28 @@ impl Settings {
         let dev_titles = [serve.dev_titles.clone(), file.dev_titles]
             .into_iter()
             .find(|titles| !titles.is_empty());
+        let mut limits = file.limits;
+        for network in &serve.trust_proxies {
+            limits.trust_proxies.push(proxy(network)?);
+        }
+        let tls = match (
+            serve.tls_cert.clone().or(file.tls_cert),
+            serve.tls_key.clone().or(file.tls_key),
+        ) {
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate,
+                key,
+                client_authorities: None,
+            }),
+            (None, None) => None,
+            _ => bail!("serving over TLS takes both, a certificate (tls_cert) and its key (tls_key)"),
+        };
         let default_title = || DEFAULT_TITLE.parse().map(|title| vec![title]);
         Ok(Self {
             data: data
                 .context("which data folder? Give --data DIR, VSEKAI_SERVER_DATA, or data in the file")?,
             listen: serve.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
+            tls,
             ready_file: serve.ready_file.clone(),
             dev,
             dev_titles: match (dev, dev_titles) {
@@ -81,7 +103,7 @@ impl Settings {
             signing: file.signing,
             retention: file.retention,
             log_format: options.log_format.or(file.log_format).unwrap_or_default(),
-            limits: file.limits,
+            limits,
         })
     }
 }
@@ -97,6 +119,14 @@ pub(super) fn read_bounded(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
         bail!("{} has more than {max} bytes", path.display());
     }
     Ok(bytes)
+}
+
+/// Reads a network, or one address.
+fn proxy(text: &str) -> anyhow::Result<IpNet> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).with_context(|| {
+        format!("{text:?} is no network of proxies: use one such as 127.0.0.1 or 10.0.0.0/8")
+    })
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
@@ -139,6 +169,33 @@ mod tests {
         assert_eq!(settings.limits.connections, 7);
         assert_eq!(settings.limits.head_timeout.as_secs(), 3);
         assert_eq!(settings.limits.http2_streams, Limits::default().http2_streams);
+    }
+
+    #[test]
+    fn proxies_are_named_by_network_or_address() {
+        let named = [
+            "--data",
+            "d",
+            "--trust-proxy",
+            "127.0.0.1,10.0.0.0/8",
+            "--trust-proxy",
+            "::1",
+        ];
+        let limits = resolve(&named).unwrap().limits;
+        for trusted in ["127.0.0.1", "10.9.8.7", "::1", "::ffff:10.0.0.1"] {
+            assert!(limits.trusts(trusted.parse().unwrap()), "{trusted}");
+        }
+        for other in ["127.0.0.2", "11.0.0.1", "::2"] {
+            assert!(!limits.trusts(other.parse().unwrap()), "{other}");
+        }
+        assert!(resolve(&["--data", "d", "--trust-proxy", "everybody"]).is_err());
+    }
+
+    #[test]
+    fn a_certificate_takes_a_key() {
+        let both = resolve(&["--data", "d", "--tls-cert", "c.pem", "--tls-key", "k.pem"]).unwrap();
+        assert_eq!(both.tls.unwrap().key, Path::new("k.pem"));
+        assert!(resolve(&["--data", "d", "--tls-cert", "c.pem"]).is_err());
     }
 
     #[test]

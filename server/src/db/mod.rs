@@ -14,6 +14,7 @@ pub mod references;
 pub mod releases;
 pub mod retained;
 pub mod tokens;
+pub mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::client_address::owner;
 use super::connection;
 use crate::limits::Limits;
 
@@ -39,7 +40,7 @@ pub async fn serve(
 }
 
 /// As [`serve`], with a handshake first, which may take as long as a request's head.
-pub(super) async fn serve_after(
+pub(crate) async fn serve_after(
     listener: TcpListener,
     handshake: Option<Handshake>,
     endpoint: BoxEndpoint<'static, Response>,
@@ -66,7 +67,11 @@ pub(super) async fn serve_after(
                 continue;
             }
         };
-        let Some(address) = addresses.enter(remote.ip(), limits.connections_per_address) else {
+        let most = match limits.trusts(remote.ip()) {
+            true => usize::MAX,
+            false => limits.connections_per_address,
+        };
+        let Some(address) = addresses.enter(remote.ip(), most) else {
             tracing::debug!(%remote, "refused a connection: too many from that address");
             continue;
         };
@@ -173,14 +178,6 @@ impl Drop for Place {
             0 => drop(counts.remove(&self.address)),
             left => drop(counts.insert(self.address, left)),
         }
-    }
-}
-
-/// One household has a whole /64 of IPv6 addresses, so that is what counts as one.
-fn owner(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

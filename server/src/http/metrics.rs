@@ -11,6 +11,7 @@ use poem::{Endpoint, IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
 use crate::db::metadata::RoleRow;
+use crate::rates::Class;
 use crate::service::Service;
 use crate::service::token::Verb;
 
@@ -22,7 +23,7 @@ pub struct Metrics {
 
 /// What a request asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Chunk,
     ChunkBatch,
     ChunkUpload,
@@ -88,7 +89,7 @@ impl Metrics {
 
 impl Kind {
     /// Sorts a request by its address, without reading names out of it.
-    fn of(method: &Method, path: &str) -> Self {
+    pub(super) fn of(method: &Method, path: &str) -> Self {
         let is_upload = method == Method::PUT;
         match path.split('/').nth(1).unwrap_or_default() {
             "store" if is_upload => Self::ChunkUpload,
@@ -100,6 +101,15 @@ impl Kind {
             "api" if path == "/api/v1/chunks/fetch" => Self::ChunkBatch,
             "api" => Self::Api,
             _ => Self::Other,
+        }
+    }
+
+    /// Returns what it is counted as, `None` for uploads, which are counted by token.
+    pub(super) const fn class(self) -> Option<Class> {
+        match self {
+            Self::ChunkUpload | Self::IndexUpload => None,
+            Self::Api => Some(Class::Api),
+            _ => Some(Class::Read),
         }
     }
 

@@ -4,6 +4,7 @@
 pub mod accept;
 mod bearer;
 mod body;
+mod client_address;
 mod collection;
 mod connection;
 pub mod desync;
@@ -33,8 +34,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
+use poem::error::ResponseError as _;
 use poem::http::{HeaderValue, header};
-use poem::{Body, EndpointExt as _, Response, Route, delete, get, post, put};
+use poem::{
+    Body, Endpoint as _, EndpointExt as _, IntoResponse, Request, Response, Route, delete, get, post, put,
+};
 use serde::de::DeserializeOwned;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
@@ -42,13 +46,14 @@ use vsekai_formats::release::Pinned;
 use crate::limits::Limits;
 use crate::service::{Service, ServiceError};
 use body::Upload;
-use metrics::Metrics;
+use metrics::{Kind, Metrics};
+use problem::Problem;
 use reply::{Caching, Representation, Source};
 
 /// Returns the server's routes; `docs/protocol.md` describes them.
 pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
     let metrics = Arc::new(Metrics::default());
-    let counting = metrics.clone();
+    let (counting, asked) = (metrics.clone(), service.clone());
     Route::new()
         .at(
             "/store/:folder/:file",
@@ -107,6 +112,15 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
         .data(metrics)
         .catch_all_error(problem::from_router)
         .around(move |endpoint, request| {
+            let asked = asked.clone();
+            async move {
+                match not_too_often(&asked, &request) {
+                    Ok(()) => endpoint.call(request).await.map(IntoResponse::into_response),
+                    Err(error) => Ok(Problem(error).as_response()),
+                }
+            }
+        })
+        .around(move |endpoint, request| {
             let counting = counting.clone();
             async move {
                 let is_api = request.uri().path().starts_with("/api/");
@@ -121,6 +135,20 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
         })
         .map_to_response()
         .boxed()
+}
+
+/// Counts a request for the address it comes from.
+fn not_too_often(service: &Service, request: &Request) -> Result<(), ServiceError> {
+    let class = Kind::of(request.method(), request.uri().path()).class();
+    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
+    let (Some(class), Some(peer)) = (class, peer) else {
+        return Ok(());
+    };
+    let address = client_address::client_address(peer, request.headers(), service.limits());
+    service
+        .rates()
+        .address(class, address)
+        .map_err(ServiceError::too_soon)
 }
 
 impl Representation {

@@ -40,6 +40,7 @@ pub async fn post_release(
     access.require_somewhere(Verb::Publish)?;
     let channel: Slug = super::parameter(&parameters.channel)?;
     let upload = read_parts(request.content_type().unwrap_or_default(), body, service.limits()).await?;
+    service.charge_upload(&access, upload.bytes())?;
     let created = service.publish(access, channel, upload).await?;
     let status = if created {
         StatusCode::CREATED

@@ -24,6 +24,7 @@ impl ResponseError for Problem {
             ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -37,7 +38,13 @@ impl ResponseError for Problem {
             members["missing"] = json!(first);
             members["missing_total"] = json!(total);
         }
-        problem(self.status(), members)
+        let mut response = problem(self.status(), members);
+        if let ServiceError::TooMany { wait, .. } = &self.0 {
+            // Whole seconds, and never "at once": who is told 0 would ask again in vain.
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

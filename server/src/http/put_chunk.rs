@@ -28,6 +28,7 @@ pub async fn put_chunk(
     let stored = Upload::new(body, "a chunk", limits.chunk_stored_bytes(), limits)
         .read()
         .await?;
+    service.charge_upload(&access, stored.len())?;
     Ok(match service.put_chunk(id, stored).await? {
         ChunkUpload::New => StatusCode::CREATED,
         ChunkUpload::Known => StatusCode::OK,

@@ -29,6 +29,7 @@ pub async fn put_index(
     let bytes = Upload::new(body, "an index", limits.index_bytes, limits)
         .read()
         .await?;
+    service.charge_upload(&access, bytes.len())?;
     Ok(match service.put_index(name, bytes).await? {
         true => StatusCode::CREATED,
         false => StatusCode::OK,

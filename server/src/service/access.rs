@@ -103,6 +103,7 @@ impl Service {
             .await?;
         let record = record.filter(|record: &TokenRecord| record.accepts(token, now()));
         let record = record.ok_or(ServiceError::Unauthorized)?;
+        self.rates().token(&record.id).map_err(ServiceError::too_soon)?;
         Ok(Access {
             actor: Actor {
                 token_id: record.id,

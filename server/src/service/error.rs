@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! Why a request was refused: what the client may know, and what only the log may.
 
+use std::time::Duration;
+
 use vsekai_formats::ChunkId;
 use vsekai_store::StoreError;
 use vsekai_trust::publisher::KeyError;
@@ -64,6 +66,16 @@ pub enum ServiceError {
         /// How many there are.
         total: usize,
     },
+    /// Too many requests, or too many bytes.
+    #[error("{detail}")]
+    TooMany {
+        /// A word for programs.
+        code: &'static str,
+        /// What there was too much of, for people.
+        detail: String,
+        /// When it is worth trying again.
+        wait: Duration,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -102,6 +114,8 @@ pub enum ErrorKind {
     Unsupported,
     /// 422.
     Invalid,
+    /// 429.
+    TooMany,
     /// 500.
     Internal,
 }
@@ -119,6 +133,7 @@ impl ServiceError {
             Self::Invalid { .. } | Self::MissingChunks { .. } => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::TooMany { .. } => ErrorKind::TooMany,
             Self::Store(StoreError::Missing { .. }) => ErrorKind::NotFound,
             Self::Database(_) | Self::Storage(_) | Self::Store(_) | Self::Key(_) | Self::Internal(_) => {
                 ErrorKind::Internal
@@ -140,7 +155,7 @@ impl ServiceError {
     /// Returns a word that programs can act on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::Invalid { code, .. } | Self::Conflict { code, .. } | Self::TooMany { code, .. } => code,
             Self::MissingChunks { .. } => "missing-chunks",
             _ => match self.kind() {
                 ErrorKind::BadRequest => "bad-request",
@@ -152,6 +167,7 @@ impl ServiceError {
                 ErrorKind::TooLarge => "too-large",
                 ErrorKind::Unsupported => "unsupported",
                 ErrorKind::Invalid => "invalid",
+                ErrorKind::TooMany => "too-many",
                 ErrorKind::Internal => "internal",
             },
         }
@@ -162,6 +178,15 @@ impl ServiceError {
         Self::Invalid {
             code,
             detail: detail.to_string(),
+        }
+    }
+
+    /// Makes an error for a request that came too soon after others.
+    pub fn too_soon(wait: Duration) -> Self {
+        Self::TooMany {
+            code: "too-many",
+            detail: "too many requests in a short time; Retry-After says when to go on".to_owned(),
+            wait,
         }
     }
 

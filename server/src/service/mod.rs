@@ -10,6 +10,7 @@ pub mod error;
 pub mod indexes;
 pub mod metadata;
 pub(crate) mod online;
+mod quota;
 pub mod releases;
 pub mod sizes;
 pub mod token;
@@ -29,13 +30,15 @@ use vsekai_store::LocalStore;
 pub use access::Access;
 pub use error::{ErrorKind, ServiceError};
 
-use crate::db::Database;
+use crate::db::{self, Database, uploads};
 use crate::limits::Limits;
+use crate::rates::Rates;
 use crate::retention::Retention;
 use crate::signing::Signing;
 use crate::storage::{self, DataFolder, online_folder};
 use chunks::Ledger;
 use online::OnlineKeys;
+use quota::Uploaded;
 
 /// The server's state: database, data folder, and what is under way.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub struct Service {
     // files that no row names are removed.
     naming: RwLock<()>,
     collecting: tokio::sync::Mutex<()>,
+    rates: Rates,
+    uploaded: Uploaded,
     stopping: CancellationToken,
 }
 
@@ -84,7 +89,13 @@ impl Service {
             signing,
             retention,
         } = settings;
+        let now = db::now();
+        let today = database.read("look up what was uploaded today", move |tx| {
+            uploads::of_day(tx, quota::day_of(now))
+        });
         let service = Self {
+            uploaded: Uploaded::new(today.await?, now),
+            rates: Rates::new(limits.reads, limits.calls, limits.token_requests),
             ledger: Ledger::default(),
             under_way: Arc::default(),
             online: OnlineKeys::new(online_folder(folder.root())),
@@ -121,6 +132,7 @@ impl Service {
         let service = Arc::into_inner(self)
             .ok_or_else(|| ServiceError::Internal("a request is still under way".to_owned()))?;
         service.flush().await?;
+        service.write_uploaded().await?;
         service.database.close().await?;
         Ok(service.folder.mark_clean()?)
     }
@@ -147,6 +159,11 @@ impl Service {
     /// Returns the bounds put on clients.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Returns how often clients may ask.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// Returns the chunk store.

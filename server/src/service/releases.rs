@@ -31,6 +31,14 @@ pub struct ReleaseUpload {
     pub metadata: Bytes,
 }
 
+impl ReleaseUpload {
+    /// Returns how many bytes it has.
+    pub fn bytes(&self) -> usize {
+        let parts = [&self.manifest, &self.contents, &self.index, &self.metadata];
+        parts.iter().map(|part| part.len()).sum()
+    }
+}
+
 /// What names a release on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseName {

@@ -429,3 +429,71 @@ async fn http_2_is_served_on_the_same_port() {
     drop(client);
     server.stop().await;
 }
+
+/// Begins HTTP/2 with the server; requests go out while the second value is polled.
+async fn http2(
+    server: &TestServer,
+) -> (
+    h2::client::SendRequest<bytes::Bytes>,
+    h2::client::Connection<TcpStream, bytes::Bytes>,
+) {
+    h2::client::handshake(connect(server).await).await.unwrap()
+}
+
+fn ask(name: &str, value: &str) -> http::Request<()> {
+    let request = http::Request::get("http://x/api/v1/health").header(name, value);
+    request.body(()).unwrap()
+}
+
+#[tokio::test]
+async fn http_2_has_so_many_streams_and_so_long_heads() {
+    let server = TestServer::with_limits(quick()).await;
+    let (client, connection) = http2(&server).await;
+    let connection = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let (answer, _) = client.send_request(ask("x", "y"), true).unwrap();
+    assert_eq!(answer.await.unwrap().status(), 200);
+    // The server has said so by now, so this client keeps to it.
+    assert_eq!(client.current_max_send_streams(), quick().http2_streams as usize);
+    let mut client = client.ready().await.unwrap();
+    let long = "y".repeat(quick().head_bytes + 1);
+    let outcome = match client.send_request(ask("x", &long), true) {
+        Ok((answer, _)) => answer.await.map(|answer| answer.status().as_u16()),
+        Err(error) => Err(error),
+    };
+    assert!(!matches!(outcome, Ok(200)), "{outcome:?}");
+    connection.abort();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_taken_back_by_the_thousand_keep_nobody_waiting() {
+    let server = TestServer::with_limits(quick()).await;
+    let (client, connection) = http2(&server).await;
+    let connection = tokio::spawn(connection);
+    let flood = async {
+        let mut client = client;
+        for _ in 0..20_000 {
+            let Ok(mut ready) = client.ready().await else {
+                return "closed";
+            };
+            let Ok((_, mut stream)) = ready.send_request(ask("x", "y"), false) else {
+                return "closed";
+            };
+            stream.send_reset(h2::Reason::CANCEL);
+            client = ready;
+        }
+        "answered"
+    };
+    let good = async {
+        for _ in 0..20 {
+            let answer = timeout(PATIENCE, server.client.get("api/v1/health")).await;
+            assert_eq!(answer.expect("an answer in time").status(), StatusCode::OK);
+        }
+    };
+    let (_, ()) = timeout(PATIENCE, async { tokio::join!(flood, good) })
+        .await
+        .unwrap();
+    connection.abort();
+    server.stop().await;
+}

@@ -16,6 +16,8 @@ mod limits;
 mod mirror;
 mod program;
 mod publish;
+mod rates;
 mod signed;
 mod signer;
 mod static_files;
+mod tls;

@@ -21,8 +21,14 @@ pub struct Program {
 impl Program {
     /// Starts the program on `data` and waits until clients can connect.
     pub fn serve(data: &Path) -> Self {
+        Self::serve_with(data, &[])
+    }
+
+    /// As [`Program::serve`], with more arguments.
+    pub fn serve_with(data: &Path, arguments: &[&str]) -> Self {
         let mut child = command(data)
             .args(["--listen", "127.0.0.1:0", "--dev", "--dev-title", TITLE])
+            .args(arguments)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -80,6 +86,14 @@ impl Program {
     pub fn client(&self, data: &Path) -> Client {
         let token = fs::read_to_string(data.join("dev-token")).unwrap();
         Client::new(self.url.clone(), token.trim().to_owned()).with_keys_in(data)
+    }
+
+    /// Sends the program a signal, by its name.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Kills the program as a power cut of the process would.
