@@ -4,6 +4,7 @@
 //! Layers, each knowing only those before it: [`db`] (rows) and [`storage`] (files), [`service`] (what the
 //! server does, without HTTP), [`http`] (one file per endpoint), [`server`] (all of it, started and stopped).
 
+pub mod admin;
 pub mod backup;
 pub mod db;
 mod dev;

@@ -108,6 +108,7 @@ impl Server {
         let watching = tokio::spawn(watch_certificate(certificate.clone(), stop.clone()));
         let flushing = tokio::spawn(flush_regularly(service.clone(), stop.clone()));
         let signing = tokio::spawn(sign_regularly(service.clone(), config.signing, stop.clone()));
+        let counting = tokio::spawn(count_regularly(service.clone(), stop.clone()));
         let every = config.retention.every;
         let collecting = tokio::spawn(collect_regularly(service.clone(), every, stop.clone()));
         Ok(RunningServer {
@@ -116,6 +117,7 @@ impl Server {
             accepting,
             flushing,
             signing,
+            counting,
             collecting,
             watching,
             certificate,
@@ -134,6 +136,7 @@ pub struct RunningServer {
     accepting: JoinHandle<()>,
     flushing: JoinHandle<()>,
     signing: JoinHandle<()>,
+    counting: JoinHandle<()>,
     collecting: JoinHandle<()>,
     watching: JoinHandle<()>,
     certificate: Option<Arc<Certificate>>,
@@ -180,6 +183,7 @@ impl RunningServer {
         self.accepting.await.map_err(lost)?;
         self.flushing.await.map_err(lost)?;
         self.signing.await.map_err(lost)?;
+        self.counting.await.map_err(lost)?;
         self.collecting.await.map_err(lost)?;
         self.watching.await.map_err(lost)?;
         self.service.close().await
@@ -292,6 +296,17 @@ async fn flush_regularly(service: Arc<Service>, stop: CancellationToken) {
     }
 }
 
+/// Writes down how often releases were fetched.
+async fn count_regularly(service: Arc<Service>, stop: CancellationToken) {
+    let mut ticks = interval(COUNT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = service.write_downloads().await {
+            tracing::warn!(%error, "could not write down how often releases were fetched");
+        }
+    }
+}
+
 /// Signs timestamps and snapshots before they end, and warns about what only people can sign.
 async fn sign_regularly(service: Arc<Service>, signing: Signing, stop: CancellationToken) {
     let mut ticks = interval(signing.timestamp_every.max(Duration::from_secs(1)));
@@ -346,3 +361,4 @@ async fn warn_of_ends(service: &Service, signing: &Signing) {
 
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(10);
+const COUNT_EVERY: Duration = Duration::from_secs(60);

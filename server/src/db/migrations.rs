@@ -18,6 +18,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/2026-11-25-signed.sql")),
         M::up(include_str!("../../migrations/2026-11-26-retention.sql")),
         M::up(include_str!("../../migrations/2026-11-26-uploads.sql")),
+        M::up(include_str!("../../migrations/2026-11-26-downloads.sql")),
     ])
 }
 

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod chunks;
+pub mod downloads;
 pub mod indexes;
 pub mod metadata;
 mod migrations;

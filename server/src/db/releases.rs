@@ -152,6 +152,13 @@ pub fn all_files(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<ReleaseF
     statement.query_map([], release_files)?.collect()
 }
 
+/// Counts the releases of `title`.
+pub fn count(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<u64> {
+    let mut statement =
+        transaction.prepare_cached("SELECT count(*) AS releases FROM releases WHERE title = ?1")?;
+    statement.query_row([title.as_str()], |row| unsigned(row, "releases"))
+}
+
 /// Returns the releases of `title`, newest first within each platform.
 pub fn list(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<Vec<ReleaseEntry>> {
     let mut statement = transaction.prepare_cached(

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
+use poem::http::uri::Scheme;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -18,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::client_address::owner;
-use super::connection;
+use super::connection::{self, Peer};
 use crate::limits::Limits;
 
 /// What requests are read from and answers written to.
@@ -80,10 +81,15 @@ pub(crate) async fn serve_after(
         let (handshake, endpoint) = (handshake.clone(), endpoint.clone());
         let (limits, stop) = (limits.clone(), stop.clone());
         tasks.spawn(async move {
+            let scheme = handshake.as_ref().map_or(Scheme::HTTP, |_| Scheme::HTTPS);
+            let peer = Peer {
+                address: remote,
+                scheme,
+            };
             match handshake {
-                None => connection::serve(stream, remote, endpoint, limits, stop).await,
+                None => connection::serve(stream, peer, endpoint, limits, stop).await,
                 Some(handshake) => match shake_hands(handshake(stream), &limits, &stop).await {
-                    Ok(stream) => connection::serve(stream, remote, endpoint, limits, stop).await,
+                    Ok(stream) => connection::serve(stream, peer, endpoint, limits, stop).await,
                     Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
                 },
             }

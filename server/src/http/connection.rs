@@ -29,21 +29,31 @@ use crate::limits::Limits;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
 
+/// Who is at the other end of a connection, and whether others can read it.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    /// Their address.
+    pub(super) address: SocketAddr,
+    /// `https` after a handshake.
+    pub(super) scheme: Scheme,
+}
+
 /// Serves requests until the client leaves, breaks a limit, or `stop` is called and requests under way have
 /// been answered.
 pub(super) async fn serve<S>(
     stream: S,
-    remote: SocketAddr,
+    peer: Peer,
     endpoint: Arc<BoxEndpoint<'static, Response>>,
     limits: Arc<Limits>,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let remote = peer.address;
     let requests = Arc::new(Requests::default());
     let service = service_fn({
         let requests = requests.clone();
-        move |request| answer(endpoint.clone(), requests.clone(), remote, request)
+        move |request| answer(endpoint.clone(), requests.clone(), peer.clone(), request)
     });
     let stream = TokioIo::new(Watched::new(stream, requests, limits.clone()));
     let builder = builder(&limits);
@@ -78,12 +88,12 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 async fn answer(
     endpoint: Arc<BoxEndpoint<'static, Response>>,
     requests: Arc<Requests>,
-    remote: SocketAddr,
+    peer: Peer,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Counted>, Infallible> {
     let under_way = requests.begin();
-    let remote = RemoteAddr(Addr::SocketAddr(remote));
-    let request = Request::from((request, LocalAddr::default(), remote, Scheme::HTTP));
+    let remote = RemoteAddr(Addr::SocketAddr(peer.address));
+    let request = Request::from((request, LocalAddr::default(), remote, peer.scheme));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let response = endpoint.get_response(request).await;

@@ -29,5 +29,9 @@ pub async fn get_index(
         media_type: "application/octet-stream",
         caching: Caching::Immutable,
     };
-    Ok(representation.respond(&Conditions::of(request)).await?)
+    let conditions = Conditions::of(request);
+    if conditions.asks_for_all() {
+        service.note_download(&name);
+    }
+    Ok(representation.respond(&conditions).await?)
 }

@@ -2,6 +2,7 @@
 //! The HTTP edge: one file per endpoint, named after it. Only here do poem's types appear.
 
 pub mod accept;
+mod admin;
 mod bearer;
 mod body;
 mod client_address;
@@ -108,6 +109,7 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
             "/api/v1/titles/:title/releases/:platform/:version/hold",
             put(hold::put_hold).delete(hold::delete_hold),
         )
+        .nest("/admin", admin::routes())
         .data(service)
         .data(metrics)
         .catch_all_error(problem::from_router)

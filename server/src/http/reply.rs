@@ -70,6 +70,11 @@ impl Conditions {
         Self::read(request.method(), request.headers())
     }
 
+    /// Tells whether the whole representation is asked for, by somebody who has nothing of it.
+    pub fn asks_for_all(&self) -> bool {
+        !self.head && self.if_none_match.is_none() && self.range.is_none()
+    }
+
     fn read(method: &Method, headers: &HeaderMap) -> Self {
         let text = |name| Some(headers.get(name)?.to_str().ok()?.to_owned());
         Self {

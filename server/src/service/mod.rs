@@ -6,10 +6,12 @@ pub mod audit;
 mod chunk_use;
 pub mod chunks;
 pub mod collect;
+pub mod downloads;
 pub mod error;
 pub mod indexes;
 pub mod metadata;
 pub(crate) mod online;
+pub mod overview;
 mod quota;
 pub mod releases;
 pub mod sizes;
@@ -37,6 +39,7 @@ use crate::retention::Retention;
 use crate::signing::Signing;
 use crate::storage::{self, DataFolder, online_folder};
 use chunks::Ledger;
+use downloads::Downloads;
 use online::OnlineKeys;
 use quota::Uploaded;
 
@@ -50,6 +53,7 @@ pub struct Service {
     signing: Signing,
     retention: Retention,
     online: OnlineKeys,
+    downloads: Downloads,
     chunk_checks: Semaphore,
     release_checks: Semaphore,
     // Held for reading by whatever must run to its end; see `undisturbed`.
@@ -98,6 +102,7 @@ impl Service {
             rates: Rates::new(limits.reads, limits.calls, limits.token_requests),
             ledger: Ledger::default(),
             under_way: Arc::default(),
+            downloads: Downloads::default(),
             online: OnlineKeys::new(online_folder(folder.root())),
             signing,
             retention,
@@ -133,6 +138,7 @@ impl Service {
             .ok_or_else(|| ServiceError::Internal("a request is still under way".to_owned()))?;
         service.flush().await?;
         service.write_uploaded().await?;
+        service.write_downloads().await?;
         service.database.close().await?;
         Ok(service.folder.mark_clean()?)
     }

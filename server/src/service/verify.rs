@@ -145,7 +145,8 @@ fn check_pinned(what: &str, pinned: &Pinned, bytes: &[u8]) -> Result<(), Service
     }
 }
 
-fn read_contents(stored: &[u8], limits: &Limits) -> Result<Contents, ServiceError> {
+/// Reads a contents document.
+pub fn read_contents(stored: &[u8], limits: &Limits) -> Result<Contents, ServiceError> {
     let plain = codec::decompress(stored, limits.contents_bytes)
         .map_err(|error| refuse(format!("the contents cannot be decompressed: {error}")))?;
     let contents: Contents = serde_json::from_slice(&plain)

@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod admin_page;
 mod backup;
 mod build;
 mod chunks;
