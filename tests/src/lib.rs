@@ -52,7 +52,10 @@ pub fn build_programs() {
     // `cargo xtask test` has built them; a second Cargo would only wait for locks.
     if !*done && !workspace::is_built() {
         // All of them, as every other build does: other sets of packages mean other sets of features.
-        let arguments = ["--quiet", "--workspace", "--exclude", "vsekai-godot"];
+        let mut arguments = vec!["--quiet", "--workspace"];
+        for package in ["vsekai-godot", "vsekai-godot-common", "vsekai-godot-editor"] {
+            arguments.extend(["--exclude", package]);
+        }
         if let Err(error) = process::read(workspace::cargo(&["build"]).args(arguments)) {
             panic!("the programs do not build: {error:#}");
         }

@@ -30,6 +30,8 @@ pub struct Project {
     pub extras: Option<PathBuf>,
     /// The name of the exported program.
     pub program: String,
+    /// The export preset.
+    pub preset: &'static str,
 }
 
 /// A finished export.
@@ -121,6 +123,7 @@ pub fn complaints(output: &str) -> Vec<&str> {
 fn stamp(godot: &Godot, project: &Project) -> Result<String> {
     let mut fingerprint = Fingerprint::default();
     fingerprint.text(STAMP_FORMAT);
+    fingerprint.text(project.preset);
     fingerprint.text(&godot.version);
     fingerprint.text(&godot.template_release.to_string_lossy());
     for layer in &project.layers {
@@ -136,7 +139,9 @@ fn stamp(godot: &Godot, project: &Project) -> Result<String> {
     Ok(fingerprint.finish())
 }
 
-fn stage(godot: &Godot, project: &Project, staged: &Path) -> Result<()> {
+/// Puts the layers and files of `project` into the folder `staged`, whose export presets then name this machine's
+/// templates.
+pub fn stage(godot: &Godot, project: &Project, staged: &Path) -> Result<()> {
     clear(staged)?;
     for layer in &project.layers {
         fs::copy_over(layer, staged, &[".godot", "bin"])?;
@@ -147,9 +152,12 @@ fn stage(godot: &Godot, project: &Project, staged: &Path) -> Result<()> {
     for (source, target) in &project.files {
         fs::replace_file(source, &staged.join(target))?;
     }
-    let presets = staged.join("export_presets.cfg");
-    let text = fs_err::read_to_string(&presets)?;
-    fs_err::write(presets, with_templates(&text, godot))?;
+    // Exports for other systems take Godot's own templates, from where its editor puts them.
+    if project.preset == PRESET {
+        let presets = staged.join("export_presets.cfg");
+        let text = fs_err::read_to_string(&presets)?;
+        fs_err::write(presets, with_templates(&text, godot))?;
+    }
     Ok(())
 }
 
@@ -211,12 +219,12 @@ fn export_release(godot: &Godot, project: &Project, staged: &Path, target: &Path
         command
             .args(["--headless", "--path"])
             .arg(staged)
-            .args(["--export-release", PRESET])
+            .args(["--export-release", project.preset])
             .arg(&program);
         // A headless export may fall over while it leaves, with everything written: the files decide.
         let result = checked(&mut command);
         let pack = program.with_extension("pck");
-        if process::is_executable(&program) && fs_err::metadata(&pack).is_ok_and(|pack| pack.len() > 0) {
+        if is_complete(project, &program, &pack) {
             return result.or_else(|error| {
                 if error.is::<Complaints>() {
                     Err(error)
@@ -231,6 +239,14 @@ fn export_release(godot: &Godot, project: &Project, staged: &Path, target: &Path
     attempt()
         .or_else(|_| attempt())
         .with_context(|| format!("export {}", project.name))
+}
+
+fn is_complete(project: &Project, program: &Path, pack: &Path) -> bool {
+    match project.preset {
+        PRESET => process::is_executable(program) && fs_err::metadata(pack).is_ok_and(|pack| pack.len() > 0),
+        // Bundles have their pack inside, and not every system knows what can be executed on another.
+        _ => program.exists(),
+    }
 }
 
 fn checked(command: &mut Command) -> Result<()> {
@@ -274,9 +290,10 @@ impl std::fmt::Display for Complaints {
 
 impl std::error::Error for Complaints {}
 
-const PRESET: &str = "Linux";
+/// The preset of projects for this machine.
+pub const PRESET: &str = "Linux";
 const LIMIT: Duration = Duration::from_secs(300);
-const STAMP_FORMAT: &str = "1";
+const STAMP_FORMAT: &str = "2";
 const COMPLAINTS: [&str; 9] = [
     "SCRIPT ERROR:",
     "Parse Error:",

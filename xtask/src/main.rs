@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::tools::{self, Cache, Godot};
-use xtask::{bench, fuzz, godot, play, process, projects, test, ui, workspace};
+use xtask::{addons, bench, fuzz, godot, play, process, projects, ship, test, ui, workspace};
 
 /// Builds, plays, tests and exports the project.
 #[derive(Debug, Parser)]
@@ -27,6 +27,17 @@ enum Task {
     },
     /// Build the GDExtension and put it into the launcher's Godot project.
     BuildExtension {
+        /// Build it as it is shipped.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Build what other Godot projects take from this one, and put it into a project.
+    Addon {
+        /// The class VSekaiUpdater for games, or the publisher's dock for the editor.
+        what: Addon,
+        /// The folder of the project; the dock goes into the sample game if none is named.
+        #[arg(long, value_name = "DIR", required_if_eq("what", "updater"))]
+        project: Option<PathBuf>,
         /// Build it as it is shipped.
         #[arg(long)]
         release: bool,
@@ -114,15 +125,47 @@ enum Task {
         /// Root of trust for signed releases to export with the launcher, from `vsekai keys export-root`.
         #[arg(long, value_name = "FILE")]
         root: Option<PathBuf>,
+        /// Make archives of the launcher with the library as it was built for development: quick, not for players.
+        #[arg(long)]
+        development: bool,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Addon {
+    /// The class VSekaiUpdater, for games.
+    Updater,
+    /// The publisher's dock, for the editor.
+    Publisher,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Exported {
-    /// The launcher.
+    /// The launcher, to be tried on this machine.
     Launcher,
     /// The two versions of the sample game.
     Game,
+    /// The launcher for Linux on x86_64: a folder, and an archive with checksums.
+    Linux,
+    /// The same for Linux on arm64.
+    LinuxArm64,
+    /// The same for Windows.
+    Windows,
+    /// The same for macOS.
+    Macos,
+}
+
+impl Exported {
+    /// Returns the name of what is shipped, if that is meant.
+    fn shipped(self) -> Option<&'static str> {
+        match self {
+            Self::Launcher | Self::Game => None,
+            Self::Linux => Some("linux"),
+            Self::LinuxArm64 => Some("linux-arm64"),
+            Self::Windows => Some("windows"),
+            Self::Macos => Some("macos"),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -148,6 +191,11 @@ fn run(task: Task) -> Result<()> {
             tools::get_test_data(&cache)?;
         }
         Task::BuildExtension { release } => build_extension(release)?,
+        Task::Addon {
+            what,
+            project,
+            release,
+        } => addon(what, project, release)?,
         Task::Launcher { arguments } => launcher(&cache, &arguments)?,
         Task::Play {
             data,
@@ -193,17 +241,42 @@ fn run(task: Task) -> Result<()> {
             seconds,
             keep,
         })?,
-        Task::Export { what, root } => export(&cache, &what, root.as_deref())?,
+        Task::Export {
+            what,
+            root,
+            development,
+        } => export(&cache, &what, root.as_deref(), development)?,
     }
     Ok(())
 }
 
 fn build_extension(release: bool) -> Result<()> {
     ui::step("Building the extension");
-    let profile: &[&str] = if release { &["--release"] } else { &[] };
-    workspace::build(&[&["--package", "vsekai-godot"], profile].concat())?;
+    build_library(projects::UPDATER, release)?;
     let target = projects::put_extension_into_project(release)?;
     ui::note(format!("put into {}", ui::short(&target, &workspace::root())));
+    Ok(())
+}
+
+fn build_library(library: projects::Library, release: bool) -> Result<()> {
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
+    workspace::build(&[&["--package", library.package], profile].concat())
+}
+
+fn addon(what: Addon, project: Option<PathBuf>, release: bool) -> Result<()> {
+    ui::step("Building the addon");
+    let project = project.unwrap_or_else(addons::publisher_project);
+    let addon = match what {
+        Addon::Updater => {
+            build_library(projects::UPDATER, release)?;
+            addons::put_updater_into(&project, release)?
+        }
+        Addon::Publisher => {
+            build_library(projects::PUBLISHER, release)?;
+            addons::put_publisher_into(&project, release)?
+        }
+    };
+    ui::note(format!("put into {}", addon.display()));
     Ok(())
 }
 
@@ -217,7 +290,7 @@ fn launcher(cache: &Cache, arguments: &[String]) -> Result<()> {
     process::run(command.arg("--path").arg(project).arg("--").args(arguments))
 }
 
-fn export(cache: &Cache, what: &[Exported], root: Option<&Path>) -> Result<()> {
+fn export(cache: &Cache, what: &[Exported], root: Option<&Path>, development: bool) -> Result<()> {
     let godot = Godot::get(cache)?;
     if what.contains(&Exported::Game) {
         ui::step("Exporting the sample game");
@@ -231,11 +304,16 @@ fn export(cache: &Cache, what: &[Exported], root: Option<&Path>) -> Result<()> {
     if what.contains(&Exported::Launcher) {
         build_extension(false)?;
         ui::step("Exporting the launcher");
-        let launcher = match root {
-            Some(root) => projects::launcher_with_root(root)?,
-            None => projects::launcher(),
-        };
+        let mut launcher = projects::launcher();
+        if let Some(root) = root {
+            projects::bind_to_root(&mut launcher, root)?;
+        }
         println!("{}", godot::export(&godot, &launcher)?.folder.display());
+    }
+    for name in what.iter().filter_map(|what| what.shipped()) {
+        ui::step(format!("Exporting the launcher for {name}"));
+        let shipped = ship::ship(&godot, name, root, !development)?;
+        println!("{}\n{}", shipped.folder.display(), shipped.archive.display());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use crate::fs;
-use crate::godot::Project;
+use crate::godot::{PRESET, Project};
 use crate::licences;
 use crate::workspace;
 
@@ -25,11 +25,17 @@ pub fn launcher_folder() -> PathBuf {
     workspace::root().join("godot-project/launcher")
 }
 
-/// Returns the launcher.
+/// Returns the launcher with the library built for development.
 #[must_use]
 pub fn launcher() -> Project {
+    launcher_with(built_extension(false), extension_in_project())
+}
+
+/// Returns the launcher with the built library `library`, which belongs at `place` in the project.
+#[must_use]
+pub fn launcher_with(library: PathBuf, place: PathBuf) -> Project {
     let mut files = vec![
-        (built_extension(false), extension_in_project()),
+        (library, place),
         (
             workspace::root().join("export_presets.cfg"),
             "export_presets.cfg".into(),
@@ -47,14 +53,15 @@ pub fn launcher() -> Project {
         files,
         extras: Some("extras".into()),
         program: LAUNCHER_PROGRAM.to_owned(),
+        preset: PRESET,
     }
 }
 
-/// Returns the launcher with `root` as its root of trust for signed releases.
+/// Binds `project`, a launcher, to `root` as its root of trust for signed releases.
 ///
 /// # Errors
 /// The root cannot be read, or the launcher's configuration has no place for it.
-pub fn launcher_with_root(root: &Path) -> Result<Project> {
+pub fn bind_to_root(project: &mut Project, root: &Path) -> Result<()> {
     let root = std::path::absolute(root)?;
     let text = fs_err::read_to_string(&root)?;
     let is_root = serde_json::from_str::<serde_json::Value>(&text)
@@ -69,9 +76,8 @@ pub fn launcher_with_root(root: &Path) -> Result<Project> {
     let made = workspace::target_dir().join("godot").join(CONFIG);
     fs_err::create_dir_all(workspace::target_dir().join("godot"))?;
     fs_err::write(&made, bound)?;
-    let mut project = launcher();
     project.files.extend([(made, CONFIG.into()), (root, ROOT.into())]);
-    Ok(project)
+    Ok(())
 }
 
 /// Returns a version of the sample game: the project itself, or with the overlay of that version.
@@ -84,6 +90,7 @@ pub fn game(version: &str) -> Result<Project> {
         files: Vec::new(),
         extras: Some("extras".into()),
         program: GAME_PROGRAM.to_owned(),
+        preset: PRESET,
     };
     let overlay = projects.join(format!("sample-game-{version}"));
     if overlay.is_dir() {
@@ -115,35 +122,64 @@ pub fn game_notes(version: &str) -> PathBuf {
 /// Copies the built extension, with the licences of what is in it, into the launcher's project, where the
 /// editor looks for it.
 pub fn put_extension_into_project(release: bool) -> Result<PathBuf> {
-    let target = launcher_folder().join(extension_in_project());
-    fs::replace_file(&built_extension(release), &target)?;
-    fs_err::write(
-        launcher_folder().join(LICENCES),
-        licences::of_package("vsekai-godot")?,
-    )?;
-    Ok(target)
+    UPDATER.put_into(&launcher_folder().join("bin"), release)
 }
 
 fn built_extension(release: bool) -> PathBuf {
-    let profile = if release { "release" } else { "debug" };
-    workspace::target_dir().join(profile).join(extension_name())
+    UPDATER.built(release)
 }
 
 fn extension_in_project() -> PathBuf {
-    PathBuf::from("bin")
-        .join(extension_folder())
-        .join(extension_name())
+    Path::new("bin").join(UPDATER.in_folder())
 }
 
-fn extension_name() -> String {
-    format!(
-        "{}vsekai_godot{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    )
+/// A library for Godot that a package of this workspace is built to.
+#[derive(Clone, Copy, Debug)]
+pub struct Library {
+    /// The package.
+    pub package: &'static str,
+    /// The library's name, without what a system puts before and after it.
+    name: &'static str,
 }
 
-/// Returns the folder of this machine's platform, as `vsekai.gdextension` names it.
+/// The classes for games and launchers.
+pub const UPDATER: Library = Library {
+    package: "vsekai-godot",
+    name: "vsekai_godot",
+};
+
+/// The class for the editor.
+pub const PUBLISHER: Library = Library {
+    package: "vsekai-godot-editor",
+    name: "vsekai_godot_editor",
+};
+
+impl Library {
+    /// Copies the built library below the folder `bin`, where its description looks for it, with the licences of
+    /// the crates in it.
+    pub fn put_into(self, bin: &Path, release: bool) -> Result<PathBuf> {
+        let target = bin.join(self.in_folder());
+        fs::replace_file(&self.built(release), &target)?;
+        fs_err::write(bin.join("LICENSES.txt"), licences::of_package(self.package)?)?;
+        Ok(target)
+    }
+
+    fn built(self, release: bool) -> PathBuf {
+        let profile = if release { "release" } else { "debug" };
+        workspace::target_dir().join(profile).join(self.file())
+    }
+
+    fn in_folder(self) -> PathBuf {
+        Path::new(extension_folder()).join(self.file())
+    }
+
+    fn file(self) -> String {
+        let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        format!("{prefix}{}{suffix}", self.name)
+    }
+}
+
+/// Returns the folder of this machine's platform, as the libraries' descriptions name it.
 fn extension_folder() -> &'static str {
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "aarch64") => "linux-arm64",

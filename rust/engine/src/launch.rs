@@ -125,6 +125,14 @@ impl RunningGame {
         }
     }
 
+    /// Ends it at once, whatever it is doing; [`RunningGame::wait`] tells that it is over.
+    ///
+    /// # Errors
+    /// The system does not end it.
+    pub fn kill(&mut self) -> Result<(), EngineError> {
+        self.child.kill().during("end", &self.program)
+    }
+
     /// Notes how it ended, once.
     fn end(&mut self, status: ExitStatus) -> GameExit {
         if let Some(exit) = &self.ended {

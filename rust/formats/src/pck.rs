@@ -12,6 +12,7 @@
 //! (u64), MD5 (16 bytes), flags (u32).
 
 use std::io;
+use std::ops::Range;
 
 use crate::read_at::ReadAt;
 
@@ -24,10 +25,14 @@ use crate::read_at::ReadAt;
 /// # Errors
 /// A read that fails.
 pub fn cut_hints(pack: &dyn ReadAt, min: u64) -> io::Result<Vec<u64>> {
-    let Some(mut files) = read_directory(pack)? else {
+    let Some(mut files) = read_directory(pack, |file, _, _| file)? else {
         return Ok(Vec::new());
     };
+    files.retain(|file| file.end > file.start);
     files.sort_unstable();
+    if overlap(&files) {
+        return Ok(Vec::new());
+    }
     let mut cuts = Vec::new();
     for (position, file) in files
         .iter()
@@ -43,14 +48,44 @@ pub fn cut_hints(pack: &dyn ReadAt, min: u64) -> io::Result<Vec<u64>> {
     Ok(cuts)
 }
 
+/// A file in a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedResource {
+    /// Its path as the pack has it, such as `.godot/imported/icon.png-0123.ctex`.
+    pub path: String,
+    /// Where it lies in the pack.
+    pub range: Range<u64>,
+    /// What the pack gives as the MD5 of its content.
+    pub md5: [u8; 16],
+}
+
+/// Returns the files in `pack` in the order of its directory, or nothing if this is no pack, or an odd or
+/// encrypted one.
+///
+/// Reads the header and at most 64 MiB of directory. Bytes of paths that are no text are replaced, and nothing is
+/// compared with the MD5: it is what whoever made the pack says.
+///
+/// # Errors
+/// A read that fails.
+pub fn resources(pack: &dyn ReadAt) -> io::Result<Option<Vec<PackedResource>>> {
+    read_directory(pack, |file, path, md5| PackedResource {
+        path: String::from_utf8_lossy(path).trim_end_matches('\0').to_owned(),
+        range: file.start..file.end,
+        md5,
+    })
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct PackedFile {
     start: u64,
     end: u64,
 }
 
-/// Returns the files with content, or `None` if anything is odd.
-fn read_directory(pack: &dyn ReadAt) -> io::Result<Option<Vec<PackedFile>>> {
+/// Returns what `keep` makes of each file with its path and MD5, or `None` if anything is odd.
+fn read_directory<T>(
+    pack: &dyn ReadAt,
+    keep: impl Fn(PackedFile, &[u8], [u8; 16]) -> T,
+) -> io::Result<Option<Vec<T>>> {
     let mut header = Cursor::new(pack, 0);
     let Some((files_start, directory)) = read_header(&mut header)? else {
         return Ok(None);
@@ -61,17 +96,18 @@ fn read_directory(pack: &dyn ReadAt) -> io::Result<Option<Vec<PackedFile>>> {
     };
     let mut files = Vec::new();
     for _ in 0..count {
-        match read_file(&mut cursor, files_start)? {
-            Some(file) if file.end > file.start => files.push(file),
-            Some(_) => {}
+        match read_file(&mut cursor, files_start, &keep)? {
+            Some(file) => files.push(file),
             None => return Ok(None),
         }
     }
-    files.sort_unstable();
-    let overlap = files
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a.end > b.start));
-    Ok((!overlap).then_some(files))
+    Ok(Some(files))
+}
+
+/// Tells whether any two of `files`, which are sorted, share bytes.
+fn overlap(files: &[PackedFile]) -> bool {
+    let mut pairs = files.windows(2);
+    pairs.any(|pair| matches!(pair, [a, b] if a.end > b.start))
 }
 
 /// Returns where the files and the directory start.
@@ -98,25 +134,31 @@ fn read_header(header: &mut Cursor<'_>) -> io::Result<Option<(u64, u64)>> {
         .map(|directory| (files_start, directory)))
 }
 
-fn read_file(cursor: &mut Cursor<'_>, files_start: u64) -> io::Result<Option<PackedFile>> {
+fn read_file<T>(
+    cursor: &mut Cursor<'_>,
+    files_start: u64,
+    keep: impl Fn(PackedFile, &[u8], [u8; 16]) -> T,
+) -> io::Result<Option<T>> {
     let Some(path_len) = cursor.u32()?.filter(|len| *len <= MAX_PATH) else {
         return Ok(None);
     };
-    cursor.skip(u64::from(path_len));
+    let Some(path) = cursor.bytes(path_len as usize)?.map(<[u8]>::to_vec) else {
+        return Ok(None);
+    };
     let (Some(offset), Some(size)) = (cursor.u64()?, cursor.u64()?) else {
         return Ok(None);
     };
-    cursor.skip(16);
-    let Some(flags) = cursor.u32()? else {
+    let (Some(md5), Some(flags)) = (cursor.take::<16>()?, cursor.u32()?) else {
         return Ok(None);
     };
     if flags & FILE_REMOVAL != 0 {
-        return Ok(Some(PackedFile { start: 0, end: 0 }));
+        return Ok(Some(keep(PackedFile { start: 0, end: 0 }, &path, md5)));
     }
     let start = files_start.checked_add(offset);
     let end = start.and_then(|start| start.checked_add(size));
     let file = start.zip(end).map(|(start, end)| PackedFile { start, end });
-    Ok(file.filter(|file| file.end <= cursor.pack.len()))
+    let file = file.filter(|file| file.end <= cursor.pack.len());
+    Ok(file.map(|file| keep(file, &path, md5)))
 }
 
 /// Reads forward through a part of the pack; `None` stands for its end.
@@ -156,22 +198,23 @@ impl<'a> Cursor<'a> {
     }
 
     fn take<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
-        let buffered = |cursor: &Self| {
-            let from = usize::try_from(cursor.taken).ok()?;
-            cursor.buffer.get(from..)?.first_chunk::<N>().copied()
-        };
-        if let Some(bytes) = buffered(self) {
-            self.taken += N as u64;
-            return Ok(Some(bytes));
+        Ok(self.bytes(N)?.and_then(|bytes| bytes.first_chunk().copied()))
+    }
+
+    /// Returns the next `count` bytes, at most [`BUFFER_LEN`].
+    fn bytes(&mut self, count: usize) -> io::Result<Option<&[u8]>> {
+        let end = self.taken.saturating_add(count as u64);
+        if end > self.buffer.len() as u64 {
+            self.start = self.start.saturating_add(self.taken);
+            self.taken = 0;
+            let left = self.end.saturating_sub(self.start);
+            self.buffer.resize(left.min(BUFFER_LEN) as usize, 0);
+            self.pack.read_at(self.start.min(self.end), &mut self.buffer)?;
         }
-        self.start = self.start.saturating_add(self.taken);
-        self.taken = 0;
-        let left = self.end.saturating_sub(self.start);
-        self.buffer.resize(left.min(BUFFER_LEN) as usize, 0);
-        self.pack.read_at(self.start.min(self.end), &mut self.buffer)?;
-        let bytes = buffered(self);
-        self.taken += N as u64;
-        Ok(bytes)
+        let from = usize::try_from(self.taken).unwrap_or(usize::MAX);
+        self.taken += count as u64;
+        let rest = self.buffer.get(from..);
+        Ok(rest.and_then(|rest| rest.get(..count)))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::watch;
 use vsekai_cli::{Interrupts, Shell};
 
-use crate::worker::Worker;
+use crate::worker::{CLOSE_LIMIT, Worker};
 
 /// A command line that runs.
 pub struct CommandLine {
@@ -71,7 +71,7 @@ impl CommandLine {
 impl Drop for CommandLine {
     fn drop(&mut self) {
         for worker in &self.workers {
-            worker.stop_within(crate::session::CLOSE_LIMIT);
+            worker.stop_within(CLOSE_LIMIT);
         }
     }
 }
@@ -162,7 +162,7 @@ mod tests {
         let (stream, _) = silent.accept().unwrap();
         let start = Instant::now();
         drop(line);
-        assert!(start.elapsed() < crate::session::CLOSE_LIMIT);
+        assert!(start.elapsed() < CLOSE_LIMIT);
         drop(stream);
     }
 }

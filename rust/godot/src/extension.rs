@@ -4,8 +4,7 @@
 use godot::global::godot_error;
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
 
-use crate::session::CLOSE_LIMIT;
-use crate::worker::stop_all;
+use crate::worker::{CLOSE_LIMIT, stop_all};
 
 struct VSekaiExtension;
 

@@ -19,7 +19,7 @@ use crate::operation::{Command, perform};
 use crate::outbox::Item;
 use crate::shared::Shared;
 use crate::view::StatusView;
-use crate::worker::Worker;
+use crate::worker::{CLOSE_LIMIT, Worker};
 
 /// An opened install folder.
 pub struct Session {
@@ -334,8 +334,6 @@ const CANCEL_AGAIN: Duration = Duration::from_millis(20);
 const OPERATION_GRACE: Duration = Duration::from_secs(2);
 /// How long file operations may take to end after that.
 const BLOCKING_GRACE: Duration = Duration::from_secs(2);
-/// How long the main thread waits for all of it.
-pub const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use vsekai_cli::ThisMachine;
+use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::{
     EngineError, Event, GameExit, Observer, Phase, PlanSummary, Preferences, StateName, Status, Updater, Wish,
 };
@@ -59,6 +60,10 @@ impl Shared {
             channel: text(status.channel.as_ref().map(ToString::to_string)),
             platform: status.platform.to_string(),
             install_path: status.root.display().to_string(),
+            version_path: text(installed.map(|installed| {
+                let folder = InstallPaths::new(&status.root).version(&installed.name);
+                folder.display().to_string()
+            })),
             installed_bytes: installed.map_or(0, |installed| installed.installed_bytes),
             notes: status.notes.clone(),
             offered_version: std::mem::take(&mut known.view.offered_version),

@@ -425,8 +425,8 @@ impl VSekaiUpdater {
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
-    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`. Never waits; empty while no
-    /// folder is open.
+    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, and `version_path`, the folder of
+    /// the installed version. Never waits; empty while no folder is open.
     #[func]
     fn get_status(&self) -> VarDictionary {
         let status = self.session.as_ref().map(Session::status);

@@ -7,24 +7,8 @@ use vsekai_engine::{
     VerifyReport, VersionRole, VersionView,
 };
 
+use crate::fields::{Fields, Value, line as text, lines as notes, list, number};
 use crate::message::Judgement;
-use crate::text::printable;
-
-/// A value in a dictionary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// `bool`.
-    Flag(bool),
-    /// `int`.
-    Number(i64),
-    /// `String`.
-    Text(String),
-    /// `PackedStringArray`.
-    List(Vec<String>),
-}
-
-/// A dictionary: names and values in the order people read them.
-pub type Fields = Vec<(&'static str, Value)>;
 
 /// What is installed, offered and running.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +25,8 @@ pub struct StatusView {
     pub platform: String,
     /// The install folder.
     pub install_path: String,
+    /// The folder of the installed version, or nothing.
+    pub version_path: String,
     /// Bytes of the installed version.
     pub installed_bytes: u64,
     /// What was new in the installed version, in Markdown.
@@ -68,6 +54,7 @@ pub fn status(view: &StatusView) -> Fields {
         ("channel", text(&view.channel)),
         ("platform", text(&view.platform)),
         ("install_path", text(&view.install_path)),
+        ("version_path", text(&view.version_path)),
         ("installed_bytes", number(view.installed_bytes)),
         ("notes", notes(&view.notes)),
         ("offered_version", text(&view.offered_version)),
@@ -254,34 +241,6 @@ pub fn moved(report: &MoveReport) -> Fields {
 pub fn game_exit(exit: &GameExit) -> (i64, bool) {
     (exit.code.map_or(-1, i64::from), exit.crashed)
 }
-
-/// Cleans paths or names for a list.
-fn list(texts: &[String]) -> Value {
-    let shown = texts.iter().take(PATHS_LIMIT);
-    Value::List(shown.map(|text| printable(text, LINE_LIMIT)).collect())
-}
-
-/// Cleans `text` for one line of a dictionary.
-fn text(text: &str) -> Value {
-    Value::Text(printable(text, LINE_LIMIT).replace('\n', " "))
-}
-
-/// Cleans `text` of several lines.
-fn notes(text: &str) -> Value {
-    Value::Text(printable(text, NOTES_LIMIT))
-}
-
-/// Godot's integers are signed; no real figure comes near their end.
-fn number(value: u64) -> Value {
-    Value::Number(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-/// Longest line handed to Godot, in characters; longer ones are cut and end in "…".
-const LINE_LIMIT: usize = 4096;
-/// Longest text of several lines, in characters.
-const NOTES_LIMIT: usize = 65_536;
-/// Most paths in a list; nobody reads on, and a list is copied on the main thread.
-const PATHS_LIMIT: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

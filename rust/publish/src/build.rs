@@ -115,6 +115,11 @@ impl Release {
         self.tree.platform
     }
 
+    /// Returns the folder as it was listed.
+    pub(crate) fn tree(&self) -> &ScannedTree {
+        &self.tree
+    }
+
     /// Returns the programs to start.
     pub fn launch(&self) -> &Launch {
         &self.tree.launch

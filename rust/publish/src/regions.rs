@@ -49,10 +49,10 @@ fn cut_hints(tree: &ScannedTree, sizes: ChunkSizes) -> Result<CutHints, PublishE
 }
 
 /// A file of the tree, to be read at any position.
-struct FileInput<'a> {
-    root: &'a Path,
-    path: &'a TreePath,
-    file: &'a ScannedFile,
+pub(crate) struct FileInput<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) path: &'a TreePath,
+    pub(crate) file: &'a ScannedFile,
 }
 
 impl ReadAt for FileInput<'_> {
@@ -67,7 +67,7 @@ impl ReadAt for FileInput<'_> {
 }
 
 /// Takes the error of [`FileInput`] out again.
-fn into_publish_error(error: io::Error) -> PublishError {
+pub(crate) fn into_publish_error(error: io::Error) -> PublishError {
     error
         .downcast::<PublishError>()
         .unwrap_or_else(|source| PublishError::Io {

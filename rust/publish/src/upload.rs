@@ -22,8 +22,8 @@ use tokio::sync::Semaphore;
 use vsekai_formats::ChunkId;
 use vsekai_formats::codec;
 use vsekai_formats::index::IndexChunk;
-use vsekai_formats::release::{Percent, Pinned, ReleaseRef, Slug};
-use vsekai_store::{Auth, HttpOptions, HttpOrigin, Secret};
+use vsekai_formats::release::{Percent, Pinned, ReleaseRef, Slug, address};
+use vsekai_store::{Auth, HttpOptions, HttpOrigin, HttpStore, Secret, StoreFormat};
 use vsekai_trust::online::Change;
 use vsekai_trust::publisher::KeyFolder;
 
@@ -63,6 +63,17 @@ impl Server {
     }
 
     pub(crate) fn api(&self) -> Result<Api, PublishError> {
+        self.origin(&self.address).map(Api)
+    }
+
+    /// Returns the chunks that players fetch; nothing longer than `largest` bytes is taken.
+    pub(crate) fn store(&self, largest: usize) -> Result<HttpStore, PublishError> {
+        let address = format!("{}/{}", self.address.trim_end_matches('/'), address::STORE);
+        let format = StoreFormat::default().with_max_chunk(largest);
+        Ok(HttpStore::new(self.origin(&address)?, format))
+    }
+
+    fn origin(&self, address: &str) -> Result<HttpOrigin, PublishError> {
         let options = HttpOptions {
             // The server may take its time to make thousands of chunks durable.
             stall_timeout: ANSWER_TIMEOUT,
@@ -72,10 +83,9 @@ impl Server {
             allow_http: self.allow_http,
             ..HttpOptions::default()
         };
-        let origin = HttpOrigin::new(&self.address, options);
-        Ok(Api(origin.map_err(|error| PublishError::BadServer {
+        HttpOrigin::new(address, options).map_err(|error| PublishError::BadServer {
             reason: error.to_string(),
-        })?))
+        })
     }
 }
 
@@ -125,6 +135,26 @@ pub async fn compare(
     channel: &Slug,
     keys: &KeyFolder,
 ) -> Result<Comparison, PublishError> {
+    let (comparison, _) = compared(release, server, channel, keys).await?;
+    Ok(comparison)
+}
+
+/// What was learnt from a server about a release that is not sent yet.
+pub(crate) struct Compared {
+    pub(crate) api: Api,
+    pub(crate) view: View,
+    /// The distinct chunks in order of first appearance.
+    pub(crate) chunks: Vec<IndexChunk>,
+    /// Their stored sizes, `None` where the server lacks one.
+    pub(crate) sizes: Vec<Option<u32>>,
+}
+
+pub(crate) async fn compared(
+    release: &Release,
+    server: &Server,
+    channel: &Slug,
+    keys: &KeyFolder,
+) -> Result<(Comparison, Compared), PublishError> {
     let api = server.api()?;
     let mut view = View::fetch(&api, &release.info().title, keys).await?;
     view.channel(channel)?;
@@ -138,11 +168,18 @@ pub async fn compare(
         .zip(&sizes)
         .filter(|(_, size)| size.is_none())
         .map(|(chunk, _)| chunk);
-    Ok(Comparison {
+    let comparison = Comparison {
         chunks: chunks.len() as u64,
         new_chunks: lacking.clone().count() as u64,
         new_plain_bytes: lacking.map(|chunk| u64::from(chunk.size)).sum(),
-    })
+    };
+    let compared = Compared {
+        api,
+        view,
+        chunks,
+        sizes,
+    };
+    Ok((comparison, compared))
 }
 
 /// Sends what the server lacks, signs, makes the release visible and points `channel` at it.
@@ -444,13 +481,13 @@ impl Upload<'_> {
 }
 
 /// A release that is signed already, and a channel that lists it.
-struct Published {
-    channel: Slug,
-    documents: Documents,
+pub(crate) struct Published {
+    pub(crate) channel: Slug,
+    pub(crate) documents: Documents,
 }
 
 /// Returns the release's version if it is published, from `channel` rather than from another.
-async fn published(
+pub(crate) async fn published(
     api: &Api,
     view: &mut View,
     release: &Release,
@@ -466,13 +503,13 @@ async fn published(
     Ok(Some(Published { channel, documents }))
 }
 
-fn compress(release: &Release, chunk: &IndexChunk, level: i32) -> Result<Bytes, PublishError> {
+pub(crate) fn compress(release: &Release, chunk: &IndexChunk, level: i32) -> Result<Bytes, PublishError> {
     let plain = release.read_chunk(chunk)?;
     let frame = codec::compress(&plain, level).map_err(|error| PublishError::Internal(error.to_string()))?;
     Ok(frame.into())
 }
 
-async fn ask_sizes(api: &Api, chunks: &[IndexChunk]) -> Result<Vec<Option<u32>>, PublishError> {
+pub(crate) async fn ask_sizes(api: &Api, chunks: &[IndexChunk]) -> Result<Vec<Option<u32>>, PublishError> {
     let ids: Vec<ChunkId> = chunks.iter().map(|chunk| chunk.id).collect();
     let batches: Vec<Vec<ChunkId>> = ids.chunks(MAX_ASKED).map(<[ChunkId]>::to_vec).collect();
     let answers = futures::stream::iter(batches).map(|batch| async move { api.stored_sizes(&batch).await });
@@ -483,7 +520,7 @@ async fn ask_sizes(api: &Api, chunks: &[IndexChunk]) -> Result<Vec<Option<u32>>,
 /// Refuses to publish under a version that players know with something else in it.
 ///
 /// The index names every byte, name and mode of the tree, so it stands for the list of files too.
-fn check_same(release: &Release, published: &Documents) -> Result<(), PublishError> {
+pub(crate) fn check_same(release: &Release, published: &Documents) -> Result<(), PublishError> {
     let (info, theirs) = (release.info(), &published.manifest);
     let difference = if Pinned::of(&release.index().to_bytes()) != theirs.index {
         "other files"

@@ -88,8 +88,7 @@ pub struct Project {
 impl Project {
     /// Returns nothing where there is no Godot, after saying so; with `CI` set that is a failure.
     pub fn new() -> Option<Self> {
-        let found = Cache::of_the_user().ok().and_then(|cache| Godot::find(&cache));
-        let godot = found.or_else(|| skip("Godot 4.6", GODOT_HINT))?;
+        let godot = find_godot()?;
         build_extension();
         let folder = tempfile::tempdir().unwrap();
         let launcher = xtask::projects::launcher();
@@ -152,6 +151,12 @@ impl Project {
             .args(cases);
         command
     }
+}
+
+/// Returns nothing where there is no Godot, after saying so; with `CI` set that is a failure.
+pub fn find_godot() -> Option<Godot> {
+    let found = Cache::of_the_user().ok().and_then(|cache| Godot::find(&cache));
+    found.or_else(|| skip("Godot 4.6", GODOT_HINT))
 }
 
 /// Fails where Godot's output tells of something that its exit code does not.

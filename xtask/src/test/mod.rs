@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::tools::{self, Cache, Godot, Tool};
-use crate::{godot, process, projects, ui, workspace};
+use crate::{addons, godot, process, projects, ui, workspace};
 
 /// What to test.
 #[derive(Clone, Debug, Default)]
@@ -205,6 +205,7 @@ fn export(cache: &Cache, _: &Options) -> Result<()> {
         return missing("Godot", tools::GODOT_HINT);
     };
     projects::put_extension_into_project(false)?;
+    addons::put_publisher_into(&addons::publisher_project(), false)?;
     godot::export(&godot, &projects::launcher())?;
     for version in projects::GAME_VERSIONS {
         godot::export(&godot, &projects::game(version)?)?;

@@ -2,7 +2,7 @@
 //! Threads that end before the library is unloaded.
 //!
 //! Godot unloads the library when it quits; a thread that then still runs our code takes the process down.
-//! Every thread of this crate is therefore started here and known here, and [`stop_all`] ends them all.
+//! Every thread of ours is therefore started here and known here, and [`stop_all`] ends them all.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -91,6 +91,9 @@ struct Running {
 fn all() -> MutexGuard<'static, Vec<Arc<Worker>>> {
     WORKERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How long the main thread waits for threads to end.
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 static WORKERS: Mutex<Vec<Arc<Worker>>> = Mutex::new(Vec::new());
 

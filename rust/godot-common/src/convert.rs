@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! Plain values to Godot's and back. Main thread only.
 
-use godot::builtin::{GString, PackedStringArray, VarDictionary, Variant};
+use godot::builtin::{Array, GString, PackedStringArray, VarDictionary, Variant};
 use godot::meta::ToGodot;
 
-use crate::view::{Fields, Value};
+use crate::fields::{Fields, Value};
 
 /// Returns a Godot dictionary with `fields` in their order.
 pub fn dictionary(fields: Fields) -> VarDictionary {
@@ -31,5 +31,10 @@ fn variant(value: Value) -> Variant {
         Value::Number(number) => number.to_variant(),
         Value::Text(text) => GString::from(&text).to_variant(),
         Value::List(list) => strings(&list).to_variant(),
+        Value::Table(rows) => rows
+            .into_iter()
+            .map(dictionary)
+            .collect::<Array<VarDictionary>>()
+            .to_variant(),
     }
 }

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+extends Label
+
+
+func _ready() -> void:
+	print(text)

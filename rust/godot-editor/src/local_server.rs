@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//! The update server inside the editor, for trying things out: it ends with the editor, however that ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vsekai_formats::release::Slug;
+use vsekai_server::server::dev_token_path;
+use vsekai_server::storage::dev_keys_folder;
+use vsekai_server::{RunningServer, Server, ServerConfig, StartError};
+
+use crate::job::{Desktop, Job, report};
+use crate::message::{Level, LocalAddress, Message, Messages, Operation};
+
+/// Starts a server on this machine alone, at a free port, with development keys for `title` in `data`.
+///
+/// [`Message::Server`] tells when it serves, and when it ended.
+///
+/// # Errors
+/// The system gives no threads.
+pub fn start(data: PathBuf, title: Slug, messages: Arc<Messages>) -> std::io::Result<Job> {
+    Job::spawn(messages, move |desktop, runtime| {
+        runtime.block_on(serve(data, title, &desktop));
+    })
+}
+
+async fn serve(data: PathBuf, title: Slug, desktop: &Desktop) {
+    let config = ServerConfig {
+        dev: true,
+        dev_titles: vec![title.clone()],
+        ..ServerConfig::local(&data)
+    };
+    let started: Result<RunningServer, StartError> = Server::start(config).await;
+    let server = match started {
+        Ok(server) => server,
+        Err(error) => return report(&desktop.messages, Operation::StartServer, Err(error.into())),
+    };
+    let address = LocalAddress {
+        url: server.url(),
+        keys: dev_keys_folder(&data, &title),
+        token_file: dev_token_path(&data),
+        data,
+    };
+    desktop.log(Level::Info, format!("The local server is at {}", address.url));
+    desktop.messages.push(Message::Server(Some(address)));
+    report(&desktop.messages, Operation::StartServer, Ok(()));
+    desktop.stop.stopped().await;
+    if let Err(error) = server.stop().await {
+        desktop.log(Level::Warning, format!("The local server ended badly: {error}"));
+    }
+    desktop.log(Level::Info, "The local server has ended");
+    desktop.messages.push(Message::Server(None));
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+//! Publishing, and changing what is published.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vsekai_engine::plan::{Circumstances, Plan};
+use vsekai_engine::release::Release as EngineRelease;
+use vsekai_formats::release::{Platform, Version};
+use vsekai_publish::{
+    ChannelChange, Release, ReleaseDocuments, ReleaseInfo, ScanOptions, change_channel, changed_resources,
+    list_releases,
+};
+
+use crate::failure::Failure;
+use crate::job::Desktop;
+use crate::message::{Level, Message};
+use crate::target::Target;
+use crate::view;
+
+/// A build that lies ready.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its label.
+    pub version: Version,
+    /// What is new, in Markdown.
+    pub notes: String,
+    /// What the folder is meant to be.
+    pub scan: ScanOptions,
+}
+
+/// Tells what publishing `build` would send, what players of the last releases would fetch, and which resources
+/// differ from the newest of them.
+///
+/// # Errors
+/// The build cannot be published, or the server does not answer.
+pub async fn preview(target: Target, build: Build, desktop: Desktop) -> Result<(), Failure> {
+    let release = read(&target, build, &desktop).await?;
+    let observer = Arc::new(desktop.clone());
+    let keys = &target.signing.keys;
+    let preview = vsekai_publish::preview(
+        Arc::clone(&release),
+        &target.server,
+        &target.channel,
+        keys,
+        EARLIER,
+        observer,
+        desktop.stop.publishing(),
+    )
+    .await?;
+    let new = parse(preview.release.clone())?;
+    let mut plans = Vec::new();
+    for earlier in &preview.earlier {
+        let old = parse(earlier.clone())?;
+        plans.push(Plan::new(&new, Some(&old), &sharing()).summary);
+    }
+    let install = Plan::new(&new, None, &sharing()).summary;
+    let resources = match preview.earlier.first() {
+        Some(last) => changed_resources(release, last.clone(), &target.server).await?,
+        None => Vec::new(),
+    };
+    let fields = view::preview(&preview, &install, &plans, &resources);
+    desktop.messages.push(Message::Previewed(fields));
+    Ok(())
+}
+
+/// Publishes `build`.
+///
+/// # Errors
+/// As [`preview`], and the keys do not open or do not suffice. Nothing is visible to players then.
+pub async fn publish(target: Target, build: Build, desktop: Desktop) -> Result<(), Failure> {
+    let release = read(&target, build, &desktop).await?;
+    let report = vsekai_publish::upload(
+        Arc::clone(&release),
+        &target.server,
+        &target.channel,
+        &target.signing,
+        None,
+        Arc::new(desktop.clone()),
+        desktop.stop.publishing(),
+    )
+    .await?;
+    let fields = view::published(&release, &target.channel, &report);
+    desktop.log(
+        Level::Info,
+        view::published_line(&release, &target.channel, &report),
+    );
+    desktop.messages.push(Message::Published(fields));
+    list(target, desktop).await
+}
+
+/// Changes what the channel offers.
+///
+/// # Errors
+/// The channel is as it was then.
+pub async fn change(
+    target: Target,
+    platform: Platform,
+    change: ChannelChange,
+    desktop: Desktop,
+) -> Result<(), Failure> {
+    let Target {
+        server,
+        signing,
+        title,
+        channel,
+    } = &target;
+    let changed = change_channel(server, signing, title, channel, Some(platform), &change);
+    // A change is one request; it is over or not begun when somebody gives up.
+    let after = tokio::select! {
+        biased;
+        () = desktop.stop.stopped() => return Err(Failure::cancelled()),
+        after = changed => after?,
+    };
+    for pointer in &after {
+        desktop.log(
+            Level::Info,
+            format!(
+                "{} offers {} for {}",
+                pointer.channel, pointer.release.version, pointer.platform
+            ),
+        );
+    }
+    list(target, desktop).await
+}
+
+/// Tells what is published.
+///
+/// # Errors
+/// The server does not answer, or what it says is not signed by the title's keys.
+pub async fn list(target: Target, desktop: Desktop) -> Result<(), Failure> {
+    let listed = list_releases(&target.server, &target.signing.keys, &target.title).await?;
+    let rows = listed.iter().map(view::listed).collect();
+    desktop.messages.push(Message::Listed(rows));
+    Ok(())
+}
+
+/// Reads every file of the build on a thread that may block.
+async fn read(target: &Target, build: Build, desktop: &Desktop) -> Result<Arc<Release>, Failure> {
+    let (title, desktop) = (target.title.clone(), desktop.clone());
+    let work = move || {
+        let cancel = desktop.stop.publishing();
+        desktop.progress("scan", 0, 0);
+        let tree = vsekai_publish::scan(&build.folder, &build.scan, cancel)?;
+        let info = ReleaseInfo {
+            title,
+            version: build.version,
+            notes: build.notes,
+            minimum_launcher: None,
+        };
+        vsekai_publish::build(tree, info, &desktop, cancel)
+    };
+    let read = tokio::task::spawn_blocking(work).await;
+    let release = read.map_err(|error| Failure::internal(error.to_string()))??;
+    Ok(Arc::new(release))
+}
+
+fn parse(documents: ReleaseDocuments) -> Result<EngineRelease, Failure> {
+    let ReleaseDocuments {
+        manifest,
+        contents,
+        index,
+    } = documents;
+    Ok(EngineRelease::parse(manifest, &contents, &index)?)
+}
+
+/// A player's folder in good order, on a disk that shares files.
+fn sharing() -> Circumstances {
+    Circumstances {
+        can_share: true,
+        ..Circumstances::default()
+    }
+}
+
+/// Releases before the new one whose players are thought of.
+const EARLIER: usize = 5;

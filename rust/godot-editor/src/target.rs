@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+//! Where to publish and with what: the properties of `VSekaiPublisher`, checked.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vsekai_formats::TreePath;
+use vsekai_formats::release::{Platform, Slug};
+use vsekai_publish::{ScanOptions, Server, Signing};
+use vsekai_store::Secret;
+use vsekai_trust::publisher::{KeyError, KeyFolder, Passphrase, Validity};
+
+use crate::failure::Failure;
+
+/// What was typed and chosen.
+#[derive(Clone, Default)]
+pub struct Fields {
+    /// Base address of the server.
+    pub server_url: String,
+    /// The title.
+    pub title: String,
+    /// The channel.
+    pub channel: String,
+    /// The platform of the build.
+    pub platform: String,
+    /// The program to start, below the build's folder; found by itself if empty.
+    pub program: String,
+    /// The folder of the title's keys.
+    pub keys_folder: String,
+    /// The file with the server's write token; none if empty.
+    pub token_file: String,
+    /// The folder of the Godot project, where no secret may lie.
+    pub project_folder: String,
+    /// Agrees to a server on another machine without encryption.
+    pub allow_http: bool,
+    /// Opens the keys; never written anywhere.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// Where to publish, and with what.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The server, with its token.
+    pub server: Server,
+    /// The title.
+    pub title: Slug,
+    /// The channel.
+    pub channel: Slug,
+    /// The keys.
+    pub signing: Signing,
+}
+
+impl Fields {
+    /// Checks everything that publishing needs; reads the token, but nothing from the network.
+    ///
+    /// # Errors
+    /// Something is missing or makes no sense, or a secret lies in the project.
+    pub fn target(&self) -> Result<Target, Failure> {
+        let address = self.server_url.trim();
+        if address.is_empty() {
+            return Err(Failure::input(
+                "no server is named",
+                "Start the local server, or type the address of another",
+            ));
+        }
+        let keys = self.secret_path("folder of keys", &self.keys_folder)?;
+        let keys =
+            keys.ok_or_else(|| Failure::input("no folder of keys is named", "Choose the title's keys"))?;
+        let token = match self.secret_path("file with the write token", &self.token_file)? {
+            Some(file) => Some(read_token(&file)?),
+            None => None,
+        };
+        Ok(Target {
+            server: Server {
+                token,
+                allow_http: self.allow_http,
+                ..Server::new(address)
+            },
+            title: self.title()?,
+            channel: slug("channel", &self.channel)?,
+            signing: self.signing(KeyFolder::new(keys)),
+        })
+    }
+
+    /// Returns the title.
+    ///
+    /// # Errors
+    /// It is no name for a title.
+    pub fn title(&self) -> Result<Slug, Failure> {
+        slug("title", &self.title)
+    }
+
+    /// Returns what the build's folder is meant to be.
+    ///
+    /// # Errors
+    /// The platform or the path of the program makes no sense.
+    pub fn scan_options(&self) -> Result<ScanOptions, Failure> {
+        let program = match self.program.trim() {
+            "" => None,
+            path => Some(TreePath::parse(path).map_err(|error| {
+                Failure::input(
+                    error.to_string(),
+                    "Give the program's path below the build's folder",
+                )
+            })?),
+        };
+        Ok(ScanOptions {
+            program,
+            ..ScanOptions::new(self.platform()?)
+        })
+    }
+
+    /// Returns the platform of the build.
+    ///
+    /// # Errors
+    /// No releases are made for it.
+    pub fn platform(&self) -> Result<Platform, Failure> {
+        let known = Platform::ALL
+            .into_iter()
+            .find(|known| known.as_str() == self.platform);
+        known.ok_or_else(|| {
+            let all: Vec<&str> = Platform::ALL.iter().map(Platform::as_str).collect();
+            Failure::input(
+                format!("there are no releases for \"{}\"", self.platform),
+                format!("Choose an export preset for one of {}", all.join(", ")),
+            )
+        })
+    }
+
+    /// Refuses a path in the project: what lies there is soon in a repository, or in a player's hands.
+    fn secret_path(&self, what: &str, path: &str) -> Result<Option<PathBuf>, Failure> {
+        if path.trim().is_empty() {
+            return Ok(None);
+        }
+        let path = std::path::absolute(path.trim())?;
+        let project = Path::new(&self.project_folder);
+        if !self.project_folder.is_empty() && resolved(&path).starts_with(resolved(project)) {
+            return Err(Failure::input(
+                format!("the {what} {} lies in the project", path.display()),
+                "Keep secrets outside of the project, where no export and no commit takes them along",
+            ));
+        }
+        Ok(Some(path))
+    }
+
+    fn signing(&self, keys: KeyFolder) -> Signing {
+        let passphrase = self.passphrase.clone();
+        Signing {
+            keys,
+            validity: Validity::default(),
+            passphrase: Arc::new(move |file| {
+                passphrase.clone().ok_or_else(|| KeyError::PassphraseNeeded {
+                    path: file.path.clone(),
+                })
+            }),
+        }
+    }
+}
+
+/// Parses the name of a title or channel.
+///
+/// # Errors
+/// It is none.
+pub fn slug(what: &str, text: &str) -> Result<Slug, Failure> {
+    let parsed = text.trim().parse::<Slug>();
+    parsed.map_err(|error| {
+        Failure::input(
+            format!("the {what} does not make sense: {error}"),
+            "Names are made of small letters, digits and hyphens",
+        )
+    })
+}
+
+/// Returns the path without links, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|part| {
+        let real = fs_err::canonicalize(part).ok()?;
+        let rest = path.strip_prefix(part).ok()?;
+        Some(real.join(rest))
+    });
+    there.unwrap_or_else(|| path.to_owned())
+}
+
+fn read_token(file: &Path) -> Result<Secret, Failure> {
+    let mut text = String::new();
+    fs_err::File::open(file)?
+        .take(MAX_TOKEN_BYTES)
+        .read_to_string(&mut text)?;
+    Ok(Secret::new(text.trim()))
+}
+
+/// Longest token file read, in bytes.
+const MAX_TOKEN_BYTES: u64 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(folder: &Path) -> Fields {
+        Fields {
+            server_url: "http://127.0.0.1:1".to_owned(),
+            title: "my-game".to_owned(),
+            channel: "stable".to_owned(),
+            platform: "linux-x86_64".to_owned(),
+            keys_folder: folder.join("keys").display().to_string(),
+            project_folder: folder.join("project").display().to_string(),
+            ..Fields::default()
+        }
+    }
+
+    #[test]
+    fn keys_and_tokens_in_the_project_are_refused_even_behind_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("project");
+        fs_err::create_dir(&project).unwrap();
+        assert!(fields(folder.path()).target().is_ok());
+        let mut inside = vec![project.join("keys"), project.join("deep/../keys")];
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            fs_err::os::unix::fs::symlink(&project, &link).unwrap();
+            inside.push(link.join("keys"));
+        }
+        for path in inside {
+            let wrong = Fields {
+                keys_folder: path.display().to_string(),
+                ..fields(folder.path())
+            };
+            let failure = wrong.target().unwrap_err();
+            assert!(failure.message.contains("lies in the project"), "{failure:?}");
+            let wrong = Fields {
+                token_file: path.display().to_string(),
+                ..fields(folder.path())
+            };
+            assert!(
+                wrong
+                    .target()
+                    .unwrap_err()
+                    .message
+                    .contains("lies in the project")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_next_step() {
+        let folder = tempfile::tempdir().unwrap();
+        type Empty = fn(&mut Fields);
+        let cases: [(Empty, &str); 4] = [
+            (|fields| fields.server_url.clear(), "no server is named"),
+            (|fields| fields.keys_folder.clear(), "no folder of keys"),
+            (|fields| fields.title.clear(), "the title"),
+            (
+                |fields| fields.channel = "Not A Channel".to_owned(),
+                "the channel",
+            ),
+        ];
+        for (empty, said) in cases {
+            let mut fields = fields(folder.path());
+            empty(&mut fields);
+            let failure = fields.target().unwrap_err();
+            assert!(failure.message.contains(said), "{failure:?}");
+            assert!(!failure.hint.is_empty());
+        }
+        let failure = Fields::default().platform().unwrap_err();
+        assert!(failure.hint.contains("windows-x86_64"), "{failure:?}");
+    }
+}

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+## Drives the publisher's dock in a real editor, by its fields and buttons alone.
+##
+## Arguments after `--`: the file with the settings of the run. The last line printed is
+## `editor: N passed, N failed`.
+@tool
+extends EditorPlugin
+
+const PATIENCE_SECONDS: float = 90.0
+
+var _config: Dictionary = {}
+var _dock: Control
+var _passed: int = 0
+var _failed: int = 0
+
+
+func _enter_tree() -> void:
+	var arguments: PackedStringArray = OS.get_cmdline_user_args()
+	if arguments.size() == 1:
+		_config = JSON.parse_string(FileAccess.get_file_as_string(arguments[0]))
+		_drive.call_deferred()
+
+
+func _drive() -> void:
+	while EditorInterface.get_resource_filesystem().is_scanning():
+		await get_tree().process_frame
+	# The editor opens what was open before, which may take it some frames.
+	for _frame: int in 10:
+		await get_tree().process_frame
+	_dock = EditorInterface.get_base_control().find_child("VSekaiPublisherDock", true, false)
+	_check(_dock != null, "the dock is there")
+	if _dock != null:
+		await call(_config.case)
+	print("editor: %d passed, %d failed" % [_passed, _failed])
+	get_tree().quit(0 if _failed == 0 else 1)
+
+
+func missing_library() -> void:
+	_check(_control("Missing").visible, "the dock says that its library is missing")
+	_check(_control("MissingText").text.contains("is missing"), _control("MissingText").text)
+	_check(
+		_control("MissingCommand").text.begins_with("cargo xtask addon publisher"),
+		"and how to get it"
+	)
+
+
+func publishing() -> void:
+	await open_dock()
+	await serve()
+	await export_version("0.1.0")
+	_type("Notes", "The first version.")
+	await _press("PublishNow", "publish")
+	_check(_releases() == ["0.1.0 stable offered"], "it is published: %s" % [_releases()])
+	change_the_game()
+	await export_version("0.2.0")
+	await compare()
+	await _press("PublishNow", "publish")
+	await _picture()
+	await try_as_player()
+	await take_back_and_offer_again()
+	await refuse_secrets_in_the_project()
+
+
+func cancelling() -> void:
+	await serve()
+	_type("Arguments", "--headless")
+	await export_version("0.1.0")
+	await _press("PublishNow", "publish")
+	# The game runs until somebody ends it.
+	_button("TryPlayer").pressed.emit()
+	await _wait_for("the game runs", func() -> bool: return _log_text().contains("started"))
+	await _press("Cancel", "try_player", false)
+	_check(not _control("Problem").visible, "a cancelled operation is no problem")
+	_check(not _control("Busy").visible, "nothing runs any more")
+
+
+func open_dock() -> void:
+	var dock: EditorDock = _dock.get_parent()
+	dock.make_visible()
+	await get_tree().process_frame
+	_check(
+		DisplayServer.get_name() == "headless" or _dock.is_visible_in_tree(), "the dock is shown"
+	)
+
+
+func serve() -> void:
+	_type("Title", "editor-game")
+	await _press("LocalServer", "start_server")
+	_check(_control("Address").text.begins_with("http://127.0.0.1:"), _control("Address").text)
+	_check(not _control("Address").editable, "the local server's address is not to be typed")
+	await _wait_for("the list", func() -> bool: return not _publisher().is_busy())
+
+
+func export_version(p_version: String) -> void:
+	_type("Version", p_version)
+	await _press("Export", "export_build")
+	var folder: String = _control("BuildFolder").text
+	_check(folder.contains(p_version), "exported to %s" % folder)
+	_check(not folder.begins_with(ProjectSettings.globalize_path("res://")), "not into the project")
+
+
+func change_the_game() -> void:
+	var text: String = FileAccess.get_file_as_string("res://version.gd")
+	FileAccess.open("res://version.gd", FileAccess.WRITE).store_string(
+		text.replace("0.1.0", "0.2.0")
+	)
+
+
+func compare() -> void:
+	await _press("Compare", "preview")
+	var summary: String = _control("CostSummary").text
+	_check(summary.contains("resources differ from 0.1.0"), summary)
+	var update: TreeItem = _tree_rows("Updates")[0]
+	_check(update.get_text(0) == "0.1.0", "players of 0.1.0 are thought of")
+	_check(update.get_text(1).ends_with("KiB"), "their download is small: %s" % update.get_text(1))
+	var names: Array = _tree_rows("Resources").map(
+		func(row: TreeItem) -> String: return row.get_text(0)
+	)
+	_check("version.gdc" in names, "the changed script is named: %s" % [names])
+	_check("world/aurora.png" not in names, "what did not change is not")
+
+
+func try_as_player() -> void:
+	_type("Arguments", "--headless -- --quit-after-start")
+	await _press("TryPlayer", "try_player")
+	_check(_log_text().contains("V-Sekai Sample 0.2.0 started"), "the player starts 0.2.0")
+
+
+func take_back_and_offer_again() -> void:
+	_choose_release("0.2.0")
+	await _press("Withdraw", "withdraw")
+	_check(_releases() == ["0.2.0 stable taken back", "0.1.0 stable offered"], "%s" % [_releases()])
+	_choose_release("0.2.0")
+	await _press("Promote", "promote")
+	_check(_releases() == ["0.2.0 stable offered", "0.1.0 stable "], "%s" % [_releases()])
+
+
+func refuse_secrets_in_the_project() -> void:
+	_button("LocalServer").button_pressed = false
+	await _wait_for("the server's end", func() -> bool: return _control("Address").editable)
+	_type("Address", "http://127.0.0.1:1")
+	_type("Keys", ProjectSettings.globalize_path("res://keys"))
+	_button("Refresh").pressed.emit()
+	_check(_control("Problem").visible, "a problem is shown")
+	_check(
+		_control("ProblemText").text.contains("lies in the project"), _control("ProblemText").text
+	)
+
+
+## Presses a button where it is, and waits for the end of the operation.
+func _press(p_name: String, p_operation: String, p_ok: bool = true) -> void:
+	await _wait_for(
+		"%s can be pressed" % p_name, func() -> bool: return not _button(p_name).disabled
+	)
+	var ends: Array = []
+	var note: Callable = func(operation: String, ok: bool) -> void: ends.append([operation, ok])
+	_publisher().finished.connect(note)
+	if DisplayServer.get_name() == "headless":
+		_click_without_a_pointer(_button(p_name))
+	else:
+		await _click(_button(p_name))
+	await _wait_for(
+		"the end of %s" % p_operation, func() -> bool: return [p_operation, p_ok] in ends
+	)
+	_publisher().finished.disconnect(note)
+	_check(
+		[p_operation, p_ok] in ends,
+		"%s ends well: %s" % [p_operation, _control("ProblemText").text]
+	)
+
+
+func _click(p_button: BaseButton) -> void:
+	var scroll: ScrollContainer = _control("Scroll")
+	if scroll.is_ancestor_of(p_button):
+		scroll.ensure_control_visible(p_button)
+		await get_tree().process_frame
+		await get_tree().process_frame
+	var place: Vector2 = p_button.get_global_rect().get_center()
+	for is_pressed: bool in [true, false]:
+		var event: InputEventMouseButton = InputEventMouseButton.new()
+		event.button_index = MOUSE_BUTTON_LEFT
+		event.pressed = is_pressed
+		event.position = place
+		event.global_position = place
+		Input.parse_input_event(event)
+		await get_tree().process_frame
+
+
+func _click_without_a_pointer(p_button: BaseButton) -> void:
+	if p_button.toggle_mode:
+		p_button.button_pressed = not p_button.button_pressed
+	else:
+		p_button.pressed.emit()
+
+
+func _type(p_name: String, p_text: String) -> void:
+	_control(p_name).text = p_text
+	if _control(p_name) is LineEdit:
+		_control(p_name).text_changed.emit(p_text)
+
+
+func _choose_release(p_version: String) -> void:
+	for row: TreeItem in _tree_rows("Releases"):
+		if row.get_text(0) == p_version:
+			row.select(0)
+
+
+func _releases() -> Array:
+	return _tree_rows("Releases").map(
+		func(row: TreeItem) -> String:
+			return "%s %s %s" % [row.get_text(0), row.get_text(1), row.get_text(2)]
+	)
+
+
+func _tree_rows(p_name: String) -> Array:
+	var root: TreeItem = _control(p_name).get_root()
+	return [] if root == null else root.get_children()
+
+
+func _log_text() -> String:
+	return _control("Log").get_parsed_text()
+
+
+## Keeps a picture of the editor for people to look at.
+func _picture() -> void:
+	if _config.has("picture"):
+		await RenderingServer.frame_post_draw
+		_dock.get_viewport().get_texture().get_image().save_png(_config.picture)
+
+
+func _wait_for(p_what: String, p_is_there: Callable) -> void:
+	var deadline: int = Time.get_ticks_msec() + int(PATIENCE_SECONDS * 1000)
+	while not p_is_there.call():
+		if Time.get_ticks_msec() > deadline:
+			_check(false, "%s does not come; the log:\n%s" % [p_what, _log_text()])
+			return
+		await get_tree().process_frame
+
+
+func _publisher() -> Node:
+	return _dock._publisher
+
+
+func _button(p_name: String) -> BaseButton:
+	return _control(p_name)
+
+
+func _control(p_name: String) -> Control:
+	return _dock.get_node("%" + p_name)
+
+
+func _check(p_is_so: bool, p_what: String) -> void:
+	if p_is_so:
+		_passed += 1
+	else:
+		_failed += 1
+		print("FAILED: ", p_what)

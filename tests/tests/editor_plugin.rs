@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+//! The publisher's dock in a real Godot editor, without a window and in one, driven by its fields and buttons.
+//!
+//! The cases themselves are GDScript, in `tests/editor/driver`. Where there is no Godot the tests say so and pass,
+//! with `CI=true` they fail.
+
+#[allow(dead_code, reason = "nothing is typed here")]
+mod display;
+mod godot_support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use display::Display;
+use godot_support::{assert_clean, find_godot};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vsekai_formats::pck;
+use vsekai_tests::exported;
+use xtask::tools::Godot;
+use xtask::{addons, fs, process, projects, workspace};
+
+#[test]
+fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_editor() {
+    let Some(editor) = Editor::new(true) else { return };
+    editor.run(&json!({ "case": "publishing" }), None);
+    let build = editor
+        .folder
+        .path()
+        .join("cache/V-Sekai/builds/editor-game/0.2.0-linux-x86_64");
+    assert_no_part_of_the_plugin(&build.join("editor-game.pck"));
+    let data = editor.folder.path().join("data/V-Sekai/local-server/editor-game");
+    assert!(
+        data.join("dev-keys").is_dir(),
+        "the local server's keys lie outside of the project"
+    );
+    assert_no_secrets(&editor, &data);
+}
+
+#[test]
+fn what_runs_can_be_cancelled_and_the_game_ends_with_it() {
+    let Some(editor) = Editor::new(true) else { return };
+    editor.run(&json!({ "case": "cancelling" }), None);
+}
+
+#[test]
+fn a_missing_library_is_told_with_the_way_to_get_it_and_nothing_complains() {
+    let Some(editor) = Editor::new(false) else { return };
+    editor.run(&json!({ "case": "missing_library" }), None);
+}
+
+#[test]
+fn the_dock_works_in_a_window_with_a_mouse() {
+    let (Some(editor), Some(display)) = (Editor::new(true), Display::new()) else {
+        return;
+    };
+    let picture = pictures().join("editor-dock.png");
+    editor.run(
+        &json!({ "case": "publishing", "picture": picture }),
+        Some(&display),
+    );
+    assert!(picture.is_file());
+}
+
+#[test]
+fn exported_games_hold_nothing_of_the_plugin() {
+    let Some(folders) = exported::game() else { return };
+    for folder in folders {
+        assert_no_part_of_the_plugin(&folder.join(projects::GAME_PROGRAM).with_extension("pck"));
+    }
+}
+
+/// A copy of the sample game with the plugin and its driver, and folders of its own for everything that an editor
+/// keeps.
+struct Editor {
+    godot: Godot,
+    folder: TempDir,
+}
+
+impl Editor {
+    fn new(with_library: bool) -> Option<Self> {
+        let godot = find_godot()?;
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("project");
+        xtask::godot::stage(
+            &godot,
+            &projects::game(projects::GAME_VERSIONS[0]).unwrap(),
+            &project,
+        )
+        .unwrap();
+        if with_library {
+            workspace::build(&["--quiet", "--package", "vsekai-godot-editor"]).unwrap();
+            addons::put_publisher_into(&project, false).unwrap();
+        }
+        let driver = workspace::root().join("tests/editor/driver");
+        fs::copy_over(&driver, &project.join("addons/driver"), &[]).unwrap();
+        let settings = project.join("project.godot");
+        let text = fs_err::read_to_string(&settings).unwrap();
+        let enabled = "\"res://addons/vsekai_publisher/plugin.cfg\"";
+        assert!(
+            text.contains(enabled),
+            "the sample game has the plugin switched on"
+        );
+        let both = format!("{enabled}, \"res://addons/driver/plugin.cfg\"");
+        fs_err::write(&settings, text.replace(enabled, &both)).unwrap();
+        let editor = Self { godot, folder };
+        let mut import = editor.command();
+        let output = process::capture(import.args(["--headless", "--import"]), Some(LIMIT)).unwrap();
+        assert_clean(&text_of(&output));
+        Some(editor)
+    }
+
+    /// Runs a case and returns what was printed; anything but success without complaints is a failure.
+    fn run(&self, config: &Value, display: Option<&Display>) -> String {
+        let file = self.folder.path().join("case.json");
+        fs_err::write(&file, config.to_string()).unwrap();
+        let mut command = self.command();
+        command.arg("--editor");
+        match display {
+            Some(display) => command
+                .args(["--rendering-driver", "opengl3", "--audio-driver", "Dummy"])
+                .env("DISPLAY", display.name())
+                .env_remove("WAYLAND_DISPLAY"),
+            None => command.arg("--headless"),
+        };
+        let output = process::capture(command.arg("--").arg(file), Some(LIMIT)).unwrap();
+        let text = text_of(&output);
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with("editor: ") && line.ends_with(" 0 failed")),
+            "{text}"
+        );
+        assert!(output.status.success(), "ended with {}:\n{text}", output.status);
+        assert_clean(&text);
+        text
+    }
+
+    fn command(&self) -> Command {
+        let mut command = workspace::command(&self.godot.editor);
+        for (variable, folder) in [
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_CACHE_HOME", "cache"),
+        ] {
+            command.env(variable, self.folder.path().join(folder));
+        }
+        command.arg("--path").arg(self.folder.path().join("project"));
+        command
+    }
+}
+
+/// Fails if a pack holds a file of the plugin, or is no pack with a game in it.
+fn assert_no_part_of_the_plugin(pack: &Path) {
+    let bytes = fs_err::read(pack).unwrap();
+    let resources = pck::resources(&bytes.as_slice()).unwrap().unwrap();
+    let paths: Vec<&str> = resources.iter().map(|resource| resource.path.as_str()).collect();
+    assert!(paths.iter().any(|path| path.ends_with("main.gdc")), "{paths:?}");
+    let plugin: Vec<&&str> = paths
+        .iter()
+        .filter(|path| path.contains("vsekai_publisher"))
+        .collect();
+    assert!(plugin.is_empty(), "{}: {plugin:?}", pack.display());
+}
+
+/// Fails if the project's folder holds the local server's token or a private key.
+fn assert_no_secrets(editor: &Editor, data: &Path) {
+    let token = fs_err::read_to_string(data.join("dev-token")).unwrap();
+    let project = editor.folder.path().join("project");
+    for file in fs::files(&project, &["bin"]).unwrap() {
+        let bytes = fs_err::read(project.join(&file)).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(token.trim()), "{} holds the token", file.display());
+        assert!(!text.contains("PRIVATE KEY"), "{} holds a key", file.display());
+    }
+}
+
+/// Returns the folder for pictures that people look at.
+pub fn pictures() -> PathBuf {
+    let folder = workspace::target_dir().join("test-pictures");
+    fs_err::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn text_of(output: &std::process::Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Longest time a run of the editor may take.
+const LIMIT: Duration = Duration::from_secs(200);

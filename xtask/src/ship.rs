@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+//! The launcher as it is given to players: a folder that runs, and an archive of it with checksums.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest as _, Sha256};
+
+use crate::godot::{self, PRESET};
+use crate::projects::{self, UPDATER};
+use crate::tools::Godot;
+use crate::{fs, icons, licences, process, ui, workspace};
+
+/// A system that the launcher is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct System {
+    /// As `cargo xtask export` calls it.
+    name: &'static str,
+    /// As releases and archives call it.
+    platform: &'static str,
+    /// Its export preset.
+    preset: &'static str,
+    /// The targets of Rust that its library is built for.
+    rust: &'static str,
+    /// The folder and name of its library in the project.
+    library: &'static str,
+    /// Godot's export template for it.
+    template: &'static str,
+    /// What is started.
+    program: &'static str,
+}
+
+const SYSTEMS: [System; 4] = [
+    System {
+        name: "linux",
+        platform: "linux-x86_64",
+        preset: PRESET,
+        rust: "x86_64-unknown-linux-gnu",
+        library: "linux/libvsekai_godot.so",
+        template: "linux_release.x86_64",
+        program: projects::LAUNCHER_PROGRAM,
+    },
+    System {
+        name: "linux-arm64",
+        platform: "linux-arm64",
+        preset: "Linux arm64",
+        rust: "aarch64-unknown-linux-gnu",
+        library: "linux-arm64/libvsekai_godot.so",
+        template: "linux_release.arm64",
+        program: projects::LAUNCHER_PROGRAM,
+    },
+    System {
+        name: "windows",
+        platform: "windows-x86_64",
+        preset: "Windows",
+        rust: "x86_64-pc-windows-msvc",
+        library: "windows/vsekai_godot.dll",
+        template: "windows_release_x86_64.exe",
+        program: "vsekai-launcher.exe",
+    },
+    System {
+        name: "macos",
+        platform: "macos-universal",
+        preset: "macOS",
+        rust: "aarch64-apple-darwin",
+        library: "macos/libvsekai_godot.dylib",
+        template: "macos.zip",
+        program: "V-Sekai Launcher.app",
+    },
+];
+
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Shipped {
+    /// The folder that runs.
+    pub folder: PathBuf,
+    /// The archive of it; `SHA256SUMS` beside it has its digest.
+    pub archive: PathBuf,
+}
+
+/// Makes the launcher for the system `name`, bound to `root` if there is one; with a library that is built for
+/// `release`, or one that is for development.
+///
+/// # Errors
+/// Something that this takes is not on this machine; the error names all of it, and how to get it.
+pub fn ship(godot: &Godot, name: &str, root: Option<&Path>, release: bool) -> Result<Shipped> {
+    let system = SYSTEMS.iter().find(|system| system.name == name);
+    let system = system.with_context(|| format!("the launcher is made for no system called {name}"))?;
+    let lacking = lacking(system, godot);
+    if !lacking.is_empty() {
+        bail!(
+            "the launcher for {name} cannot be made on this machine; it takes\n- {}",
+            lacking.join("\n- ")
+        );
+    }
+    let library = build(system, release)?;
+    let licences = projects::launcher_folder().join("bin/LICENSES.txt");
+    fs_err::create_dir_all(projects::launcher_folder().join("bin"))?;
+    fs_err::write(licences, licences::of_package(UPDATER.package)?)?;
+    let mut project = projects::launcher_with(library, Path::new("bin").join(system.library));
+    project.name = format!("ship-{name}");
+    project.preset = system.preset;
+    project.program = system.program.to_owned();
+    if let Some(root) = root {
+        projects::bind_to_root(&mut project, root)?;
+    }
+    let export = godot::export(godot, &project)?;
+    pack(system, &export.folder)
+}
+
+/// Returns what this machine lacks to make the launcher for `system`, each with the way to get it.
+fn lacking(system: &System, godot: &Godot) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if is_host(system) {
+        return lacking;
+    }
+    if !has_rust_target(system.rust) {
+        let target = system.rust;
+        lacking.push(format!(
+            "the Rust target {target}, and a linker for it: rustup target add {target}"
+        ));
+    }
+    let template = templates(godot).map(|folder| folder.join(system.template));
+    if !template.as_ref().is_some_and(|template| template.is_file()) {
+        let place = template.map_or_else(|| system.template.to_owned(), |file| file.display().to_string());
+        lacking.push(format!(
+            "Godot's export template {place}: in the editor, Editor, Manage Export Templates"
+        ));
+    }
+    lacking
+}
+
+fn is_host(system: &System) -> bool {
+    workspace::platform().is_ok_and(|platform| platform == system.platform)
+}
+
+fn has_rust_target(target: &str) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", target]);
+    process::read(&mut rustc).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+/// Returns where Godot's editor keeps the export templates of its version.
+fn templates(godot: &Godot) -> Option<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let version: Vec<&str> = godot.version.split('.').take(4).collect();
+    let folder = data.or(home)?.join("godot/export_templates");
+    Some(folder.join(version.join(".")))
+}
+
+fn build(system: &System, release: bool) -> Result<PathBuf> {
+    let mut arguments = vec!["--package", UPDATER.package];
+    let mut folder = workspace::target_dir();
+    if release {
+        arguments.push("--release");
+    }
+    if !is_host(system) {
+        arguments.extend(["--target", system.rust]);
+        folder.push(system.rust);
+    }
+    workspace::build(&arguments)?;
+    let file = Path::new(system.library).file_name().unwrap_or_default();
+    Ok(folder.join(if release { "release" } else { "debug" }).join(file))
+}
+
+/// Copies the export to where it is kept, with icons for Linux desktops, and packs it.
+fn pack(system: &System, export: &Path) -> Result<Shipped> {
+    let name = format!(
+        "vsekai-launcher-{}-{}",
+        env!("CARGO_PKG_VERSION"),
+        system.platform
+    );
+    let place = workspace::target_dir().join("ship");
+    let folder = place.join(&name);
+    fs::remove_folder(&folder)?;
+    fs::copy_over(export, &folder, &[])?;
+    if system.platform.starts_with("linux") {
+        write_icons(&folder)?;
+    }
+    let archive = place.join(format!("{name}.tar.zst"));
+    write_archive(&folder, &name, &archive)?;
+    write_sums(&place)?;
+    ui::note(format!("packed {name}"));
+    Ok(Shipped { folder, archive })
+}
+
+/// Writes each size of the icon to where Linux desktops look for it below a `share` folder.
+fn write_icons(folder: &Path) -> Result<()> {
+    let branding = projects::launcher_folder().join("branding");
+    let mut pictures = icons::in_ico(&fs_err::read(branding.join("icon.ico"))?)?;
+    let larger = icons::in_icns(&fs_err::read(branding.join("icon.icns"))?)?;
+    let largest = pictures
+        .iter()
+        .map(|picture| picture.size)
+        .max()
+        .unwrap_or_default();
+    pictures.extend(larger.into_iter().filter(|picture| picture.size > largest));
+    for picture in pictures {
+        let size = picture.size;
+        let apps = folder.join(format!("share/icons/hicolor/{size}x{size}/apps"));
+        fs_err::create_dir_all(&apps)?;
+        fs_err::write(apps.join("org.vsekai.launcher.png"), picture.png)?;
+    }
+    Ok(())
+}
+
+/// Packs `folder` as `top`, with execute bits and nothing else of this machine: the same files give the same
+/// archive.
+fn write_archive(folder: &Path, top: &str, archive: &Path) -> Result<()> {
+    let partial = archive.with_extension("partial");
+    let output = fs_err::File::create(&partial)?;
+    let mut packed = tar::Builder::new(zstd::Encoder::new(output, ARCHIVE_LEVEL)?);
+    for file in fs::files(folder, &[])? {
+        let path = folder.join(&file);
+        let content = fs_err::File::open(&path)?;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.metadata()?.len());
+        header.set_mode(if process::is_executable(&path) {
+            0o755
+        } else {
+            0o644
+        });
+        header.set_mtime(0);
+        packed.append_data(&mut header, Path::new(top).join(&file), content)?;
+    }
+    packed.into_inner()?.finish()?.sync_all()?;
+    fs_err::rename(partial, archive)?;
+    Ok(())
+}
+
+/// Writes the digests of all archives in `place`, as `sha256sum --check` reads them.
+fn write_sums(place: &Path) -> Result<()> {
+    let mut sums = String::new();
+    for file in fs::files(place, &[])? {
+        let name = file.display().to_string();
+        if file.components().count() == 1 && name.ends_with(".tar.zst") {
+            let digest = Sha256::digest(fs_err::read(place.join(&file))?);
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            sums += &format!("{digest}  {name}\n");
+        }
+    }
+    fs_err::write(place.join("SHA256SUMS"), sums)?;
+    Ok(())
+}
+
+/// zstd level of archives: made once, fetched by everybody.
+const ARCHIVE_LEVEL: i32 = 19;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_system_has_its_preset_and_library_and_every_preset_a_system() {
+        let presets = fs_err::read_to_string(workspace::root().join("export_presets.cfg")).unwrap();
+        let description = projects::launcher_folder().join("vsekai.gdextension");
+        let description = fs_err::read_to_string(description).unwrap();
+        for system in SYSTEMS {
+            assert!(presets.contains(&format!("\nname=\"{}\"\n", system.preset)));
+            assert!(description.contains(&format!("res://bin/{}\"", system.library)));
+        }
+        assert_eq!(presets.matches("\nname=").count(), SYSTEMS.len());
+        let whole = |line: &str| presets.matches(line).count();
+        assert_eq!(
+            whole("binary_format/embed_pck=false"),
+            3,
+            "packs lie beside programs; bundles have them inside"
+        );
+        assert_eq!(whole("embed_pck=true"), 0);
+        assert_eq!(whole("exclude_filter=\"tests/*\""), SYSTEMS.len());
+    }
+
+    #[test]
+    fn what_another_system_takes_is_named_with_the_way_to_get_it() {
+        let godot = Godot {
+            editor: "/e".into(),
+            template_release: "/r".into(),
+            template_debug: "/d".into(),
+            version: "4.6.3.stable.none".to_owned(),
+        };
+        for system in SYSTEMS.iter().filter(|system| !is_host(system)) {
+            let lacking = lacking(system, &godot).join("\n");
+            assert!(lacking.contains("Manage Export Templates"), "{lacking}");
+            assert!(lacking.contains(system.template), "{lacking}");
+            if !has_rust_target(system.rust) {
+                assert!(lacking.contains(&format!("rustup target add {}", system.rust)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_archive_keeps_execute_bits_and_is_the_same_for_the_same_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs_err::create_dir_all(tree.join("sub")).unwrap();
+        fs_err::copy(std::env::current_exe().unwrap(), tree.join("program")).unwrap();
+        fs_err::write(tree.join("sub/text"), "text").unwrap();
+        let archives = ["one", "two"].map(|name| folder.path().join(format!("{name}.tar.zst")));
+        for archive in &archives {
+            write_archive(&tree, "top", archive).unwrap();
+        }
+        let bytes = archives.map(|archive| fs_err::read(archive).unwrap());
+        assert!(bytes[0] == bytes[1]);
+        let mut archive = tar::Archive::new(zstd::Decoder::new(bytes[0].as_slice()).unwrap());
+        let modes: Vec<(PathBuf, u32)> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.path().unwrap().into_owned(), entry.header().mode().unwrap()))
+            .collect();
+        assert_eq!(
+            modes,
+            [("top/program".into(), 0o755), ("top/sub/text".into(), 0o644)]
+        );
+        write_sums(folder.path()).unwrap();
+        let sums = fs_err::read_to_string(folder.path().join("SHA256SUMS")).unwrap();
+        assert_eq!(sums.lines().count(), 2);
+    }
+}
