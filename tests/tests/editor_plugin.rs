@@ -132,7 +132,7 @@ impl Editor {
             "{text}"
         );
         assert!(output.status.success(), "ended with {}:\n{text}", output.status);
-        assert_clean(&text);
+        assert_clean(&without_vulkan(&text));
         text
     }
 
@@ -173,6 +173,16 @@ fn assert_no_secrets(editor: &Editor, data: &Path) {
         assert!(!text.contains(token.trim()), "{} holds the token", file.display());
         assert!(!text.contains("PRIVATE KEY"), "{} holds a key", file.display());
     }
+}
+
+/// Returns `output` without what an editor says that looks for Vulkan on a display that has none, although it was
+/// told to use OpenGL.
+fn without_vulkan(output: &str) -> String {
+    let about_it = |line: &&str| {
+        line.contains("VK_KHR_surface") || line.contains("Condition \"err != OK\" is true. Returning: err")
+    };
+    let kept: Vec<&str> = output.lines().filter(|line| !about_it(line)).collect();
+    kept.join("\n")
 }
 
 /// Returns the folder for pictures that people look at.

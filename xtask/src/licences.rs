@@ -6,11 +6,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use spdx::{Expression, ParseMode};
 
 use crate::{process, workspace};
 
 /// Returns the names, licences and licence texts of every crate that the package `root` is built from. Texts
-/// that several crates share stand there once.
+/// that several crates share stand there once. Crates that come without a text get that of the licences they name.
+///
+/// # Errors
+/// A crate has no text and names no licence that is known.
 pub fn of_package(root: &str) -> Result<String> {
     let arguments = ["metadata", "--format-version", "1"];
     let output = process::read(&mut workspace::cargo(&arguments)).context("list the crates")?;
@@ -45,7 +49,11 @@ fn texts(packages: &[&Package]) -> Result<String> {
             .manifest_path
             .parent()
             .context("a crate without a folder")?;
-        for text in licence_files(folder)? {
+        let mut found = licence_files(folder)?;
+        if found.is_empty() {
+            found = standard_texts(package)?;
+        }
+        for text in found {
             owners.entry(text).or_default().insert(&package.name);
         }
     }
@@ -58,6 +66,21 @@ fn texts(packages: &[&Package]) -> Result<String> {
         .iter()
         .map(|(names, text)| format!("\n\n{names}\n\n{}\n", text.trim_end()));
     Ok(written.collect())
+}
+
+/// Returns the texts of all licences that `package` names, as SPDX has them.
+fn standard_texts(package: &Package) -> Result<Vec<String>> {
+    let (name, version) = (&package.name, &package.version);
+    let expression = package.license.as_deref().unwrap_or_default();
+    let parsed = Expression::parse_mode(expression, ParseMode::LAX);
+    let parsed =
+        parsed.with_context(|| format!("{name} {version} has no licence text and names no licence"))?;
+    let named = parsed.requirements().map(|found| {
+        let id = found.req.license.id();
+        let id = id.with_context(|| format!("{name} {version} has no text of its licence {expression:?}"))?;
+        Ok(id.text().replace("\r\n", "\n"))
+    });
+    named.collect()
 }
 
 fn licence_files(folder: &Path) -> Result<Vec<String>> {
@@ -154,11 +177,58 @@ const NOTICES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTIC
 mod tests {
     use super::*;
 
+    fn package(name: &str, license: Option<&str>) -> Package {
+        Package {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            license: license.map(str::to_owned),
+            repository: None,
+            source: None,
+            manifest_path: "Cargo.toml".into(),
+        }
+    }
+
     #[test]
-    fn the_launchers_library_names_what_it_is_built_from_and_nothing_of_ours() {
+    fn every_crate_in_what_is_shipped_has_a_licence_text_and_none_of_ours_is_named() {
+        for shipped in [
+            "vsekai-godot",
+            "vsekai-godot-editor",
+            "vsekai-cli",
+            "vsekai-server",
+        ] {
+            let text = of_package(shipped).unwrap();
+            let (names, texts) = text.split_once("\n\n\n").unwrap();
+            let paragraphs = texts.split("\n\n").map(str::trim);
+            let headings: BTreeSet<&str> = paragraphs
+                .filter(|paragraph| !paragraph.contains('\n'))
+                .flat_map(|heading| heading.split(", "))
+                .collect();
+            for line in names.lines().filter_map(|line| line.strip_prefix("- ")) {
+                let name = line.split(' ').next().unwrap();
+                assert!(
+                    headings.contains(name),
+                    "{shipped}: there is no licence text for {name}"
+                );
+                assert!(!name.starts_with("vsekai"), "{shipped}: {name} is ours");
+            }
+        }
+    }
+
+    #[test]
+    fn godots_bindings_are_named_with_their_licence() {
         let text = of_package("vsekai-godot").unwrap();
         assert!(text.contains("- godot 0.5"), "{text}");
-        assert!(text.contains("Mozilla Public License"));
-        assert!(!text.contains("- vsekai-engine"));
+        assert!(text.contains("Mozilla Public License Version 2.0"));
+    }
+
+    #[test]
+    fn a_crate_without_a_text_gets_those_of_the_licences_it_names_or_is_refused() {
+        let both = standard_texts(&package("both", Some("MIT OR Apache-2.0"))).unwrap();
+        assert!(both[0].contains("Permission is hereby granted") && both[1].contains("Apache License"));
+        for wrong in [None, Some("LicenseRef-Own"), Some("see the web page")] {
+            let error = standard_texts(&package("odd", wrong)).unwrap_err();
+            assert!(error.to_string().contains("odd 1.0.0"), "{error}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Entry of `cargo xtask`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -125,6 +125,9 @@ enum Task {
         /// Root of trust for signed releases to export with the launcher, from `vsekai keys export-root`.
         #[arg(long, value_name = "FILE")]
         root: Option<PathBuf>,
+        /// A folder with another game's launcher.cfg, branding/ and theme/palette.gd, for archives of its launcher.
+        #[arg(long, value_name = "DIR")]
+        brand: Option<PathBuf>,
         /// Make archives of the launcher with the library as it was built for development: quick, not for players.
         #[arg(long)]
         development: bool,
@@ -244,8 +247,17 @@ fn run(task: Task) -> Result<()> {
         Task::Export {
             what,
             root,
+            brand,
             development,
-        } => export(&cache, &what, root.as_deref(), development)?,
+        } => {
+            let order = ship::Order {
+                system: "",
+                root: root.as_deref(),
+                brand: brand.as_deref(),
+                release: !development,
+            };
+            export(&cache, &what, &order)?;
+        }
     }
     Ok(())
 }
@@ -290,7 +302,7 @@ fn launcher(cache: &Cache, arguments: &[String]) -> Result<()> {
     process::run(command.arg("--path").arg(project).arg("--").args(arguments))
 }
 
-fn export(cache: &Cache, what: &[Exported], root: Option<&Path>, development: bool) -> Result<()> {
+fn export(cache: &Cache, what: &[Exported], order: &ship::Order<'_>) -> Result<()> {
     let godot = Godot::get(cache)?;
     if what.contains(&Exported::Game) {
         ui::step("Exporting the sample game");
@@ -305,14 +317,20 @@ fn export(cache: &Cache, what: &[Exported], root: Option<&Path>, development: bo
         build_extension(false)?;
         ui::step("Exporting the launcher");
         let mut launcher = projects::launcher();
-        if let Some(root) = root {
+        if let Some(root) = order.root {
             projects::bind_to_root(&mut launcher, root)?;
         }
         println!("{}", godot::export(&godot, &launcher)?.folder.display());
     }
-    for name in what.iter().filter_map(|what| what.shipped()) {
-        ui::step(format!("Exporting the launcher for {name}"));
-        let shipped = ship::ship(&godot, name, root, !development)?;
+    for system in what.iter().filter_map(|what| what.shipped()) {
+        ui::step(format!("Exporting the launcher for {system}"));
+        let shipped = ship::ship(
+            &godot,
+            &ship::Order {
+                system,
+                ..order.clone()
+            },
+        )?;
         println!("{}\n{}", shipped.folder.display(), shipped.archive.display());
     }
     Ok(())

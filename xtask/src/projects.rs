@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::fs;
 use crate::godot::{PRESET, Project};
@@ -67,13 +67,17 @@ pub fn bind_to_root(project: &mut Project, root: &Path) -> Result<()> {
     let is_root = serde_json::from_str::<serde_json::Value>(&text)
         .is_ok_and(|document| document["signed"]["_type"] == "root");
     ensure!(is_root, "{} is not the root of a title", root.display());
-    let config = fs_err::read_to_string(launcher_folder().join(CONFIG))?;
+    let configs = project.layers.iter().rev().map(|layer| layer.join(CONFIG));
+    let config = configs.into_iter().find(|config| config.is_file());
+    let config = fs_err::read_to_string(config.context("the launcher has no configuration")?)?;
     let bound = config.replace("trusted_root=\"\"", &format!("trusted_root=\"res://{ROOT}\""));
     ensure!(
         bound != config,
         "{CONFIG} has no empty trusted_root to be filled in"
     );
-    let made = workspace::target_dir().join("godot").join(CONFIG);
+    let made = workspace::target_dir()
+        .join("godot")
+        .join(format!("{}.cfg", project.name));
     fs_err::create_dir_all(workspace::target_dir().join("godot"))?;
     fs_err::write(&made, bound)?;
     project.files.extend([(made, CONFIG.into()), (root, ROOT.into())]);

@@ -70,6 +70,20 @@ const SYSTEMS: [System; 4] = [
     },
 ];
 
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    /// The system.
+    pub system: &'a str,
+    /// The title's root of trust; the launcher's configuration says what is trusted if there is none.
+    pub root: Option<&'a Path>,
+    /// A folder that is laid over the launcher's project: another game's `launcher.cfg`, `branding/` and
+    /// `theme/palette.gd`.
+    pub brand: Option<&'a Path>,
+    /// Whether it is for players: built for release, and packed as small as it gets.
+    pub release: bool,
+}
+
 /// What was made.
 #[derive(Clone, Debug)]
 pub struct Shipped {
@@ -79,12 +93,12 @@ pub struct Shipped {
     pub archive: PathBuf,
 }
 
-/// Makes the launcher for the system `name`, bound to `root` if there is one; with a library that is built for
-/// `release`, or one that is for development.
+/// Makes the launcher that `order` describes.
 ///
 /// # Errors
 /// Something that this takes is not on this machine; the error names all of it, and how to get it.
-pub fn ship(godot: &Godot, name: &str, root: Option<&Path>, release: bool) -> Result<Shipped> {
+pub fn ship(godot: &Godot, order: &Order<'_>) -> Result<Shipped> {
+    let name = order.system;
     let system = SYSTEMS.iter().find(|system| system.name == name);
     let system = system.with_context(|| format!("the launcher is made for no system called {name}"))?;
     let lacking = lacking(system, godot);
@@ -94,7 +108,7 @@ pub fn ship(godot: &Godot, name: &str, root: Option<&Path>, release: bool) -> Re
             lacking.join("\n- ")
         );
     }
-    let library = build(system, release)?;
+    let library = build(system, order.release)?;
     let licences = projects::launcher_folder().join("bin/LICENSES.txt");
     fs_err::create_dir_all(projects::launcher_folder().join("bin"))?;
     fs_err::write(licences, licences::of_package(UPDATER.package)?)?;
@@ -102,11 +116,15 @@ pub fn ship(godot: &Godot, name: &str, root: Option<&Path>, release: bool) -> Re
     project.name = format!("ship-{name}");
     project.preset = system.preset;
     project.program = system.program.to_owned();
-    if let Some(root) = root {
+    if let Some(brand) = order.brand {
+        project.name += "-branded";
+        project.layers.push(std::path::absolute(brand)?);
+    }
+    if let Some(root) = order.root {
         projects::bind_to_root(&mut project, root)?;
     }
     let export = godot::export(godot, &project)?;
-    pack(system, &export.folder)
+    pack(system, order, &export.folder)
 }
 
 /// Returns what this machine lacks to make the launcher for `system`, each with the way to get it.
@@ -166,29 +184,42 @@ fn build(system: &System, release: bool) -> Result<PathBuf> {
 }
 
 /// Copies the export to where it is kept, with icons for Linux desktops, and packs it.
-fn pack(system: &System, export: &Path) -> Result<Shipped> {
+fn pack(system: &System, order: &Order<'_>, export: &Path) -> Result<Shipped> {
     let name = format!(
         "vsekai-launcher-{}-{}",
         env!("CARGO_PKG_VERSION"),
         system.platform
     );
-    let place = workspace::target_dir().join("ship");
+    let kind = match (order.release, order.brand) {
+        (true, None) => "ship",
+        (true, Some(_)) => "ship-branded",
+        (false, None) => "ship-development",
+        (false, Some(_)) => "ship-branded-development",
+    };
+    let place = workspace::target_dir().join(kind);
     let folder = place.join(&name);
     fs::remove_folder(&folder)?;
     fs::copy_over(export, &folder, &[])?;
     if system.platform.starts_with("linux") {
-        write_icons(&folder)?;
+        write_icons(&branding(order), &folder)?;
     }
     let archive = place.join(format!("{name}.tar.zst"));
-    write_archive(&folder, &name, &archive)?;
+    let level = if order.release { ARCHIVE_LEVEL } else { QUICK_LEVEL };
+    write_archive(&folder, &name, &archive, level)?;
     write_sums(&place)?;
     ui::note(format!("packed {name}"));
     Ok(Shipped { folder, archive })
 }
 
+/// Returns the folder of the icons.
+fn branding(order: &Order<'_>) -> PathBuf {
+    let own = order.brand.map(|brand| brand.join("branding"));
+    own.filter(|own| own.join("icon.ico").is_file() && own.join("icon.icns").is_file())
+        .unwrap_or_else(|| projects::launcher_folder().join("branding"))
+}
+
 /// Writes each size of the icon to where Linux desktops look for it below a `share` folder.
-fn write_icons(folder: &Path) -> Result<()> {
-    let branding = projects::launcher_folder().join("branding");
+fn write_icons(branding: &Path, folder: &Path) -> Result<()> {
     let mut pictures = icons::in_ico(&fs_err::read(branding.join("icon.ico"))?)?;
     let larger = icons::in_icns(&fs_err::read(branding.join("icon.icns"))?)?;
     let largest = pictures
@@ -208,10 +239,10 @@ fn write_icons(folder: &Path) -> Result<()> {
 
 /// Packs `folder` as `top`, with execute bits and nothing else of this machine: the same files give the same
 /// archive.
-fn write_archive(folder: &Path, top: &str, archive: &Path) -> Result<()> {
+fn write_archive(folder: &Path, top: &str, archive: &Path, level: i32) -> Result<()> {
     let partial = archive.with_extension("partial");
     let output = fs_err::File::create(&partial)?;
-    let mut packed = tar::Builder::new(zstd::Encoder::new(output, ARCHIVE_LEVEL)?);
+    let mut packed = tar::Builder::new(zstd::Encoder::new(output, level)?);
     for file in fs::files(folder, &[])? {
         let path = folder.join(&file);
         let content = fs_err::File::open(&path)?;
@@ -247,6 +278,8 @@ fn write_sums(place: &Path) -> Result<()> {
 
 /// zstd level of archives: made once, fetched by everybody.
 const ARCHIVE_LEVEL: i32 = 19;
+/// zstd level of archives that nobody fetches.
+const QUICK_LEVEL: i32 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -299,7 +332,7 @@ mod tests {
         fs_err::write(tree.join("sub/text"), "text").unwrap();
         let archives = ["one", "two"].map(|name| folder.path().join(format!("{name}.tar.zst")));
         for archive in &archives {
-            write_archive(&tree, "top", archive).unwrap();
+            write_archive(&tree, "top", archive, QUICK_LEVEL).unwrap();
         }
         let bytes = archives.map(|archive| fs_err::read(archive).unwrap());
         assert!(bytes[0] == bytes[1]);

@@ -7,12 +7,16 @@
 # current folder, so the launcher finds it in PWD.
 set -eu
 here=$(dirname "$(readlink -f "$0")")
+program="$here/vsekai-launcher"
+if [ ! -x "$program" ]; then
+	program="$here/V-Sekai Launcher.app/Contents/MacOS/V-Sekai Launcher"
+fi
 if [ "$#" -eq 0 ]; then
-	exec "$here/vsekai-launcher"
+	exec "$program"
 fi
 case "$#:$1" in
-1:v-sekai://* | 1:vsekai://*) exec "$here/vsekai-launcher" -- "$1" ;;
+1:v-sekai://* | 1:vsekai://*) exec "$program" -- "$1" ;;
 esac
 PWD=$(pwd)
 export PWD
-exec "$here/vsekai-launcher" --headless --no-header -- "$@"
+exec "$program" --headless --no-header -- "$@"

@@ -319,4 +319,23 @@ mod tests {
             assert_eq!(hints(&bad, 1), [0u64; 0], "{at}");
         }
     }
+
+    #[test]
+    fn resources_are_listed_in_the_order_of_the_directory_or_not_at_all() {
+        let good = pack(3, 2, &[100, 0, 30]);
+        let found = resources(&good.as_slice()).unwrap().unwrap();
+        let ranges: Vec<Range<u64>> = found.iter().map(|resource| resource.range.clone()).collect();
+        assert_eq!(ranges, [112..212, 224..224, 224..254]);
+        assert!(
+            found
+                .iter()
+                .all(|resource| resource.path == "path" && resource.md5 == [0; 16])
+        );
+        for (format, flags) in [(1, 0), (3, 1), (3, 4)] {
+            assert_eq!(resources(&pack(format, flags, &[100]).as_slice()).unwrap(), None);
+        }
+        for length in 0..good.len() {
+            assert_eq!(resources(&&good[..length]).unwrap(), None, "{length}");
+        }
+    }
 }

@@ -113,6 +113,7 @@ async fn pass_on(stream: Option<impl AsyncRead + Unpin>, desktop: &Desktop) {
     let Some(mut stream) = stream else { return };
     let say = |line: String| match percent(&line) {
         Some(percent) => desktop.progress("export", percent, 100),
+        None if line.trim_start().starts_with("[ DONE ]") => {}
         None => desktop.log(level(&line), line),
     };
     let (mut lines, mut buffer) = (Lines::default(), vec![0; BUFFER]);

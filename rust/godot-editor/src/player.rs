@@ -105,13 +105,9 @@ fn events_to(desktop: Desktop) -> impl Fn(Event) + Send + Sync {
             let phase = phase.map_or_else(String::new, |phase| format!(", {phase:?}"));
             desktop.log(Level::Output, format!("{state:?}{phase}"));
         }
-        Event::Plan(plan) => {
-            let line = format!("{} takes {} bytes to download", plan.version, plan.download_bytes);
-            desktop.log(Level::Output, line);
-        }
         Event::Notice { message, .. } => desktop.log(Level::Output, message),
         Event::GameStarted { pid } => desktop.log(Level::Info, format!("The game runs as process {pid}")),
-        Event::Failed(_) | Event::Verified(_) | Event::GameExited(_) => {}
+        Event::Plan(_) | Event::Failed(_) | Event::Verified(_) | Event::GameExited(_) => {}
     }
 }
 

@@ -83,10 +83,6 @@ pub async fn publish(target: Target, build: Build, desktop: Desktop) -> Result<(
     )
     .await?;
     let fields = view::published(&release, &target.channel, &report);
-    desktop.log(
-        Level::Info,
-        view::published_line(&release, &target.channel, &report),
-    );
     desktop.messages.push(Message::Published(fields));
     list(target, desktop).await
 }

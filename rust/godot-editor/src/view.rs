@@ -131,19 +131,6 @@ pub fn published(release: &Release, channel: &Slug, report: &PublishReport) -> F
     ]
 }
 
-/// Says what was published in one line.
-pub fn published_line(release: &Release, channel: &Slug, report: &PublishReport) -> String {
-    let verb = match report.created {
-        true => "Published",
-        false => "Was published already:",
-    };
-    let (version, platform) = (&release.info().version, release.platform());
-    format!(
-        "{verb} {version} for {platform} on {channel}; sent {} bytes",
-        report.new_bytes
-    )
-}
-
 /// Returns the fields of one of the `releases_listed`.
 pub fn listed(release: &ListedRelease) -> Fields {
     vec![

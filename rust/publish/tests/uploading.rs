@@ -10,10 +10,11 @@ use common::{build, game, noise, write};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use vsekai_formats::index::{Index, IndexLimits};
-use vsekai_formats::release::{ChannelPointer, Contents, ReleaseManifest, Slug, address};
+use vsekai_formats::release::{ChannelPointer, Contents, Percent, ReleaseManifest, Slug, address};
+use vsekai_formats::{ChunkId, DigestAlgorithm};
 use vsekai_publish::{
-    Cancel, Observer, Phase, Progress, PublishError, PublishReport, Release, Server, Signing, Unobserved,
-    upload,
+    Cancel, Change, ChannelChange, Observer, Phase, Preview, Progress, PublishError, PublishReport, Release,
+    Server, Signing, Unobserved, change_channel, changed_resources, list_releases, upload,
 };
 use vsekai_server::{RunningServer, ServerConfig};
 use vsekai_store::{HttpOptions, HttpOrigin, Secret};
@@ -268,4 +269,148 @@ async fn a_server_without_token_or_address_is_refused_in_words() {
     assert!(matches!(error, PublishError::Unauthorized { .. }), "{error}");
     let error = publish(Server::new("not an address")).await;
     assert!(matches!(error, PublishError::BadServer { .. }), "{error}");
+}
+
+/// Packs resources as Godot 4.6 does; what stands for their MD5 is a part of another digest.
+fn pack(resources: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = b"GDPC".to_vec();
+    for value in [3u32, 4, 6, 3, 2] {
+        bytes.extend(value.to_le_bytes());
+    }
+    let start = 112u64;
+    let length: u64 = resources.iter().map(|(_, content)| content.len() as u64).sum();
+    bytes.extend(start.to_le_bytes());
+    bytes.extend((start + length).to_le_bytes());
+    bytes.resize(112, 0);
+    let mut directory = (resources.len() as u32).to_le_bytes().to_vec();
+    let mut offset = 0u64;
+    for (path, content) in resources {
+        bytes.extend(*content);
+        let digest = ChunkId::of(DigestAlgorithm::Sha512_256, content);
+        directory.extend((path.len() as u32).to_le_bytes());
+        directory.extend(path.as_bytes());
+        directory.extend(offset.to_le_bytes());
+        directory.extend((content.len() as u64).to_le_bytes());
+        directory.extend(&digest.as_bytes()[..16]);
+        directory.extend(0u32.to_le_bytes());
+        offset += content.len() as u64;
+    }
+    bytes.extend(directory);
+    bytes
+}
+
+async fn preview(bench: &Bench, release: &Arc<Release>) -> Preview {
+    let (keys, observer) = (&bench.signing.keys, Arc::new(Unobserved));
+    let release = Arc::clone(release);
+    vsekai_publish::preview(
+        release,
+        &bench.server,
+        &channel(),
+        keys,
+        2,
+        observer,
+        &Cancel::default(),
+    )
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_says_what_is_sent_afterwards_and_changes_nothing() {
+    let bench = Bench::new().await;
+    let dir = game();
+    let first = Arc::new(build(dir.path(), "1.0"));
+    let before = preview(&bench, &first).await;
+    assert!(before.earlier.is_empty());
+    assert_eq!(bench.offered().await, None, "nothing is published");
+    assert_eq!(bench.upload(&first).await.unwrap().new_bytes, before.new_bytes);
+
+    for (version, seed) in [("2.0", 7), ("3.0", 8), ("4.0", 9)] {
+        write(dir.path(), "data/deeper/other.bin", &noise(seed, 20_000));
+        let next = Arc::new(build(dir.path(), version));
+        let told = preview(&bench, &next).await;
+        let report = bench.upload(&next).await.unwrap();
+        assert_eq!(told.new_bytes, report.new_bytes);
+        assert_eq!(told.comparison.new_chunks, report.new_chunks);
+        assert_eq!(told.release.manifest.size.download_bytes, report.download_bytes);
+    }
+    let told = preview(&bench, &Arc::new(build(dir.path(), "5.0"))).await;
+    assert_eq!(told.new_bytes, 0, "only the version differs");
+    let earlier: Vec<&str> = told
+        .earlier
+        .iter()
+        .map(|release| release.manifest.version.as_str())
+        .collect();
+    assert_eq!(
+        earlier,
+        ["4.0", "3.0"],
+        "the newest first, and no more than asked for"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_that_differ_are_named_and_those_that_moved_are_not() {
+    let bench = Bench::new().await;
+    let dir = game();
+    let (level, icon, theme) = (noise(20, 400_000), noise(21, 5_000), noise(22, 150_000));
+    let old = pack(&[("level.scn", &level), ("icon.ctex", &icon), ("theme.res", &theme)]);
+    write(dir.path(), "game.pck", &old);
+    bench.upload(&Arc::new(build(dir.path(), "1.0"))).await.unwrap();
+
+    let new_icon = noise(23, 5_000);
+    let new = pack(&[
+        ("theme.res", &theme),
+        ("icon.ctex", &new_icon),
+        ("new.gdc", b"pass"),
+    ]);
+    write(dir.path(), "game.pck", &new);
+    write(dir.path(), "broken.pck", b"GDPC and no more");
+    let release = Arc::new(build(dir.path(), "2.0"));
+    let earlier = preview(&bench, &release).await.earlier.remove(0);
+    let changes = changed_resources(release, earlier, &bench.server).await.unwrap();
+    let told: Vec<(&str, Change, u64)> = changes
+        .iter()
+        .map(|change| (change.path.as_str(), change.change, change.bytes))
+        .collect();
+    let expected = [
+        ("icon.ctex", Change::Changed, 5_000),
+        ("level.scn", Change::Removed, 400_000),
+        ("new.gdc", Change::Added, 4),
+    ];
+    assert_eq!(told, expected);
+    assert!(changes.iter().all(|change| change.pack.as_str() == "game.pck"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_is_listed_with_what_becomes_of_it() {
+    let bench = Bench::new().await;
+    let dir = game();
+    for (version, seed) in [("1.0", 31), ("2.0", 32)] {
+        write(dir.path(), "data/small.txt", &noise(seed, 100));
+        bench.upload(&Arc::new(build(dir.path(), version))).await.unwrap();
+    }
+    let title: Slug = "sample".parse().unwrap();
+    let withdraw = ChannelChange::Withdraw {
+        version: "2.0".parse().unwrap(),
+    };
+    change_channel(&bench.server, &bench.signing, &title, &channel(), None, &withdraw)
+        .await
+        .unwrap();
+    let listed = list_releases(&bench.server, &bench.signing.keys, &title)
+        .await
+        .unwrap();
+    let told: Vec<(&str, &str, Option<Percent>, bool)> = listed
+        .iter()
+        .map(|release| {
+            let (channel, version) = (release.channel.as_str(), release.version.as_str());
+            (channel, version, release.offered, release.withdrawn)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("stable", "2.0", None, true),
+            ("stable", "1.0", Some(Percent::ALL), false)
+        ]
+    );
 }

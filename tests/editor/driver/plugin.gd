@@ -109,7 +109,7 @@ func change_the_game() -> void:
 func compare() -> void:
 	await _press("Compare", "preview")
 	var summary: String = _control("CostSummary").text
-	_check(summary.contains("resources differ from 0.1.0"), summary)
+	_check(summary.contains("1 resource differs from 0.1.0"), summary)
 	var update: TreeItem = _tree_rows("Updates")[0]
 	_check(update.get_text(0) == "0.1.0", "players of 0.1.0 are thought of")
 	_check(update.get_text(1).ends_with("KiB"), "their download is small: %s" % update.get_text(1))

@@ -101,7 +101,7 @@ func _on_field_changed(p_text: String, p_field: LineEdit) -> void:
 
 
 func _read_presets() -> void:
-	_presets = Presets.read(Presets.FILE, Choices.name_from(%Title.text))
+	_presets = Presets.read(Presets.FILE)
 	%Preset.clear()
 	for preset: Dictionary in _presets:
 		%Preset.add_item("%s (%s)" % [preset.name, preset.platform])
@@ -147,16 +147,10 @@ func _on_local_server_toggled(p_on: bool) -> void:
 
 func _on_export_pressed() -> void:
 	var preset: Dictionary = _preset()
-	_begin(
-		"export_build",
-		[
-			OS.get_executable_path(),
-			preset.get("name", ""),
-			%Version.text,
-			_choices.get_builds(),
-			preset.get("program_file", "")
-		]
-	)
+	var name: String = preset.get("name", "")
+	var program: String = Presets.program_file(%Title.text, preset.get("platform", ""))
+	var editor: String = OS.get_executable_path()
+	_begin("export_build", [editor, name, %Version.text, _choices.get_builds(), program])
 
 
 func _on_compare_pressed() -> void:
@@ -286,10 +280,10 @@ func _on_previewed(p_preview: Dictionary) -> void:
 
 func _on_published(p_release: Dictionary) -> void:
 	%Notes.text = ""
+	_log("info", Words.published(p_release))
 	if p_release.created:
-		EditorInterface.get_editor_toaster().push_toast(
-			"Published %s on %s" % [p_release.version, p_release.channel]
-		)
+		var what: Array = [p_release.version, p_release.channel]
+		EditorInterface.get_editor_toaster().push_toast("Published %s on %s" % what)
 
 
 func _on_releases_listed(p_releases: Array[Dictionary]) -> void:

@@ -6,8 +6,8 @@ extends RefCounted
 const FILE: String = "res://export_presets.cfg"
 
 
-## Returns dictionaries with `name`, `platform` (as releases call it) and `program_file`.
-static func read(p_file: String, p_title: String) -> Array[Dictionary]:
+## Returns dictionaries with `name` and `platform` (as releases call it).
+static func read(p_file: String) -> Array[Dictionary]:
 	var config: ConfigFile = ConfigFile.new()
 	var found: Array[Dictionary] = []
 	if config.load(p_file) != OK:
@@ -16,23 +16,21 @@ static func read(p_file: String, p_title: String) -> Array[Dictionary]:
 	while config.has_section("preset.%d" % number):
 		var section: String = "preset.%d" % number
 		var system: String = str(config.get_value(section, "platform", ""))
-		var machine: String = str(
-			config.get_value(section + ".options", "binary_format/architecture", "")
-		)
+		var options: String = section + ".options"
+		var machine: String = str(config.get_value(options, "binary_format/architecture", ""))
 		var platform: String = _platform(system, machine)
 		if not platform.is_empty():
-			(
-				found
-				. append(
-					{
-						"name": str(config.get_value(section, "name", "")),
-						"platform": platform,
-						"program_file": p_title + _ending(platform),
-					}
-				)
-			)
+			var name: String = str(config.get_value(section, "name", ""))
+			found.append({"name": name, "platform": platform})
 		number += 1
 	return found
+
+
+## Returns the name of a title's program in a build.
+static func program_file(p_title: String, p_platform: String) -> String:
+	if p_platform.begins_with("windows"):
+		return p_title + ".exe"
+	return p_title + (".app" if p_platform.begins_with("macos") else "")
 
 
 static func _platform(p_system: String, p_machine: String) -> String:
@@ -46,9 +44,3 @@ static func _platform(p_system: String, p_machine: String) -> String:
 		["macOS", _]:
 			return "macos-universal"
 	return ""
-
-
-static func _ending(p_platform: String) -> String:
-	if p_platform.begins_with("windows"):
-		return ".exe"
-	return ".app" if p_platform.begins_with("macos") else ""

@@ -33,10 +33,16 @@ static func preview(p_preview: Dictionary) -> String:
 		"A new player downloads %s" % size(p_preview.install_bytes),
 	]
 	if not str(p_preview.compared_with).is_empty():
-		lines.append(
-			"%d resources differ from %s" % [p_preview.changed_resources, p_preview.compared_with]
-		)
+		var count: int = p_preview.changed_resources
+		var words: String = "%d resource differs" if count == 1 else "%d resources differ"
+		lines.append("%s from %s" % [words % count, p_preview.compared_with])
 	return "\n".join(lines)
+
+
+static func published(p_release: Dictionary) -> String:
+	var verb: String = "Published" if p_release.created else "Was published already:"
+	var where: Array = [verb, p_release.version, p_release.platform, p_release.channel]
+	return "%s %s for %s on %s; sent " % where + size(p_release.new_bytes)
 
 
 static func offer(p_release: Dictionary) -> String:
