@@ -39,12 +39,6 @@ fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_edit
 }
 
 #[test]
-fn what_runs_can_be_cancelled_and_the_game_ends_with_it() {
-    let Some(editor) = Editor::new(true) else { return };
-    editor.run(&json!({ "case": "cancelling" }), None);
-}
-
-#[test]
 fn a_missing_library_is_told_with_the_way_to_get_it_and_nothing_complains() {
     let Some(editor) = Editor::new(false) else { return };
     editor.run(&json!({ "case": "missing_library" }), None);
@@ -56,10 +50,7 @@ fn the_dock_works_in_a_window_with_a_mouse() {
         return;
     };
     let picture = pictures().join("editor-dock.png");
-    editor.run(
-        &json!({ "case": "publishing", "picture": picture }),
-        Some(&display),
-    );
+    editor.run(&json!({ "case": "window", "picture": picture }), Some(&display));
     assert!(picture.is_file());
 }
 

@@ -20,7 +20,25 @@ pub fn put_updater_into(project: &Path, release: bool) -> Result<PathBuf> {
     fs_err::write(addon.join(DESCRIPTION), moved)?;
     fs::replace_file(&workspace::root().join("LICENSE"), &addon.join("LICENSE"))?;
     UPDATER.put_into(&addon.join("bin"), release)?;
+    list_extension(project, &format!("res://addons/vsekai/{DESCRIPTION}"))?;
     Ok(addon)
+}
+
+/// Adds an extension to those that Godot loads at its start: a headless editor that discovers one while it scans a
+/// small project may abort at its end.
+fn list_extension(project: &Path, description: &str) -> Result<()> {
+    let list = project.join(".godot/extension_list.cfg");
+    let mut text = match fs_err::read_to_string(&list) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        known => known.unwrap_or_default(),
+    };
+    if text.lines().any(|line| line == description) {
+        return Ok(());
+    }
+    text += &format!("{description}\n");
+    fs_err::create_dir_all(project.join(".godot"))?;
+    fs_err::write(list, text)?;
+    Ok(())
 }
 
 /// Puts the publisher's dock, with the built library, into `addons/vsekai_publisher` of the Godot project

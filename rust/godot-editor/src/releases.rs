@@ -172,3 +172,113 @@ fn sharing() -> Circumstances {
 
 /// Releases before the new one whose players are thought of.
 const EARLIER: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use vsekai_godot_common::outbox::Item;
+    use vsekai_publish::{Signing, begin_title};
+    use vsekai_server::{RunningServer, ServerConfig};
+    use vsekai_trust::publisher::{KeyFolder, Passphrase};
+
+    use super::*;
+    use crate::message::Messages;
+    use crate::target::Fields;
+
+    const PASSPHRASE: &str = "correct horse battery staple";
+
+    /// A server with a title whose keys are encrypted, and a build.
+    struct Bench {
+        folder: TempDir,
+        _server: RunningServer,
+        fields: Fields,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let config = ServerConfig {
+                dev: true,
+                ..ServerConfig::local(folder.path().join("server"))
+            };
+            let server = vsekai_server::Server::start(config).await.unwrap();
+            let text = |path: PathBuf| path.display().to_string();
+            let fields = Fields {
+                server_url: server.url(),
+                title: "my-game".to_owned(),
+                channel: "stable".to_owned(),
+                platform: "linux-x86_64".to_owned(),
+                keys_folder: text(folder.path().join("keys")),
+                token_file: text(folder.path().join("server/dev-token")),
+                project_folder: text(folder.path().join("project")),
+                ..Fields::default()
+            };
+            let passphrase = Passphrase::new(PASSPHRASE);
+            let given = passphrase.clone();
+            let signing = Signing {
+                passphrase: Arc::new(move |_| Ok(given.clone())),
+                ..Signing::unencrypted(KeyFolder::new(folder.path().join("keys")))
+            };
+            let target = fields.target().unwrap();
+            let channels = [target.channel];
+            begin_title(
+                &target.server,
+                &signing,
+                &target.title,
+                &channels,
+                Some(&passphrase),
+            )
+            .await
+            .unwrap();
+            Self {
+                folder,
+                _server: server,
+                fields,
+            }
+        }
+
+        /// Publishes with `passphrase` and returns what was told.
+        async fn publish(&self, passphrase: Option<&str>) -> (Result<(), Failure>, Vec<Message>) {
+            let folder = self.folder.path().join("build");
+            let program = [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[2, 0, 0x3e, 0]].concat();
+            fs_err::create_dir_all(&folder).unwrap();
+            fs_err::write(folder.join("my-game"), program).unwrap();
+            let build = Build {
+                folder,
+                version: "1.0.0".parse().unwrap(),
+                notes: "The first".to_owned(),
+                scan: self.fields.scan_options().unwrap(),
+            };
+            let mut fields = self.fields.clone();
+            fields.passphrase = passphrase.map(Passphrase::new);
+            let messages = Arc::new(Messages::new());
+            let desktop = Desktop {
+                messages: Arc::clone(&messages),
+                stop: crate::job::Stop::default(),
+            };
+            let result = publish(fields.target().unwrap(), build, desktop).await;
+            let told = messages
+                .drain(usize::MAX)
+                .into_iter()
+                .filter_map(|item| match item {
+                    Item::Discrete(message) => Some(message),
+                    Item::Latest(_) => None,
+                });
+            (result, told.collect())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn encrypted_keys_open_with_their_passphrase_alone() {
+        let bench = Bench::new().await;
+        let (result, told) = bench.publish(None).await;
+        assert_eq!(result.unwrap_err().hint, "Type the passphrase of the keys");
+        assert_eq!(told, []);
+        let (result, told) = bench.publish(Some("another one")).await;
+        assert!(!result.unwrap_err().is_cancelled());
+        assert_eq!(told, []);
+        let (result, told) = bench.publish(Some(PASSPHRASE)).await;
+        assert_eq!(result, Ok(()));
+        assert!(matches!(&told[..], [Message::Published(_), Message::Listed(rows)] if rows.len() == 1));
+    }
+}

@@ -45,7 +45,20 @@ func missing_library() -> void:
 
 
 func publishing() -> void:
+	await publish_twice()
+	await try_as_player()
+	await take_back_and_offer_again()
+	await cancel_a_game()
+	await refuse_secrets_in_the_project()
+
+
+func window() -> void:
 	await open_dock()
+	await publish_twice()
+	await _picture()
+
+
+func publish_twice() -> void:
 	await serve()
 	await export_version("0.1.0")
 	_type("Notes", "The first version.")
@@ -55,20 +68,14 @@ func publishing() -> void:
 	await export_version("0.2.0")
 	await compare()
 	await _press("PublishNow", "publish")
-	await _picture()
-	await try_as_player()
-	await take_back_and_offer_again()
-	await refuse_secrets_in_the_project()
 
 
-func cancelling() -> void:
-	await serve()
+func cancel_a_game() -> void:
+	_control("Log").clear()
 	_type("Arguments", "--headless")
-	await export_version("0.1.0")
-	await _press("PublishNow", "publish")
 	# The game runs until somebody ends it.
 	_button("TryPlayer").pressed.emit()
-	await _wait_for("the game runs", func() -> bool: return _log_text().contains("started"))
+	await _wait_for("the game", func() -> bool: return _log_text().contains("0.2.0 started"))
 	await _press("Cancel", "try_player", false)
 	_check(not _control("Problem").visible, "a cancelled operation is no problem")
 	_check(not _control("Busy").visible, "nothing runs any more")
