@@ -146,7 +146,7 @@ impl VSekaiUpdater {
     fn preferences_changed(preferences: VarDictionary);
 
     /// The versions in the install, the current one first: `version`, `name` (of its folder), `role` (`current`,
-    /// `previous` or `kept`), `current`, `channel`, `installed_bytes`, `bytes` (of files that no newer version
+    /// `previous` or `kept`), `current`, `channel`, `installed_bytes`, `own_bytes` (of files that no newer version
     /// has), `installed_at` (seconds since 1970, or 0), `pinned`, `left` (`player`, `failed-starts` or empty),
     /// `in_use`, `started_well`, `failed_starts`, `last_start` and `given_up` (for people).
     #[signal]

@@ -198,7 +198,7 @@ pub fn version(version: &VersionView) -> Fields {
         ("current", Value::Flag(version.role == VersionRole::Current)),
         ("channel", text(version.channel.as_str())),
         ("installed_bytes", number(version.installed_bytes)),
-        ("bytes", number(version.own_bytes)),
+        ("own_bytes", number(version.own_bytes)),
         ("installed_at", number(version.installed_at)),
         ("pinned", Value::Flag(version.pinned)),
         ("left", text(left)),
