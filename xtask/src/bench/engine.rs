@@ -148,7 +148,7 @@ impl<'a> Field<'a> {
         let copy = |and_sync: bool| {
             let target = target.clone();
             move || {
-                fs::remove_folder(&target)?;
+                self.bench.discard(&target)?;
                 let mut command = workspace::command("sh");
                 let script = if and_sync {
                     "cp -r \"$0\" \"$1\" && sync -f \"$1\""
@@ -161,19 +161,19 @@ impl<'a> Field<'a> {
         };
         let contenders = [
             Contender::new("ours", || {
-                fs::remove_folder(&self.install_folder())?;
+                self.bench.discard(&self.install_folder())?;
                 self.player("install", FIRST_CHANNEL)
             }),
             Contender::new("cp -r", copy(false)),
             Contender::new("cp -r, sync", copy(true)),
             Contender::new("desync", || {
-                fs::remove_folder(&self.desync_folder())?;
+                self.bench.discard(&self.desync_folder())?;
                 fs_err::create_dir_all(self.desync_folder())?;
                 self.untar(FIRST, None)
             }),
             // What ours has done when it ends.
             Contender::new("desync, sync", || {
-                fs::remove_folder(&self.desync_folder())?;
+                self.bench.discard(&self.desync_folder())?;
                 fs_err::create_dir_all(self.desync_folder())?;
                 let untar = self.untar(FIRST, None)?;
                 let mut command = workspace::command("sh");
@@ -214,7 +214,7 @@ impl<'a> Field<'a> {
         let plain = Line::to(self.server.address(), manner(true))?;
         let install = |address: String| {
             move || {
-                fs::remove_folder(&self.install_folder())?;
+                self.bench.discard(&self.install_folder())?;
                 // As many requests as it finds good: that is what is measured here.
                 self.player_at(&address, "install", FIRST_CHANNEL, None)
             }
@@ -223,7 +223,7 @@ impl<'a> Field<'a> {
             Contender::new("ours", install(line.address())),
             Contender::new("ours, one by one", install(plain.address())),
             Contender::new("desync", || {
-                fs::remove_folder(&self.desync_folder())?;
+                self.bench.discard(&self.desync_folder())?;
                 fs_err::create_dir_all(self.desync_folder())?;
                 self.untar_at(&line.address(), FIRST, None)
             }),
@@ -232,7 +232,7 @@ impl<'a> Field<'a> {
         let row = self.bench.compare(&name, &contenders)?;
         check_same(&self.game, &self.installed()?)?;
         for (which, line) in [("ours", &line), ("ours, one by one", &plain)] {
-            fs::remove_folder(&self.install_folder())?;
+            self.bench.discard(&self.install_folder())?;
             let (answers, bytes) = (self.answers()?, line.answered());
             let mut command = self.player_at(&line.address(), "install", FIRST_CHANNEL, None)?;
             process::read(&mut command)?;
@@ -263,7 +263,7 @@ impl<'a> Field<'a> {
         report.note(format!("Large game: {}", tree.describe()));
         self.publish(&folder, "4.0.0", "large")?;
         let contenders = [Contender::new("ours", || {
-            fs::remove_folder(&self.install_folder())?;
+            self.bench.discard(&self.install_folder())?;
             self.player("install", "large")
         })
         .once()];
@@ -274,7 +274,7 @@ impl<'a> Field<'a> {
 
     /// Says how many answers an install takes, ours and desync's.
     fn count_requests(&self, report: &mut Report) -> Result<()> {
-        fs::remove_folder(&self.install_folder())?;
+        self.bench.discard(&self.install_folder())?;
         let before = self.answers()?;
         process::read(&mut self.player("install", FIRST_CHANNEL)?)?;
         let ours = self.answers()? - before;
@@ -298,7 +298,7 @@ impl<'a> Field<'a> {
         }
         let contenders = [
             Contender::new("ours", || {
-                fs::remove_folder(&self.install_folder())?;
+                self.bench.discard(&self.install_folder())?;
                 process::read(&mut self.player("install", FIRST_CHANNEL)?)?;
                 let mut switch = self.bench.vsekai();
                 switch.args(["channel", "switch", change.channel, "--install-dir"]);
@@ -307,7 +307,7 @@ impl<'a> Field<'a> {
             }),
             Contender::new("desync", || {
                 // Chunks in a cache are only ever replaced, so links keep the first version's as they are.
-                fs::remove_folder(&cache)?;
+                self.bench.discard(&cache)?;
                 link_all(&full, &cache)?;
                 self.untar(change.version, Some(&cache))
             }),
@@ -326,7 +326,7 @@ impl<'a> Field<'a> {
 
     /// An update with nothing to do, and a look whether there is one.
     fn nothing_new(&self, report: &mut Report) -> Result<()> {
-        fs::remove_folder(&self.install_folder())?;
+        self.bench.discard(&self.install_folder())?;
         process::read(&mut self.player("install", FIRST_CHANNEL)?)?;
         let cache = self.bench.path("desync-cache-of-the-first-version");
         for verb in ["update", "check"] {

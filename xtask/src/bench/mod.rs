@@ -175,6 +175,9 @@ impl Bench {
             return Ok(());
         }
         let discarded = self.path("discarded");
+        if is_nearly_full(&self.folder) {
+            fs::remove_folder(&discarded)?;
+        }
         fs_err::create_dir_all(&discarded)?;
         let number = fs_err::read_dir(&discarded)?.count();
         Ok(fs_err::rename(path, discarded.join(number.to_string()))?)
@@ -284,6 +287,20 @@ fn evict(_folder: &Path) -> Result<()> {
 
 /// Chunks worked on at the same time, for every program that can be told.
 const CONCURRENCY: &str = "10";
+
+/// Tells whether what was discarded cannot stay until the end.
+#[cfg(unix)]
+fn is_nearly_full(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < LEAST_FREE)
+}
+
+#[cfg(not(unix))]
+fn is_nearly_full(_folder: &Path) -> bool {
+    true
+}
+
+/// Bytes that stay free on the disk: with less, what was discarded is removed at once.
+const LEAST_FREE: u64 = 10_000_000_000;
 
 #[cfg(test)]
 mod tests {
