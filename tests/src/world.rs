@@ -68,6 +68,60 @@ impl World {
         build
     }
 
+    /// Starts a server, in memory, that has two versions of a small build (see [`crate::tree::make_small_build`]). The
+    /// player had the first, and their install is set aside. Returns the builds' folders and that of the install.
+    ///
+    /// # Panics
+    /// If something of that fails.
+    #[must_use]
+    pub fn before_an_update() -> (Self, [PathBuf; 2], PathBuf) {
+        let world = Self::in_memory();
+        let builds = world.small_builds(0);
+        world.publish(&builds[0], "1.0.0");
+        world.update();
+        let pristine = world.set_aside();
+        world.publish(&builds[1], "2.0.0");
+        (world, builds, pristine)
+    }
+
+    /// Makes the two versions of a small build, with `more` files that do not change.
+    ///
+    /// # Panics
+    /// If something cannot be written.
+    #[must_use]
+    pub fn small_builds(&self, more: u64) -> [PathBuf; 2] {
+        [1, 2].map(|number| {
+            let root = self.path(&format!("build-{number}"));
+            crate::tree::make_small_build(&root, number, more);
+            root
+        })
+    }
+
+    /// Moves the install folder away, for copies of it.
+    ///
+    /// # Panics
+    /// If it cannot be moved.
+    #[must_use]
+    pub fn set_aside(&self) -> PathBuf {
+        let pristine = self.path("pristine");
+        fs_err::rename(self.install_folder(), &pristine).unwrap();
+        pristine
+    }
+
+    /// Makes the install folder anew: a copy of `pristine`, or none.
+    ///
+    /// # Panics
+    /// If something cannot be written.
+    pub fn lay_out(&self, pristine: Option<&Path>) {
+        let install = self.install_folder();
+        if install.exists() {
+            fs_err::remove_dir_all(&install).unwrap();
+        }
+        if let Some(pristine) = pristine {
+            crate::tree::copy_install(pristine, &install);
+        }
+    }
+
     /// Returns a path in the world's folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
@@ -167,8 +221,14 @@ impl World {
     pub fn update_command(&self, server: &str) -> Command {
         let is_installed = self.install_folder().join(".vsekai/current.json").is_file();
         let mut command = self.player_command(if is_installed { "update" } else { "install" });
-        command.args(["--server", server, "--title", TITLE, "--channel", "stable"]);
+        command.args(server_words(server));
         command
+    }
+
+    /// Returns the words that name the real server and what it has.
+    #[must_use]
+    pub fn server_words(&self) -> [&str; 6] {
+        server_words(self.server.address())
     }
 
     /// Returns the command `verb` on the player's install, with `--json`.
@@ -267,6 +327,10 @@ pub fn platform() -> &'static str {
         (_, "aarch64") => "linux-arm64",
         _ => "linux-x86_64",
     }
+}
+
+fn server_words(server: &str) -> [&str; 6] {
+    ["--server", server, "--title", TITLE, "--channel", "stable"]
 }
 
 fn start_server(data: &Path) -> Server {

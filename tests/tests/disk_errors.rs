@@ -16,6 +16,7 @@ const BROKEN: Happens = Happens::Error("EIO");
 /// Calls and what happens at them. After a failed sync the bytes may be lost although they can be read.
 const FAULTS: &[(&str, Happens)] = &[
     ("pwrite64", FULL),
+    ("copy_file_range", FULL),
     ("ftruncate", FULL),
     ("mkdir,mkdirat", FULL),
     ("link,linkat,symlink,symlinkat", FULL),
@@ -28,22 +29,12 @@ const FAULTS: &[(&str, Happens)] = &[
 #[test]
 fn a_disk_that_fails_at_any_call_of_an_update_leaves_the_old_version_and_the_next_run_completes() {
     let Some(strace) = strace::find() else { return };
-    let world = World::in_memory();
-    let builds = [1, 2].map(|number| {
-        let root = world.path(&format!("build-{number}"));
-        tree::make_small_build(&root, number, 0);
-        root
-    });
-    world.publish(&builds[0], "1.0.0");
-    world.update();
-    let pristine = world.path("pristine");
-    fs_err::rename(world.install_folder(), &pristine).unwrap();
-    world.publish(&builds[1], "2.0.0");
+    let (world, builds, pristine) = World::before_an_update();
     let (mut failed, mut survived) = (0, 0);
     for (calls, happens) in FAULTS {
         let mut row = 0;
         for nth in 1.. {
-            lay_out(&world, &pristine);
+            world.lay_out(Some(&pristine));
             match fails_at(&world, &strace, calls, nth, *happens) {
                 true => (failed, row) = (failed + 1, 0),
                 // Some calls may fail: what cannot be linked is copied, what cannot be removed is left.
@@ -104,12 +95,4 @@ fn assert_whole(world: &World, builds: &[PathBuf; 2], what: &str) {
     assert!(player.is_intact(), "{what}");
     let _ = player.update();
     tree::assert_same(&builds[1], &world.installed());
-}
-
-fn lay_out(world: &World, pristine: &Path) {
-    let install = world.install_folder();
-    if install.exists() {
-        fs_err::remove_dir_all(&install).unwrap();
-    }
-    tree::copy_install(pristine, &install);
 }

@@ -30,12 +30,7 @@ const CALLS: &[&str] = &[
 #[test]
 fn an_update_killed_at_any_call_that_changes_the_disk_leaves_the_old_or_the_new_version() {
     let Some(strace) = strace::find() else { return };
-    let world = World::in_memory();
-    let builds = builds(&world);
-    world.publish(&builds[0], "1.0.0");
-    world.update();
-    let pristine = set_aside(&world);
-    world.publish(&builds[1], "2.0.0");
+    let (world, builds, pristine) = World::before_an_update();
     let proxy = Proxy::start(world.server().address());
     let killed = Killed {
         command: one_at_a_time(world.update_command(&proxy.address())),
@@ -46,7 +41,7 @@ fn an_update_killed_at_any_call_that_changes_the_disk_leaves_the_old_or_the_new_
         begin: Box::new(|| proxy.mend(world.server().address())),
     };
     // What a whole update fetches.
-    lay_out(&world, Some(&pristine));
+    world.lay_out(Some(&pristine));
     let whole = Player::at(&world.install_folder()).update();
     assert!(whole > 1);
     let points = killed.at_every_call(&world, &strace, |player| {
@@ -68,7 +63,7 @@ fn an_update_killed_at_any_call_that_changes_the_disk_leaves_the_old_or_the_new_
 fn a_first_install_killed_at_any_call_that_changes_the_disk_leaves_nothing_or_the_whole_version() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
-    let [build, _] = builds(&world);
+    let [build, _] = world.small_builds(0);
     world.publish(&build, "1.0.0");
     let killed = Killed {
         command: one_at_a_time(world.update_command(world.server().address())),
@@ -90,7 +85,7 @@ fn a_first_install_killed_at_any_call_that_changes_the_disk_leaves_nothing_or_th
 fn a_repair_killed_at_any_call_that_changes_the_disk_leaves_the_damaged_or_the_repaired_version() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
-    let [build, _] = builds(&world);
+    let [build, _] = world.small_builds(0);
     world.publish(&build, "1.0.0");
     world.update();
     for file in ["changed/03.bin", "large.bin", "empty"] {
@@ -101,7 +96,7 @@ fn a_repair_killed_at_any_call_that_changes_the_disk_leaves_the_damaged_or_the_r
         command: world.player_command("repair"),
         old: Some(damaged),
         new: tree::entries(&build),
-        pristine: Some(set_aside(&world)),
+        pristine: Some(world.set_aside()),
         begin: Box::new(|| {}),
     };
     let points = killed.at_every_call(&world, &strace, Player::repair);
@@ -115,7 +110,7 @@ fn a_repair_killed_at_any_call_that_changes_the_disk_leaves_the_damaged_or_the_r
 fn a_rollback_killed_at_any_call_that_changes_the_disk_leaves_one_of_the_two_versions() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
-    let builds = builds(&world);
+    let builds = world.small_builds(0);
     for (number, build) in builds.iter().enumerate() {
         world.publish(build, &format!("{}.0.0", number + 1));
         world.update();
@@ -124,7 +119,7 @@ fn a_rollback_killed_at_any_call_that_changes_the_disk_leaves_one_of_the_two_ver
         command: world.player_command("rollback"),
         old: Some(tree::entries(&builds[1])),
         new: tree::entries(&builds[0]),
-        pristine: Some(set_aside(&world)),
+        pristine: Some(world.set_aside()),
         begin: Box::new(|| {}),
     };
     let points = killed.at_every_call(&world, &strace, |player| {
@@ -156,7 +151,7 @@ impl Killed<'_> {
         let mut points = 0;
         for calls in CALLS {
             for nth in 1.. {
-                lay_out(world, self.pristine.as_deref());
+                world.lay_out(self.pristine.as_deref());
                 (self.begin)();
                 let mut traced = strace::inject(strace, &self.command, calls, nth, Happens::Kill);
                 if quiet(&mut traced).status().unwrap().success() {
@@ -187,30 +182,4 @@ fn one_at_a_time(mut command: Command) -> Command {
 
 fn quiet(command: &mut Command) -> &mut Command {
     command.stdout(Stdio::null()).stderr(Stdio::null())
-}
-
-fn builds(world: &World) -> [PathBuf; 2] {
-    [1, 2].map(|number| {
-        let root = world.path(&format!("build-{number}"));
-        tree::make_small_build(&root, number, 0);
-        root
-    })
-}
-
-/// Moves the install folder away, for copies of it.
-fn set_aside(world: &World) -> PathBuf {
-    let pristine = world.path("pristine");
-    fs_err::rename(world.install_folder(), &pristine).unwrap();
-    pristine
-}
-
-/// Makes the install folder anew, as it was.
-fn lay_out(world: &World, pristine: Option<&Path>) {
-    let install = world.install_folder();
-    if install.exists() {
-        fs_err::remove_dir_all(&install).unwrap();
-    }
-    if let Some(pristine) = pristine {
-        tree::copy_install(pristine, &install);
-    }
 }

@@ -7,14 +7,15 @@
 
 mod power_support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use power_support::{Outcome, Scenario, builds};
+use power_support::{Outcome, Scenario};
 use vsekai_tests::power::disk::Disk;
 use vsekai_tests::power::trace::{Action, Step};
+use vsekai_tests::power::wear::Picture;
 use vsekai_tests::strace;
-use vsekai_tests::tree;
+use vsekai_tests::tree::{self, Entry};
 use vsekai_tests::world::World;
 
 #[test]
@@ -31,7 +32,7 @@ fn a_power_cut_at_any_step_of_an_update_leaves_the_old_or_the_new_version() {
 fn a_power_cut_at_any_step_of_a_first_install_leaves_nothing_or_the_whole_version() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
-    let [first, _] = builds(&world, 0);
+    let [first, _] = world.small_builds(0);
     world.publish(&first, "1.0.0");
     let install = world.update_command(world.server().address());
     let outcomes = vec![Outcome::nothing(), Outcome::of("1.0.0", &first)];
@@ -42,7 +43,7 @@ fn a_power_cut_at_any_step_of_a_first_install_leaves_nothing_or_the_whole_versio
 fn a_power_cut_at_any_step_of_a_repair_leaves_the_damaged_or_the_repaired_version() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
-    let [first, _] = builds(&world, 0);
+    let [first, _] = world.small_builds(0);
     world.publish(&first, "1.0.0");
     world.update();
     let installed = world.installed();
@@ -59,7 +60,7 @@ fn a_power_cut_at_any_step_of_a_repair_leaves_the_damaged_or_the_repaired_versio
 fn a_power_cut_at_any_step_of_a_rollback_leaves_one_of_the_two_versions() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
-    let builds = builds(&world, 0);
+    let builds = world.small_builds(0);
     for (number, build) in builds.iter().enumerate() {
         world.publish(build, &format!("{}.0.0", number + 1));
         world.update();
@@ -67,6 +68,59 @@ fn a_power_cut_at_any_step_of_a_rollback_leaves_one_of_the_two_versions() {
     let outcomes = vec![Outcome::of("2.0.0", &builds[1]), Outcome::of("1.0.0", &builds[0])];
     let rollback = world.player_command("rollback");
     Scenario::record("a rollback", &strace, world, &rollback, outcomes).survives(1000);
+}
+
+#[test]
+fn a_power_cut_at_any_step_of_a_move_leaves_a_whole_install_at_the_old_or_the_new_place() {
+    let Some(strace) = strace::find() else { return };
+    let (world, installed) = played();
+    let outcome = Outcome::of("2.0.0", &installed);
+    let outcomes = vec![outcome.clone(), outcome.at("elsewhere")];
+    let mut command = world.player_command("move");
+    command.arg(world.player_folder().join("elsewhere"));
+    Scenario::record("a move", &strace, world, &command, outcomes).survives(1500);
+}
+
+#[test]
+fn a_power_cut_at_any_step_of_an_uninstall_loses_no_file_of_the_players() {
+    let Some(strace) = strace::find() else { return };
+    let (world, installed) = played();
+    let outcomes = vec![Outcome::of("2.0.0", &installed), Outcome::nothing()];
+    let command = world.player_command("uninstall");
+    let keeps_the_players_file = |left: &Picture| {
+        let is_it = |(path, entry): (&PathBuf, &Entry)| {
+            path.ends_with(MOD) && matches!(entry, Entry::File { content, .. } if content == PLAYERS)
+        };
+        match left.0.iter().any(is_it) {
+            true => Ok(()),
+            false => Err("the player's file is gone".to_owned()),
+        }
+    };
+    Scenario::record("an uninstall", &strace, world, &command, outcomes)
+        .also(keeps_the_players_file)
+        .survives(1500);
+}
+
+#[test]
+fn a_power_cut_at_any_step_of_an_adoption_leaves_nothing_or_the_whole_version_and_the_copy_as_it_was() {
+    let Some(strace) = strace::find() else { return };
+    let world = World::in_memory();
+    let [first, _] = world.small_builds(0);
+    world.publish(&first, "1.0.0");
+    let copy = world.player_folder().join("copy");
+    tree::copy_install(&first, &copy);
+    damage(&copy.join("large.bin"));
+    fs_err::remove_file(copy.join("changed/04.bin")).unwrap();
+    let before = tree::entries(&copy);
+    let mut command = world.player_command("adopt");
+    command.arg(&copy).args(world.server_words());
+    let outcomes = vec![Outcome::nothing(), Outcome::of("1.0.0", &first)];
+    Scenario::record("an adoption", &strace, world, &command, outcomes)
+        .also(move |left| match left.below(Path::new("copy")) == before {
+            true => Ok(()),
+            false => Err("the copy was changed".to_owned()),
+        })
+        .survives(1500);
 }
 
 #[test]
@@ -148,6 +202,10 @@ fn the_model_of_a_disk_tells_the_known_recipes_apart() {
     assert_eq!(recipe(true, true), (0, 0, 500));
 }
 
+/// A file of the player's, and what is in it.
+const MOD: &str = "mods/mine/mod.txt";
+const PLAYERS: &[u8] = b"the player's own";
+
 const OLD: &[u8] = &[b'o'; 10_000];
 const NEW: &[u8] = &[b'n'; 12_000];
 
@@ -170,20 +228,33 @@ fn after_500_power_cuts(steps: &[Step]) -> (usize, usize, usize) {
     counts
 }
 
+/// An install of two versions with a file of the player's, and the folder of the current one.
+fn played() -> (World, PathBuf) {
+    let world = World::in_memory();
+    let builds = world.small_builds(0);
+    for (number, build) in builds.iter().enumerate() {
+        world.publish(build, &format!("{}.0.0", number + 1));
+        world.update();
+    }
+    let installed = world.installed();
+    tree::write(&installed, MOD, PLAYERS);
+    (world, installed)
+}
+
 /// Records an update from the first to the second build, in a folder with files of the player's own.
 fn update(strace: &Path, more: u64) -> Scenario {
     let world = World::in_memory();
-    let builds = builds(&world, more);
+    let builds = world.small_builds(more);
     world.publish(&builds[0], "1.0.0");
     world.update();
     for folder in [world.installed(), builds[0].clone(), builds[1].clone()] {
-        tree::write(&folder, "mods/mine/mod.txt", b"the player's own");
+        tree::write(&folder, MOD, PLAYERS);
     }
     let old = Outcome::of("1.0.0", &world.installed());
     // The player's files are not published.
     fs_err::remove_dir_all(builds[1].join("mods")).unwrap();
     world.publish(&builds[1], "2.0.0");
-    tree::write(&builds[1], "mods/mine/mod.txt", b"the player's own");
+    tree::write(&builds[1], MOD, PLAYERS);
     let outcomes = vec![old, Outcome::of("2.0.0", &builds[1])];
     let command: Command = world.update_command(world.server().address());
     let name = format!("an update of {} files", tree::entries(&builds[1]).len());

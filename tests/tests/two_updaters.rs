@@ -21,23 +21,10 @@ const PHASES: &[&str] = &[
 
 #[test]
 fn two_updaters_on_one_folder_never_harm_it_and_no_lock_outlives_its_holder() {
-    let world = World::in_memory();
-    let builds = [1, 2].map(|number| {
-        let root = world.path(&format!("build-{number}"));
-        tree::make_small_build(&root, number, 0);
-        root
-    });
-    world.publish(&builds[0], "1.0.0");
-    world.update();
-    let pristine = world.path("pristine");
-    fs_err::rename(world.install_folder(), &pristine).unwrap();
-    world.publish(&builds[1], "2.0.0");
+    let (world, builds, pristine) = World::before_an_update();
     let (mut waited, mut refused, mut killed) = (0, 0, 0);
     for round in 0..ROUNDS {
-        if world.install_folder().exists() {
-            fs_err::remove_dir_all(world.install_folder()).unwrap();
-        }
-        tree::copy_install(&pristine, &world.install_folder());
+        world.lay_out(Some(&pristine));
         let (phase, kills) = (PHASES[round / 2 % PHASES.len()], round % 2 == 1);
         let (first, second) = race(&world, phase, kills);
         match second.status.success() {

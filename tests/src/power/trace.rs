@@ -186,37 +186,26 @@ impl Follower {
                 return None;
             }
             "copy_file_range" | "sendfile" => return self.copy(call),
-            "mkdir" => Action::Folder(call.path(0)),
-            "mkdirat" => Action::Folder(call.path_at(0)),
-            "symlink" => Action::Symlink {
+            "mkdir" | "mkdirat" => Action::Folder(call.place(0)),
+            "symlink" | "symlinkat" => Action::Symlink {
                 target: call.path(0),
-                path: call.path(1),
+                path: match call.is_relative() {
+                    true => call.path_at(1),
+                    false => call.path(1),
+                },
             },
-            "symlinkat" => Action::Symlink {
-                target: call.path(0),
-                path: call.path_at(1),
+            "link" | "linkat" => Action::Link {
+                from: call.place(0),
+                to: call.place(1),
             },
-            "link" => Action::Link {
-                from: call.path(0),
-                to: call.path(1),
-            },
-            "linkat" => Action::Link {
-                from: call.path_at(0),
-                to: call.path_at(2),
-            },
-            "rename" => Action::Rename {
-                from: call.path(0),
-                to: call.path(1),
-            },
-            "renameat" | "renameat2" => {
+            "rename" | "renameat" | "renameat2" => {
                 assert!(!call.has("EXCHANGE"), "cannot follow an exchange: {call:?}");
                 Action::Rename {
-                    from: call.path_at(0),
-                    to: call.path_at(2),
+                    from: call.place(0),
+                    to: call.place(1),
                 }
             }
-            "unlink" | "rmdir" => Action::Remove(call.path(0)),
-            "unlinkat" => Action::Remove(call.path_at(0)),
+            "unlink" | "rmdir" | "unlinkat" => Action::Remove(call.place(0)),
             "ftruncate" => Action::Resize {
                 path: call.open_path(0)?,
                 len: size(call.number(1)),
@@ -225,13 +214,9 @@ impl Follower {
                 path: call.open_path(0)?,
                 executable: call.mode(1) & 0o100 != 0,
             },
-            "chmod" => Action::Mode {
-                path: call.path(0),
-                executable: call.mode(1) & 0o100 != 0,
-            },
-            "fchmodat" => Action::Mode {
-                path: call.path_at(0),
-                executable: call.mode(2) & 0o100 != 0,
+            "chmod" | "fchmodat" => Action::Mode {
+                path: call.place(0),
+                executable: call.mode(1 + usize::from(call.is_relative())) & 0o100 != 0,
             },
             "fsync" | "fdatasync" => Action::Sync(call.open_path(0)?),
             "syncfs" | "sync" => Action::SyncAll,

@@ -23,16 +23,35 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// What may be installed; the last is what the operation is for.
     outcomes: Vec<Outcome>,
-    /// The operation again, without the install folder.
-    again: Vec<String>,
+    /// Install folders, below the player's folder.
+    places: Vec<&'static str>,
+    /// The operation again.
+    again: Vec<Word>,
+    /// What must hold besides.
+    also: Option<Arc<Check>>,
 }
 
-/// A version with all its files, or nothing.
+/// Says what is wrong with what is left of the player's folder.
+type Check = dyn Fn(&Picture) -> Result<(), String> + Send + Sync;
+
+/// A word of a command.
+#[derive(Clone, Debug)]
+enum Word {
+    Text(String),
+    /// A path below the player's folder.
+    Place(PathBuf),
+}
+
+/// A version with all its files in an install folder, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
+    place: &'static str,
     version: Option<String>,
     files: BTreeMap<PathBuf, Entry>,
 }
+
+/// The install folder of most operations.
+const INSTALL: &str = "install";
 
 /// What the power cuts left.
 #[derive(Debug, Default)]
@@ -48,6 +67,7 @@ impl Outcome {
     /// Nothing is installed.
     pub fn nothing() -> Self {
         Self {
+            place: INSTALL,
             version: None,
             files: BTreeMap::new(),
         }
@@ -56,19 +76,16 @@ impl Outcome {
     /// A version with the files in a folder.
     pub fn of(version: &str, folder: &Path) -> Self {
         Self {
+            place: INSTALL,
             version: Some(version.to_owned()),
             files: tree::entries(folder),
         }
     }
-}
 
-/// Makes the two builds of a world.
-pub fn builds(world: &World, more: u64) -> [PathBuf; 2] {
-    [1, 2].map(|number| {
-        let root = world.path(&format!("build-{number}"));
-        tree::make_small_build(&root, number, more);
-        root
-    })
+    /// The same in another install folder of the player's.
+    pub fn at(self, place: &'static str) -> Self {
+        Self { place, ..self }
+    }
 }
 
 impl Scenario {
@@ -82,16 +99,32 @@ impl Scenario {
     ) -> Self {
         let before = Disk::of(&world.player_folder());
         let steps = trace::record(strace, &world.player_folder(), command);
-        let words = command.get_args().map(|word| word.to_str().unwrap().to_owned());
-        let install = world.install_folder();
-        let again = words.filter(|word| word != "--install-dir" && Path::new(word) != install);
+        let again =
+            command
+                .get_args()
+                .map(|word| match Path::new(word).strip_prefix(world.player_folder()) {
+                    Ok(place) => Word::Place(place.to_owned()),
+                    Err(_) => Word::Text(word.to_str().unwrap().to_owned()),
+                });
+        let mut places: Vec<&str> = outcomes.iter().map(|outcome| outcome.place).collect();
+        places.dedup();
         Self {
             name: name.to_owned(),
             before,
             steps,
             outcomes,
+            places,
             again: again.collect(),
+            also: None,
             world: Arc::new(world),
+        }
+    }
+
+    /// Demands more of what is left.
+    pub fn also(self, check: impl Fn(&Picture) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self {
+            also: Some(Arc::new(check)),
+            ..self
         }
     }
 
@@ -103,7 +136,9 @@ impl Scenario {
             before: self.before.clone(),
             steps,
             outcomes: self.outcomes.clone(),
+            places: self.places.clone(),
             again: self.again.clone(),
+            also: self.also.clone(),
         }
     }
 
@@ -215,20 +250,15 @@ impl Scenario {
 
     /// Lays a state out and asks the engine what it makes of it. Returns which outcome it is.
     async fn judge(&self, picture: &Picture, id: ChunkId, found: &Mutex<Found>) -> Result<usize, String> {
-        let folder = tree::memory_folder();
-        picture.lay_out(folder.path());
-        let install = folder.path().join("install");
-        let updater = open(&install)?;
-        let status = updater.status().map_err(|error| error.to_string())?;
-        let mut seen = Outcome::nothing();
-        if let Some(installed) = &status.installed {
-            seen.version = Some(installed.version.to_string());
-            seen.files = picture.below(&Path::new("install/versions").join(&installed.name));
-        }
-        let outcome = self.outcomes.iter().position(|outcome| *outcome == seen);
-        let outcome = outcome.ok_or_else(|| self.describe(&seen))?;
-        if seen.version.is_some() {
-            let report = updater.verify().await.map_err(|error| error.to_string())?;
+        let memory = tree::memory_folder();
+        let folder = memory.path().join("player");
+        picture.lay_out(&folder);
+        self.rename_paths(&folder);
+        self.also.as_ref().map_or(Ok(()), |also| also(picture))?;
+        let outcome = self.outcome(&folder, picture)?;
+        for place in self.places.iter().filter(|place| is_installed(&folder, place)) {
+            let checked = open(&folder.join(place))?.verify().await;
+            let report = checked.map_err(|error| error.to_string())?;
             if !report.is_intact() && outcome + 1 == self.outcomes.len() {
                 return Err(format!("the new version does not verify: {:?}", report.damaged));
             }
@@ -236,34 +266,76 @@ impl Scenario {
         // Not every state: this is a process each time.
         let first = found.lock().unwrap().states.len() < FIRST_COMPLETED;
         if first || id.as_bytes()[0].is_multiple_of(COMPLETED_OF) {
-            self.complete(&install)?;
+            self.complete(&folder, outcome)?;
             found.lock().unwrap().completed += 1;
         }
         Ok(outcome)
     }
 
+    /// Lets records that name folders of the recorded operation name those in `folder`.
+    fn rename_paths(&self, folder: &Path) {
+        let recorded = self.world.player_folder();
+        let (recorded, here) = (recorded.to_str().unwrap(), folder.to_str().unwrap());
+        for place in &self.places {
+            for record in ["moving.json", "moved.json"] {
+                let path = folder.join(place).join(".vsekai").join(record);
+                if let Ok(text) = fs_err::read_to_string(&path) {
+                    fs_err::write(path, text.replace(recorded, here)).unwrap();
+                }
+            }
+        }
+    }
+
+    /// Returns which outcome is laid out in `folder`: of two installs at two places the one that came first.
+    fn outcome(&self, folder: &Path, picture: &Picture) -> Result<usize, String> {
+        let mut found = Vec::new();
+        for place in &self.places {
+            let status = open(&folder.join(place))?.status();
+            let Some(installed) = status.map_err(|error| error.to_string())?.installed else {
+                continue;
+            };
+            let seen = Outcome {
+                place,
+                version: Some(installed.version.to_string()),
+                files: picture.below(&Path::new(place).join("versions").join(&installed.name)),
+            };
+            let outcome = self.outcomes.iter().position(|outcome| *outcome == seen);
+            found.push(outcome.ok_or_else(|| self.describe(&seen))?);
+        }
+        let nothing = || {
+            let at = self.outcomes.iter().position(|outcome| outcome.version.is_none());
+            at.ok_or_else(|| self.describe(&Outcome::nothing()))
+        };
+        found.into_iter().min().map_or_else(nothing, Ok)
+    }
+
     /// Runs the operation again and expects it to end as it should have.
-    fn complete(&self, install: &Path) -> Result<(), String> {
-        let before = open(install)?.status().map_err(|error| error.to_string())?;
-        let verb = &self.again[0];
-        let version = before.installed.map(|installed| installed.version.to_string());
-        let wanted = self.outcomes.last().unwrap();
-        if verb == "rollback" && version == wanted.version {
-            // Again would be back and forth.
+    fn complete(&self, folder: &Path, outcome: usize) -> Result<(), String> {
+        let Word::Text(verb) = &self.again[0] else {
+            panic!("a command begins with a verb")
+        };
+        let is_done = outcome + 1 == self.outcomes.len();
+        if is_done && ["rollback", "adopt"].contains(&verb.as_str()) {
+            // Again would be back and forth, or is refused.
             return Ok(());
         }
         let mut command = vsekai_tests::world::vsekai();
-        command.args(&self.again).arg("--install-dir").arg(install);
+        for word in &self.again {
+            match word {
+                Word::Text(text) => command.arg(text),
+                Word::Place(place) => command.arg(folder.join(place)),
+            };
+        }
         let (code, output) = code_and_output(&mut command);
-        if code != 0 {
+        let nothing_to_do = is_done && code == NOTHING_INSTALLED;
+        if code != 0 && !nothing_to_do {
             return Err(format!("the next {verb} failed: {output}"));
         }
-        let status = open(install)?.status().map_err(|error| error.to_string())?;
-        let installed = status.installed.ok_or("nothing is installed")?;
-        let files = tree::entries(&install.join("versions").join(&installed.name));
-        match files == wanted.files {
+        let left = Picture(tree::entries(folder));
+        self.also.as_ref().map_or(Ok(()), |also| also(&left))?;
+        match self.outcome(folder, &left)? + 1 == self.outcomes.len() {
             true => Ok(()),
-            false => Err(format!("the next {verb} left other files")),
+            false => Err(format!("the next {verb} did not complete it")),
         }
     }
 
@@ -287,6 +359,10 @@ fn is_report(line: &str) -> bool {
     ["\"UpdateSuccessful\"", "\"RolledBack\"", "\"result\""]
         .iter()
         .any(|mark| line.contains(mark))
+}
+
+fn is_installed(folder: &Path, place: &str) -> bool {
+    folder.join(place).join(".vsekai/current.json").exists()
 }
 
 fn open(install: &Path) -> Result<Updater, String> {
@@ -313,6 +389,9 @@ fn digest(picture: &Picture) -> ChunkId {
 
 /// So many states are brought to their end by the next run.
 const FIRST_COMPLETED: usize = 10;
+
+/// Exit code of operations on an install that is not there.
+const NOTHING_INSTALLED: i32 = 7;
 
 /// And one of so many of the others.
 const COMPLETED_OF: u8 = 64;

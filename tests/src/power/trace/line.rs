@@ -102,6 +102,19 @@ impl Call {
         PathBuf::from(folder).join(self.path(at + 1))
     }
 
+    /// Tells whether paths stand behind the open folders that they are relative to.
+    pub(super) fn is_relative(&self) -> bool {
+        self.name.trim_end_matches('2').ends_with("at")
+    }
+
+    /// Returns the first or a later path of a call that takes nothing but paths, whichever way it takes them.
+    pub(super) fn place(&self, which: usize) -> PathBuf {
+        match self.is_relative() {
+            true => self.path_at(2 * which),
+            false => self.path(which),
+        }
+    }
+
     /// Returns the path of an open file, unless it has none any more.
     pub(super) fn open_path(&self, at: usize) -> Option<PathBuf> {
         file_path(&self.arguments[at])
