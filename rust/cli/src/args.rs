@@ -674,6 +674,13 @@ pub struct PublishArgs {
     /// Oldest launcher that can install the build
     #[arg(long, value_name = "VERSION")]
     pub minimum_launcher: Option<Version>,
+    /// Oldest update engine that can install the build
+    #[arg(long, value_name = "VERSION")]
+    pub minimum_engine: Option<Version>,
+    /// File or folder below DIR that is the player's once it is there: updates and repairs leave it alone; give it once
+    /// for each
+    #[arg(long = "user-path", value_name = "PATH")]
+    pub user_paths: Vec<String>,
     /// Offer it to this part of the players first, from 0 to 100
     #[arg(long, value_name = "PERCENT")]
     pub rollout: Option<Percent>,

@@ -125,6 +125,74 @@ fn a_build_is_published_installed_updated_started_and_rolled_back() {
 }
 
 #[test]
+fn what_is_left_to_the_player_stays_theirs_and_a_build_for_a_newer_engine_is_refused() {
+    let bench = Bench::new();
+    let build = first_build(&bench);
+    fs_err::create_dir(build.join("mods")).unwrap();
+    fs_err::write(build.join("mods/readme.txt"), "Put mods here").unwrap();
+    fs_err::write(build.join("settings.cfg"), "volume=1").unwrap();
+    let left = ["--user-path", "mods/", "--user-path", "./settings.cfg"];
+    let refused = bench.publish(&build, "0.1.0", &["--user-path", "game.sh"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(
+        refused
+            .err
+            .contains("\"game.sh\" cannot be left to the player: the start program"),
+        "{}",
+        refused.err
+    );
+    let shown = bench
+        .publish(&build, "0.1.0", &[&left[..], &["--dry-run"]].concat())
+        .ok();
+    assert!(
+        shown.out.contains("left to the player: settings.cfg"),
+        "{}",
+        shown.out
+    );
+    bench.publish(&build, "0.1.0", &left).ok();
+    bench.vsekai(&["install"]).ok();
+    let tree = bench.installed("0.1.0");
+    fs_err::write(tree.join("settings.cfg"), "volume=7").unwrap();
+    fs_err::write(tree.join("mods/mine.txt"), "mine").unwrap();
+    let verified = bench.vsekai(&["verify"]).ok();
+    assert!(!verified.out.contains("not from a release"), "{}", verified.out);
+
+    fs_err::write(build.join("settings.cfg"), "volume=2").unwrap();
+    bench.publish(&build, "0.2.0", &left).ok();
+    bench.vsekai(&["update"]).ok();
+    let tree = bench.installed("0.2.0");
+    assert_eq!(
+        fs_err::read_to_string(tree.join("settings.cfg")).unwrap(),
+        "volume=7"
+    );
+    assert_eq!(
+        fs_err::read_to_string(tree.join("mods/mine.txt")).unwrap(),
+        "mine"
+    );
+
+    bench
+        .publish(
+            &build,
+            "0.3.0",
+            &[&left[..], &["--minimum-engine", "9999.0"]].concat(),
+        )
+        .ok();
+    let refused = bench.vsekai(&["update", "--json"]);
+    assert_eq!(
+        refused.result()["error"]["code"],
+        "launcher-too-old",
+        "{}",
+        refused.out
+    );
+    assert!(bench.vsekai(&["status"]).ok().out.contains("Installed:  0.2.0\n"));
+    let kept = bench.vsekai(&["uninstall", "--json"]).ok().result();
+    assert_eq!(
+        kept["user_files"],
+        serde_json::json!(["mods/mine.txt", "mods/readme.txt", "settings.cfg"])
+    );
+}
+
+#[test]
 fn a_build_of_many_files_is_installed_and_updated() {
     let bench = Bench::new();
     let build = first_build(&bench);

@@ -4,10 +4,9 @@
 use std::path::Path;
 
 use crate::error::EngineError;
-use crate::event::{Event, Step};
-use crate::install;
+use crate::event::Event;
+use crate::installed::InstalledTree;
 use crate::lock::InstallLock;
-use crate::origin;
 use crate::pace::UnknownSurroundings;
 use crate::policy::Wish;
 use crate::record::Current;
@@ -16,10 +15,9 @@ use crate::run::Run;
 use crate::starts::StartLog;
 use crate::state::Input;
 use crate::status::{Done, RollbackOutcome};
-use crate::tree::{self, Folders};
 use crate::trust;
 use crate::uninstall::{self, UninstallReport, UserFiles};
-use crate::updater::{Newer, Updater};
+use crate::updater::Updater;
 use crate::verify::{self, VerifyReport};
 use crate::versions::{self, Removal, VersionView};
 
@@ -101,17 +99,15 @@ impl Updater {
     pub async fn move_to(&self, to: &Path) -> Result<MoveReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
-        let moved = tokio::task::block_in_place(|| {
-            let meter = session.meter(Step::Verify, 0, relocate::bytes(&self.paths)?);
-            relocate::relocate(&self.paths, to, &session.token, &meter)
-        });
-        self.told(moved)
+        self.told(tokio::task::block_in_place(|| {
+            relocate::relocate(&self.paths, to, &session)
+        }))
     }
 
     /// Installs what the channel offers, with every file and part of a file that `folder` has already.
     ///
-    /// The folder, which may be any copy of the game, is read and never changed; what it has beyond the game stays
-    /// there.
+    /// The folder, which may be any copy of the game, is read and never changed. What it has where the release leaves
+    /// the place to the player is copied; what it has beyond that and the game stays there.
     ///
     /// # Errors
     /// Something is installed already, the folder cannot be read, or the installation fails as an update can.
@@ -133,17 +129,13 @@ impl Updater {
                 let what = trust::not_offered(&settings);
                 return Err(EngineError::NotOffered { what });
             };
-            let offer = origin::offer(&session, &mut title, &settings, release).await?;
-            let documents = self.documents(&session, &settings, &address, &offer).await?;
-            let run =
-                tokio::task::block_in_place(|| Run::adopt(&self.config, offer, documents, folder, &session))?;
-            self.machine.apply(Input::Found)?;
-            self.machine.tell(Event::Plan(run.plan.summary.clone()));
-            let newer = Newer {
-                run,
-                settings,
-                title: Some(Box::new(title)),
-            };
+            let (offer, documents) = self
+                .offer(&session, &settings, &address, &mut title, &release)
+                .await?;
+            let run = tokio::task::block_in_place(|| {
+                Run::adopt(&self.config, &self.paths, offer, documents, folder, &session)
+            })?;
+            let newer = self.planned(run, settings, Some(title))?;
             self.execute(&session, newer, Wish::Player, &UnknownSurroundings)
                 .await
         };
@@ -166,7 +158,7 @@ impl Updater {
             };
             // The player wants it, so it gets a new chance.
             StartLog::change_if_there(&self.paths, |log| log.forgive(to))?;
-            let outcome = versions::go_back(&self.paths, &current, to)?;
+            let outcome = versions::go_back(&self.paths, &self.machine, &current, to)?;
             self.machine.apply(Input::RollBack)?;
             Ok(outcome)
         });
@@ -175,17 +167,8 @@ impl Updater {
 
     fn quick_report(&self) -> Result<VerifyReport, EngineError> {
         let current = self.current()?.current;
-        let release = install::load_release(&self.paths, &current)?;
-        let folders = Folders::below(tree::open_root(&self.paths.version(&current.name))?);
+        let tree = InstalledTree::open(&self.paths, &current)?;
         let installed = versions::installed_at(&self.paths, &current.name);
-        Ok(verify::by_metadata(&folders, &release, installed))
-    }
-
-    /// Tells of an error outside the state machine.
-    fn told<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
-        if let Err(error) = &result {
-            self.machine.tell(Event::Failed(error.report()));
-        }
-        result
+        Ok(verify::by_metadata(&tree.folders, &tree.release, installed))
     }
 }

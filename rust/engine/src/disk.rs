@@ -35,6 +35,17 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), EngineError> {
         .during("sync the folder", folder)
 }
 
+/// Makes the bytes of a file survive a power cut.
+pub(crate) fn sync_file(path: &Path) -> Result<(), EngineError> {
+    let mut options = fs::OpenOptions::new();
+    // Windows syncs only through a handle that may write.
+    options.read(true).write(cfg!(windows));
+    options
+        .open(path)
+        .and_then(|file| file.sync_all())
+        .during("sync", path)
+}
+
 /// Reads a file of at most `limit` bytes; `None` if it does not exist.
 ///
 /// A file that exists and cannot be read is an error, never "not there".

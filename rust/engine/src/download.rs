@@ -16,6 +16,7 @@ use vsekai_store::http::batch::MOST_CHUNKS;
 use vsekai_store::{ChunkStore, HttpBatches};
 
 use crate::error::EngineError;
+use crate::mirrors::Stores;
 use crate::plan::NeededChunk;
 use crate::progress::Meter;
 use crate::session::Session;
@@ -27,9 +28,9 @@ use crate::window::Window;
 #[derive(Debug)]
 pub(crate) struct Source {
     /// One by one, as every host of static files can.
-    pub(crate) store: Arc<dyn ChunkStore>,
-    /// Many at once, if the server can.
-    pub(crate) batches: HttpBatches,
+    pub(crate) store: Stores,
+    /// Many at once, from each address that can.
+    pub(crate) batches: Vec<HttpBatches>,
     /// Most requests at the same time.
     pub(crate) connections: usize,
 }
@@ -70,18 +71,28 @@ impl<'a> Download<'a> {
 
     /// Does the same where the state machine has no pause; a pause still stops the bytes.
     pub(crate) async fn fetch_now(self, chunks: &[&NeededChunk]) -> Result<(), EngineError> {
-        // What single requests can get in one round trip is not worth asking for another way.
-        let (many, few) = match chunks.len() > self.source.connections {
-            true => (chunks, Vec::new()),
-            false => ([].as_slice(), chunks.iter().copied().cloned().collect()),
-        };
-        let mut left: Vec<NeededChunk> = few;
-        left.extend(self.in_batches(many).await?);
+        let mut left: Option<Vec<NeededChunk>> = None;
+        for batches in &self.source.batches {
+            let wanted = match &left {
+                Some(left) => left.iter().collect(),
+                None => chunks.to_vec(),
+            };
+            // What single requests can get in one round trip is not worth asking for another way.
+            if wanted.len() <= self.source.connections {
+                break;
+            }
+            left = Some(self.in_batches(batches, &wanted).await?);
+        }
+        let left = left.unwrap_or_else(|| chunks.iter().copied().cloned().collect());
         self.one_by_one(left).await
     }
 
-    /// Fetches many chunks in each answer; returns those that did not come that way.
-    async fn in_batches(self, chunks: &[&NeededChunk]) -> Result<Vec<NeededChunk>, EngineError> {
+    /// Fetches many chunks in each answer from one address; returns those that did not come that way.
+    async fn in_batches(
+        self,
+        batches: &'a HttpBatches,
+        chunks: &[&NeededChunk],
+    ) -> Result<Vec<NeededChunk>, EngineError> {
         let mut window = Window::new(FIRST_BATCHES, self.source.connections.min(MOST_BATCHES));
         let (mut left, mut failures, mut offered) = (Vec::new(), 0, true);
         let mut lots = lots(chunks);
@@ -90,7 +101,7 @@ impl<'a> Download<'a> {
         loop {
             while running.len() < window.size() && offered && failures < MOST_FAILURES {
                 let Some(lot) = lots.next() else { break };
-                running.push(self.fetch_lot(lot).boxed());
+                running.push(self.fetch_lot(batches, lot).boxed());
             }
             let Some(brought) = running.next().await else {
                 break;
@@ -151,10 +162,10 @@ impl<'a> Download<'a> {
     }
 
     /// Fetches chunks in one answer and writes them in groups while the next ones come.
-    async fn fetch_lot(self, lot: Vec<NeededChunk>) -> Result<Brought, EngineError> {
+    async fn fetch_lot(self, batches: &HttpBatches, lot: Vec<NeededChunk>) -> Result<Brought, EngineError> {
         wait_while_paused(self.session).await?;
         let ids = lot.iter().map(|chunk| chunk.id).collect();
-        let opened = self.session.unless_cancelled(self.source.batches.open(ids)).await;
+        let opened = self.session.unless_cancelled(batches.open(ids)).await;
         let mut brought = Brought::default();
         let mut batch = match opened {
             Ok(Some(batch)) => batch,

@@ -2,21 +2,24 @@
 //! An install folder's history: reading the installed release, committing a new one, tidying up.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use bytes::Bytes;
 use fs_err as fs;
 
+use crate::carry;
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
 use crate::lock;
 use crate::origin::Documents;
 use crate::paths::InstallPaths;
+use crate::players;
 use crate::record::{Current, InstalledVersion, is_version_name};
-use crate::release::{self, Release, parse_manifest};
+use crate::release::{Release, parse_manifest};
+use crate::stage::Stage;
 use crate::tree;
-use crate::verify;
 use vsekai_formats::release::{
-    MAX_CONTENTS_STORED_BYTES, MAX_INDEX_BYTES, MAX_MANIFEST_BYTES, ReleaseManifest,
+    MAX_CONTENTS_STORED_BYTES, MAX_INDEX_BYTES, MAX_MANIFEST_BYTES, Pinned, ReleaseManifest,
 };
 
 /// Reads the manifest of an installed version.
@@ -65,7 +68,30 @@ pub(crate) fn load_documents(
     Ok((manifest.into(), Documents { contents, index }))
 }
 
-/// Keeps a release's documents beside its tree, durably.
+/// Returns the documents that a manifest pins from a version in the folder that has the same ones.
+///
+/// A version with the same files has them, whatever it is called.
+pub(crate) fn find_documents(
+    paths: &InstallPaths,
+    current: &Current,
+    manifest: &ReleaseManifest,
+) -> Option<Documents> {
+    let find = |file: &str, pin: &Pinned, limit: usize| {
+        current.versions().find_map(|version| {
+            let path = paths.release(&version.name).join(file);
+            // Only what has the right length is worth reading.
+            fs::metadata(&path).ok().filter(|data| data.len() == pin.length)?;
+            let bytes = disk::read_bounded(&path, limit).ok()??;
+            pin.matches(&bytes).then(|| Bytes::from(bytes))
+        })
+    };
+    Some(Documents {
+        contents: find(CONTENTS, &manifest.contents, MAX_CONTENTS_STORED_BYTES)?,
+        index: find(INDEX, &manifest.index, MAX_INDEX_BYTES)?,
+    })
+}
+
+/// Keeps a release's documents beside its tree. Nothing points at them yet, and [`make_durable`] does what it says.
 pub(crate) fn keep_documents(
     paths: &InstallPaths,
     name: &str,
@@ -79,29 +105,38 @@ pub(crate) fn keep_documents(
         (CONTENTS, &documents.contents),
         (INDEX, &documents.index),
     ] {
-        disk::write_durably(&folder.join(file), bytes)?;
+        let path = folder.join(file);
+        fs::write(&path, bytes).during("write", path)?;
     }
-    disk::sync_folder(&paths.releases())?;
-    disk::sync_folder(&paths.state())
+    Ok(())
+}
+
+/// Makes a finished tree, its documents and the folder that it is going to lie in survive a power cut.
+pub(crate) fn make_durable(paths: &InstallPaths, name: &str, stage: &Stage) -> Result<(), EngineError> {
+    disk::create_folders(&paths.versions())?;
+    if stage.sync()? {
+        return Ok(());
+    }
+    let documents = paths.release(name);
+    for file in [MANIFEST, CONTENTS, INDEX] {
+        disk::sync_file(&documents.join(file))?;
+    }
+    for folder in [&documents, &paths.releases(), &paths.state(), paths.root()] as [&Path; 4] {
+        disk::sync_folder(folder)?;
+    }
+    Ok(())
 }
 
 /// Moves a finished tree to its place and makes it the current one.
 ///
-/// The tree must be durable already. Replacing `current.json` is the commit point: before it the old version
+/// It must be durable already. Replacing `current.json` is the commit point: before it the old version
 /// is current, after it the new one, and both are complete.
-pub(crate) fn commit(
-    paths: &InstallPaths,
-    staged: &std::path::Path,
-    current: &Current,
-) -> Result<(), EngineError> {
-    let versions = paths.versions();
-    disk::create_folders(&versions)?;
+pub(crate) fn commit(paths: &InstallPaths, staged: &Path, current: &Current) -> Result<(), EngineError> {
     let place = paths.version(&current.current.name);
     // A tree that nothing points at: left by a run that was killed right here.
     disk::remove_tree(&place)?;
     fs::rename(staged, &place).during("move the new version to", &place)?;
-    disk::sync_folder(&versions)?;
-    disk::sync_folder(paths.root())?;
+    disk::sync_folder(&paths.versions())?;
     current.store(paths)
 }
 
@@ -134,20 +169,23 @@ pub(crate) fn tidy(paths: &InstallPaths, current: &Current, keep_staging: Option
     failed
 }
 
-/// Tells whether a version's folder holds files that neither it nor the current version's folder accounts
-/// for. What cannot be told counts as yes.
+/// Tells whether a version's folder holds files of the player's that the current version's folder does not have, or
+/// has only older. What cannot be told counts as yes.
 fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool {
     let folder = paths.version(name);
     if !folder.exists() {
         return false;
     }
-    let contents = disk::read_bounded(&paths.release(name).join(CONTENTS), MAX_CONTENTS_STORED_BYTES);
-    let Ok(Some(contents)) = contents else { return true };
-    let (Ok(contents), Ok(dir)) = (release::parse_contents(&contents), tree::open_root(&folder)) else {
+    let opened =
+        tree::open_root(&folder).and_then(|dir| Ok((dir, tree::open_root(&paths.version(current))?)));
+    let Ok((dir, current)) = opened else { return true };
+    let Ok((found, contents)) = players::find_beside(paths, name, &dir) else {
         return true;
     };
-    let carried = |path: &String| paths.version(current).join(path).symlink_metadata().is_ok();
-    !verify::extra_files_of(&dir, &contents).iter().all(carried)
+    let is_worth_nothing = |path: &String| {
+        !carry::is_news(&dir, &current, path) || players::is_as_published(&dir, &contents, path)
+    };
+    !found.out_of_reach.is_empty() || !found.paths().all(is_worth_nothing)
 }
 
 /// Returns a folder name for a new tree of `version` that no tree has yet.
@@ -181,7 +219,7 @@ fn document(
 }
 
 /// Lists the version folders in `folder`; a folder that cannot be listed has none.
-pub(crate) fn names(folder: &std::path::Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -191,6 +229,6 @@ pub(crate) fn names(folder: &std::path::Path) -> Vec<String> {
     names.filter(|name| is_version_name(name)).collect()
 }
 
-const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const CONTENTS: &str = "contents.json.zst";
 pub(crate) const INDEX: &str = "index.caidx";

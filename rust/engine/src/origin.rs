@@ -47,42 +47,39 @@ pub(crate) async fn offer(
     })
 }
 
-/// Fetches the documents of an offer.
-pub(crate) async fn documents(
+/// A document that a manifest pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    Contents,
+    Index,
+}
+
+/// Fetches a document of an offer.
+pub(crate) async fn document(
     session: &Session,
     origin: &HttpOrigin,
     manifest: &ReleaseManifest,
-) -> Result<Documents, EngineError> {
+    which: Document,
+) -> Result<Bytes, EngineError> {
     let ReleaseManifest {
         title,
         platform,
         version,
         ..
     } = manifest;
-    let contents = address::contents(title, *platform, version);
-    let index = format!(
-        "{}/{}",
-        address::INDEX,
-        address::index_name(title, *platform, version)
-    );
-    let contents = pinned(
-        session,
-        origin,
-        &contents,
-        &manifest.contents,
-        MAX_CONTENTS_STORED_BYTES,
-        "list of files",
-    );
-    let index = pinned(
-        session,
-        origin,
-        &index,
-        &manifest.index,
-        MAX_INDEX_BYTES,
-        "chunk index",
-    );
-    let (contents, index) = futures::try_join!(contents, index)?;
-    Ok(Documents { contents, index })
+    match which {
+        Document::Contents => {
+            let address = address::contents(title, *platform, version);
+            let (pin, limit) = (&manifest.contents, MAX_CONTENTS_STORED_BYTES);
+            pinned(session, origin, &address, pin, limit, "list of files").await
+        }
+        Document::Index => {
+            let name = address::index_name(title, *platform, version);
+            let address = format!("{}/{name}", address::INDEX);
+            let (pin, limit) = (&manifest.index, MAX_INDEX_BYTES);
+            pinned(session, origin, &address, pin, limit, "chunk index").await
+        }
+    }
 }
 
 /// Fetches a document that must be the pinned one.

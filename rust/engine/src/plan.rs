@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: MIT
 //! What an update would do, decided before anything is done.
 //!
-//! Pure: from the documents of the new release and of the installed one alone. Files that exist already are
+//! Pure: from the documents of the new release, of the installed one and of the seed alone. Files that exist already are
 //! taken over whole, chunks that exist already are cut out of installed files, the rest comes from the
 //! network. Chunks that hold only names and sizes are never needed: the documents say the same.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use serde::Serialize;
 use vsekai_formats::ChunkId;
-use vsekai_formats::release::{EntryKind, Version};
+use vsekai_formats::release::Version;
 
-use crate::release::{Release, file_facts};
+use crate::release::{FileFacts, Release, file_facts};
 
 /// What an update does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Files taken over whole from the installed version.
+    /// Files taken over whole from a tree that has them.
     pub reuse: Vec<Reuse>,
     /// Files put together from chunks: entries of the new release's contents.
     pub build: Vec<usize>,
+    /// Entries that stay as the player has them.
+    pub kept: HashSet<usize>,
     /// The chunks that the built files need, in the order of the new index.
     pub chunks: Vec<NeededChunk>,
     /// The figures to show.
@@ -29,11 +32,12 @@ pub struct Plan {
 /// A file that is the same in both versions, wherever it lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reuse {
-    /// Entry of the installed release.
+    /// Entry of the seed's release.
     pub from: usize,
     /// Entry of the new release.
     pub to: usize,
-    /// Whether both may be one file on disk; otherwise (one is executable, the other not) it is copied.
+    /// Whether both may be one file on disk; otherwise (one is executable, the other not, or the new one is left to
+    /// the player) it is copied.
     pub shareable: bool,
 }
 
@@ -48,7 +52,7 @@ pub struct NeededChunk {
     pub stored_size: u32,
     /// Where the new index has it.
     pub positions: Vec<usize>,
-    /// Where the installed version's index has it, if it does.
+    /// Where the seed's index has it, if it does.
     pub installed: Option<usize>,
 }
 
@@ -95,8 +99,10 @@ pub struct PlanSummary {
 /// What is known about the install folder when planning.
 #[derive(Clone, Debug, Default)]
 pub struct Circumstances {
-    /// Entries of the installed version that are missing or have another size.
+    /// Entries of the seed that are missing or have another size.
     pub damaged: HashSet<usize>,
+    /// Entries of the new version in whose place the player has something of their own.
+    pub occupied: HashSet<usize>,
     /// Whether one file can stand in two versions (by reflink or hard link), so that reuse takes no space.
     pub can_share: bool,
     /// Whether the player went back from the new release before.
@@ -111,25 +117,38 @@ const BLOCK_ALLOWANCE: u64 = 4096;
 const NAME_ALLOWANCE: u64 = 512;
 
 impl Plan {
-    /// Plans the way from `installed` (if anything is) to `new`.
-    pub fn new(new: &Release, installed: Option<&Release>, circumstances: &Circumstances) -> Self {
-        let (reuse, build) = match installed {
-            Some(old) => split_files(new, old, &circumstances.damaged),
-            None => (Vec::new(), all_files(new)),
-        };
-        let chunks = needed_chunks(new, installed, &build);
-        let summary = summarise(new, installed, &reuse, &build, &chunks);
-        Self {
+    /// Plans the way from `installed` (if anything is) to `new`, with files of `seed`: the installed version, or
+    /// another tree that has more of the new one.
+    pub fn new(
+        new: &Release,
+        installed: Option<&Release>,
+        seed: Option<&Release>,
+        circumstances: &Circumstances,
+    ) -> Self {
+        let kept = circumstances.occupied.clone();
+        let (reuse, build) = split_files(new, seed, circumstances);
+        let chunks = needed_chunks(new, seed, &build);
+        let mut plan = Self {
+            summary: summarise(new, &reuse, &build, &chunks, &kept),
             reuse,
             build,
+            kept,
             chunks,
-            summary,
-        }
-        .under(circumstances, new)
+        };
+        plan.compare(new, installed);
+        plan.under(circumstances, new)
     }
-}
 
-impl Plan {
+    /// Adds the figures that tell how the new version differs from the installed one.
+    fn compare(&mut self, new: &Release, installed: Option<&Release>) {
+        let files = compare(new, installed, &self.kept);
+        self.summary.from_version = installed.map(|old| old.manifest.version.clone());
+        self.summary.files_added = files.added;
+        self.summary.files_changed = files.changed;
+        self.summary.files_removed = files.removed;
+        self.summary.files_moved = files.moved;
+    }
+
     /// Adds the figures that depend on the install folder.
     fn under(mut self, circumstances: &Circumstances, new: &Release) -> Self {
         let names = new.contents.entries.len() as u64 * NAME_ALLOWANCE;
@@ -151,14 +170,6 @@ impl Plan {
         self
     }
 
-    /// Tells the plan as an install: what the files come from is no version of this install.
-    pub(crate) fn into_install(mut self) -> Self {
-        self.summary.from_version = None;
-        self.summary.files_added = (self.reuse.len() + self.build.len()) as u64;
-        self.summary.files_changed = 0;
-        self
-    }
-
     /// Takes chunks that an earlier attempt has left ready out of what is to be fetched; `staged` tells which of
     /// [`Plan::chunks`] they are.
     pub(crate) fn count_staged(&mut self, staged: &[bool]) {
@@ -176,65 +187,46 @@ impl Plan {
     }
 }
 
-fn all_files(release: &Release) -> Vec<usize> {
-    let files = release.contents.entries.iter().enumerate();
-    files
-        .filter(|(_, entry)| matches!(entry.kind, EntryKind::File { .. }))
-        .map(|(i, _)| i)
-        .collect()
-}
+/// Files of a seed by their content.
+type ByDigest = HashMap<ChunkId, Vec<(usize, FileFacts)>>;
 
-/// Divides the new release's files into those the installed version has and those to be built.
-fn split_files(new: &Release, old: &Release, damaged: &HashSet<usize>) -> (Vec<Reuse>, Vec<usize>) {
-    let mut by_digest: HashMap<ChunkId, Vec<usize>> = HashMap::new();
-    for entry in all_files(old)
-        .into_iter()
-        .filter(|entry| !damaged.contains(entry))
-    {
-        if let Some(facts) = file_facts(&old.contents, entry) {
-            by_digest.entry(facts.digest).or_default().push(entry);
-        }
+/// Divides the new release's files, but for those that stay as the player has them, into those the seed has and
+/// those to be built.
+fn split_files(
+    new: &Release,
+    seed: Option<&Release>,
+    circumstances: &Circumstances,
+) -> (Vec<Reuse>, Vec<usize>) {
+    let mut by_digest = ByDigest::new();
+    // What is left to the player may have any content by now.
+    let seeds = seed.into_iter().flat_map(Release::published_files);
+    for (entry, facts) in seeds.filter(|(entry, _)| !circumstances.damaged.contains(entry)) {
+        by_digest.entry(facts.digest).or_default().push((entry, facts));
     }
     let (mut reuse, mut build) = (Vec::new(), Vec::new());
-    for to in all_files(new) {
-        match find_same(new, to, old, &by_digest) {
-            Some(found) => reuse.push(found),
+    for (to, wanted) in new.files().filter(|(to, _)| !circumstances.occupied.contains(to)) {
+        match find_same(wanted, &by_digest) {
+            Some((from, facts)) => reuse.push(Reuse {
+                from,
+                to,
+                shareable: facts == wanted && !new.is_players(to),
+            }),
             None => build.push(to),
         }
     }
     (reuse, build)
 }
 
-/// Finds an installed file with the same content, one with the same mode first.
-fn find_same(
-    new: &Release,
-    to: usize,
-    old: &Release,
-    by_digest: &HashMap<ChunkId, Vec<usize>>,
-) -> Option<Reuse> {
-    let wanted = file_facts(&new.contents, to)?;
+/// Finds a file with the same content, one with the same mode first.
+fn find_same(wanted: FileFacts, by_digest: &ByDigest) -> Option<(usize, FileFacts)> {
     let candidates = by_digest.get(&wanted.digest)?;
-    let facts = |from: &usize| file_facts(&old.contents, *from);
-    let same_mode = candidates.iter().find(|from| facts(from) == Some(wanted));
-    if let Some(from) = same_mode {
-        return Some(Reuse {
-            from: *from,
-            to,
-            shareable: true,
-        });
-    }
-    let same_bytes = candidates
-        .iter()
-        .find(|from| facts(from).is_some_and(|f| f.size == wanted.size))?;
-    Some(Reuse {
-        from: *same_bytes,
-        to,
-        shareable: false,
-    })
+    let same_mode = candidates.iter().find(|(_, facts)| *facts == wanted);
+    let same_bytes = || candidates.iter().find(|(_, facts)| facts.size == wanted.size);
+    same_mode.or_else(same_bytes).copied()
 }
 
 /// Collects the distinct chunks below the payloads of `build`.
-fn needed_chunks(new: &Release, installed: Option<&Release>, build: &[usize]) -> Vec<NeededChunk> {
+fn needed_chunks(new: &Release, seed: Option<&Release>, build: &[usize]) -> Vec<NeededChunk> {
     let mut needed = vec![false; new.index.chunks.len()];
     for entry in build {
         let Some(payload) = new.layout.payload(*entry).filter(|range| !range.is_empty()) else {
@@ -251,14 +243,24 @@ fn needed_chunks(new: &Release, installed: Option<&Release>, build: &[usize]) ->
             }
         }
     }
-    let mut at_home: HashMap<ChunkId, usize> = HashMap::new();
-    for (position, chunk) in installed
-        .iter()
-        .flat_map(|old| old.index.chunks.iter().enumerate())
-    {
-        at_home.entry(chunk.id).or_insert(position);
-    }
+    let at_home = seed.map(chunks_at_home).unwrap_or_default();
     group_by_id(new, &needed, &at_home)
+}
+
+/// Returns where a seed's index has each chunk, but for those with bytes that are left to the player.
+fn chunks_at_home(seed: &Release) -> HashMap<ChunkId, usize> {
+    let players: Vec<_> = seed
+        .players()
+        .filter_map(|entry| seed.layout.payload(entry))
+        .collect();
+    let mut at_home = HashMap::new();
+    for (position, chunk) in seed.index.chunks.iter().enumerate() {
+        let is_players = |payload: &Range<u64>| chunk.start < payload.end && payload.start < chunk.end();
+        if !players.iter().any(is_players) {
+            at_home.entry(chunk.id).or_insert(position);
+        }
+    }
+    at_home
 }
 
 fn group_by_id(new: &Release, needed: &[bool], at_home: &HashMap<ChunkId, usize>) -> Vec<NeededChunk> {
@@ -289,12 +291,13 @@ fn group_by_id(new: &Release, needed: &[bool], at_home: &HashMap<ChunkId, usize>
     chunks
 }
 
+/// Counts bytes; what concerns the installed version is left open.
 fn summarise(
     new: &Release,
-    installed: Option<&Release>,
     reuse: &[Reuse],
     build: &[usize],
     chunks: &[NeededChunk],
+    kept: &HashSet<usize>,
 ) -> PlanSummary {
     let size_of = |entry: usize| file_facts(&new.contents, entry).map_or(0, |facts| facts.size);
     let built_bytes: u64 = build.iter().map(|entry| size_of(*entry)).sum();
@@ -306,11 +309,11 @@ fn summarise(
         .sum();
     let reused_files: u64 = reuse.iter().map(|r| size_of(r.to)).sum();
     let installed_bytes: u64 = new.contents.files().map(|(_, size, ..)| size).sum();
-    let reused_bytes = (reused_files + seeded_bytes).min(installed_bytes);
-    let files = compare(new, installed);
+    let kept_bytes: u64 = kept.iter().map(|entry| size_of(*entry)).sum();
+    let reused_bytes = (reused_files + seeded_bytes + kept_bytes).min(installed_bytes);
     PlanSummary {
         version: new.manifest.version.clone(),
-        from_version: installed.map(|old| old.manifest.version.clone()),
+        from_version: None,
         notes: new.manifest.notes.clone(),
         download_bytes: network().map(|chunk| u64::from(chunk.stored_size)).sum(),
         download_chunks: network().count() as u64,
@@ -320,10 +323,10 @@ fn summarise(
         staged_bytes: 0,
         network_bytes: installed_bytes - reused_bytes,
         installed_bytes,
-        files_added: files.added,
-        files_changed: files.changed,
-        files_removed: files.removed,
-        files_moved: files.moved,
+        files_added: 0,
+        files_changed: 0,
+        files_removed: 0,
+        files_moved: 0,
         left_before: false,
         failed_starts: 0,
     }
@@ -339,23 +342,29 @@ struct Differences {
 }
 
 /// Counts files that differ, by path; one that is gone and one with the same content that is new are one that
-/// was moved.
-fn compare(new: &Release, installed: Option<&Release>) -> Differences {
-    let mut old: HashMap<&str, _> = HashMap::new();
-    for (path, size, executable, digest) in installed.iter().flat_map(|old| old.contents.files()) {
-        old.insert(path.as_str(), (size, executable, digest));
+/// was moved. What stays as the player has it is no difference.
+fn compare(new: &Release, installed: Option<&Release>, kept: &HashSet<usize>) -> Differences {
+    let mut old: HashMap<&str, FileFacts> = HashMap::new();
+    for (path, facts) in installed
+        .iter()
+        .flat_map(|old| by_path(old, old.published_files()))
+    {
+        if !new.user_paths.contains(path) {
+            old.insert(path, facts);
+        }
     }
     let (mut count, mut added) = (Differences::default(), Vec::new());
-    for (path, size, executable, digest) in new.contents.files() {
-        match old.remove(path.as_str()) {
-            None => added.push(digest),
-            Some(facts) if facts != (size, executable, digest) => count.changed += 1,
+    let files = new.files().filter(|(entry, _)| !kept.contains(entry));
+    for (path, facts) in by_path(new, files) {
+        match old.remove(path) {
+            None => added.push(facts.digest),
+            Some(before) if before != facts => count.changed += 1,
             Some(_) => {}
         }
     }
     let mut gone: HashMap<ChunkId, u64> = HashMap::new();
-    for (_, _, digest) in old.values() {
-        *gone.entry(*digest).or_default() += 1;
+    for facts in old.values() {
+        *gone.entry(facts.digest).or_default() += 1;
     }
     for digest in &added {
         if let Some(left) = gone.get_mut(digest).filter(|left| **left > 0) {
@@ -366,4 +375,11 @@ fn compare(new: &Release, installed: Option<&Release>) -> Differences {
     count.added = added.len() as u64 - count.moved;
     count.removed = old.len() as u64 - count.moved;
     count
+}
+
+fn by_path(
+    release: &Release,
+    files: impl Iterator<Item = (usize, FileFacts)>,
+) -> impl Iterator<Item = (&str, FileFacts)> {
+    files.filter_map(|(entry, facts)| Some((release.contents.entries.get(entry)?.path.as_str(), facts)))
 }

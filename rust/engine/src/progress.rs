@@ -2,6 +2,7 @@
 //! Progress that people can read: counted everywhere, told at most ten times a second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -101,6 +102,23 @@ impl<'a> Meter<'a> {
         pace.done = done;
         // Told under the lock, so that figures never go backwards.
         self.tell(pace.per_second);
+    }
+
+    /// Runs `work`, which counts by itself, and tells how far it is.
+    pub(crate) fn ticking<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let result = std::thread::scope(|scope| {
+            let (done, wait) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                while wait.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    self.tick();
+                }
+            });
+            let result = work();
+            drop(done);
+            result
+        });
+        self.finish();
+        result
     }
 
     /// Tells the last figures.

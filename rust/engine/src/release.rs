@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! A release's documents, checked against each other: all an install needs besides chunks.
 
+use std::collections::{BTreeSet, HashSet};
+
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
     Contents, EntryKind, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
 };
-use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+use vsekai_formats::{ChunkId, DigestAlgorithm, UserPaths, codec};
 
 use crate::error::EngineError;
 
@@ -21,6 +23,10 @@ pub struct Release {
     pub index: Index,
     /// How files and chunks lie on each other.
     pub layout: Layout,
+    /// The places that are left to the player.
+    pub user_paths: UserPaths,
+    /// The entries that lie there.
+    players: BTreeSet<usize>,
 }
 
 /// Parses a manifest.
@@ -72,14 +78,82 @@ impl Release {
         if index.unique_ids().len() != contents.stored_sizes.len() {
             return bad("list of files", "it does not give the size of every chunk");
         }
+        Self::of(manifest, contents, index, layout)
+    }
+
+    /// Returns the release of another manifest, which pins the same documents.
+    ///
+    /// # Errors
+    /// The manifest contradicts them.
+    pub(crate) fn renamed(&self, manifest: ReleaseManifest) -> Result<Self, EngineError> {
+        let (contents, index, layout) = (self.contents.clone(), self.index.clone(), self.layout.clone());
+        Self::of(manifest, contents, index, layout)
+    }
+
+    /// Tells whether the manifest pins the documents of this release.
+    pub(crate) fn has_documents_of(&self, manifest: &ReleaseManifest) -> bool {
+        self.manifest.contents == manifest.contents && self.manifest.index == manifest.index
+    }
+
+    fn of(
+        manifest: ReleaseManifest,
+        contents: Contents,
+        index: Index,
+        layout: Layout,
+    ) -> Result<Self, EngineError> {
         check_programs(&manifest, &contents)?;
+        let user_paths = user_paths(&manifest, &contents)?;
+        let entries = contents.entries.iter().enumerate();
+        let players = entries.filter(|(_, entry)| user_paths.contains(entry.path.as_str()));
         Ok(Self {
+            players: players.map(|(i, _)| i).collect(),
             manifest,
             contents,
             index,
             layout,
+            user_paths,
         })
     }
+
+    /// Returns the entries that are left to the player, in order.
+    pub(crate) fn players(&self) -> impl Iterator<Item = usize> {
+        self.players.iter().copied()
+    }
+
+    /// Tells whether an entry is left to the player.
+    pub(crate) fn is_players(&self, entry: usize) -> bool {
+        self.players.contains(&entry)
+    }
+
+    /// Returns the regular files by entry.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (usize, FileFacts)> {
+        let entries = 0..self.contents.entries.len();
+        entries.filter_map(|entry| Some((entry, file_facts(&self.contents, entry)?)))
+    }
+
+    /// Returns the regular files that must stay as they were published, by entry.
+    pub(crate) fn published_files(&self) -> impl Iterator<Item = (usize, FileFacts)> {
+        self.files().filter(|(entry, _)| !self.is_players(*entry))
+    }
+
+    /// Returns the paths of entries, in order.
+    pub(crate) fn paths_of(&self, entries: &HashSet<usize>) -> Vec<String> {
+        let entries = entries
+            .iter()
+            .filter_map(|entry| self.contents.entries.get(*entry));
+        let mut paths: Vec<String> = entries.map(|entry| entry.path.to_string()).collect();
+        paths.sort();
+        paths
+    }
+}
+
+/// Returns the places that a release leaves to the player.
+///
+/// # Errors
+/// [`EngineError::BadDocument`] if they cannot be left to anybody.
+pub(crate) fn user_paths(manifest: &ReleaseManifest, contents: &Contents) -> Result<UserPaths, EngineError> {
+    let checked = UserPaths::of(&manifest.user_paths, &manifest.launch, &contents.entries);
+    checked.or_else(|error| bad("release manifest", error.to_string()))
 }
 
 /// Parses a list of files as served.

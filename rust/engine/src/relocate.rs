@@ -18,15 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::control;
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
-use crate::install;
+use crate::event::Step;
+use crate::installed::InstalledTree;
 use crate::lock::InstallLock;
 use crate::paths::InstallPaths;
-use crate::progress::Meter;
 use crate::record::{self, Current, Moved};
+use crate::run::with_reserve;
+use crate::session::Session;
 use crate::share::{self, Sharing};
-use crate::tree::{self, Folders};
-use crate::uninstall::{refuse_while_playing, sync_all};
-use crate::verify;
+use crate::tree;
+use crate::uninstall::refuse_while_playing;
 
 /// What a move did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,7 +49,7 @@ struct Moving {
 }
 
 /// Tells what will have to be copied and checked, in bytes.
-pub(crate) fn bytes(paths: &InstallPaths) -> Result<u64, EngineError> {
+fn bytes(paths: &InstallPaths) -> Result<u64, EngineError> {
     let current = Current::load(paths)?;
     let versions = current.iter().flat_map(Current::versions);
     Ok(versions.map(|version| version.installed_bytes).sum())
@@ -62,12 +63,11 @@ pub(crate) fn bytes(paths: &InstallPaths) -> Result<u64, EngineError> {
 pub(crate) fn relocate(
     paths: &InstallPaths,
     to: &Path,
-    token: &CancellationToken,
-    meter: &Meter<'_>,
+    session: &Session,
 ) -> Result<MoveReport, EngineError> {
     let new = InstallPaths::new(to);
-    let bytes = bytes(paths)?;
     let _lock = InstallLock::take(paths)?;
+    let bytes = bytes(paths)?;
     refuse_while_playing(paths)?;
     if !has_arrived(paths, &new)? {
         let current = Current::load(paths)?.ok_or_else(|| EngineError::NotInstalled {
@@ -76,11 +76,11 @@ pub(crate) fn relocate(
         prepare(paths, &new)?;
         let _lock = InstallLock::take(&new)?;
         check_space(paths, &new, bytes)?;
-        copy_versions(paths, &new, &current, token)?;
+        copy_versions(paths, &new, &current, &session.token)?;
         copy_records(paths, &new)?;
-        sync_all(new.root())?;
-        check_versions(&new, &current, token, meter)?;
-        control::check(token)?;
+        share::sync_all(new.root())?;
+        check_versions(&new, &current, session)?;
+        control::check(&session.token)?;
         current.store(&new)?;
     }
     let left = leave(paths, &new)?;
@@ -191,7 +191,7 @@ fn check_space(paths: &InstallPaths, new: &InstallPaths, bytes: u64) -> Result<(
     if linked {
         return disk::remove_file(&new.state().join(PROBE));
     }
-    let needed = bytes + bytes / RESERVE_PART;
+    let needed = with_reserve(bytes);
     let available = fs4::available_space(new.root()).during("ask for the free space of", new.root())?;
     match available >= needed {
         true => Ok(()),
@@ -250,7 +250,7 @@ fn copy_tree(
                 to.create_dir_all(&path)?;
                 open.push(path);
             } else if kind.is_symlink() {
-                share::copy_link(from, &path, to, &path)?;
+                share::copy(from, &path, to, &path)?;
             } else if kind.is_file() {
                 copy_file(from, to, path, known)?;
             }
@@ -269,10 +269,7 @@ fn copy_file(from: &Dir, to: &Dir, path: String, known: &mut HashMap<(u64, u64),
     {
         return Ok(());
     }
-    let source = tree::open_file(from, &path)?;
-    let permissions = source.metadata()?.permissions();
-    share::share(from, &path, to, &path, Sharing::Copy)?;
-    to.set_permissions(&path, permissions)?;
+    share::copy(from, &path, to, &path)?;
     if let Some(identity) = identity.filter(|_| cfg!(unix)) {
         known.insert(identity, path);
     }
@@ -307,22 +304,18 @@ fn copy_folder(from: &Path, to: &Path, stay: &[&str]) -> Result<(), EngineError>
 }
 
 /// Checks every byte that arrived.
-fn check_versions(
-    new: &InstallPaths,
-    current: &Current,
-    token: &CancellationToken,
-    meter: &Meter<'_>,
-) -> Result<(), EngineError> {
-    for version in current.versions() {
-        let release = install::load_release(new, version)?;
-        let folders = Folders::below(tree::open_root(&new.version(&version.name))?);
-        let damaged =
-            crate::run::ticking(meter, || verify::full(&folders, &release, token, meter.counter()))?;
+fn check_versions(new: &InstallPaths, current: &Current, session: &Session) -> Result<(), EngineError> {
+    let trees: Result<Vec<InstalledTree>, EngineError> = current
+        .versions()
+        .map(|version| InstalledTree::open(new, version))
+        .collect();
+    let trees = trees?;
+    let meter = session.meter(Step::Verify, 0, trees.iter().map(InstalledTree::bytes).sum());
+    for tree in trees {
+        let damaged = tree.check_as_part(session, &meter)?;
         if !damaged.is_empty() {
-            let entries = damaged.iter().filter_map(|i| release.contents.entries.get(*i));
-            return Err(EngineError::Damaged {
-                files: entries.map(|entry| entry.path.to_string()).collect(),
-            });
+            let files = tree.release.paths_of(&damaged);
+            return Err(EngineError::Damaged { files });
         }
     }
     Ok(())
@@ -355,5 +348,3 @@ const WHAT: &str = "record of a move";
 const LOCK: &str = "lock";
 const MOVING: &str = "moving.json";
 const PROBE: &str = ".tmp-probe";
-/// Part of the needed space that is kept free on top of it.
-const RESERVE_PART: u64 = 33;

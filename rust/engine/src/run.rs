@@ -2,13 +2,16 @@
 //! One way from the installed version to another, from plan to commit.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use rayon::prelude::*;
-use vsekai_formats::release::{Pinned, ReleaseManifest, Version};
+use vsekai_formats::release::{Pinned, ReleaseManifest, Slug, Version};
 
+use crate::carry::{self, Carried};
 use crate::config::InstallConfig;
 use crate::control;
 use crate::disk;
@@ -16,28 +19,28 @@ use crate::download::{Download, Source};
 use crate::error::{EngineError, ErrorCode, IoContext as _};
 use crate::event::Step;
 use crate::install;
+use crate::installed::InstalledTree;
 use crate::launch;
 use crate::leftover;
 use crate::lock::InstallLock;
 use crate::origin::{Documents, Offer};
 use crate::paths::InstallPaths;
 use crate::plan::{Circumstances, NeededChunk, Plan};
-use crate::progress::Meter;
+use crate::players;
 use crate::record::{Current, InstalledVersion, Settings};
 use crate::release::Release;
 use crate::session::Session;
 use crate::share::Sharing;
-use crate::stage::{InstalledTree, Stage};
+use crate::stage::Stage;
 use crate::starts::StartLog;
 use crate::state::Input;
 use crate::status::Done;
-use crate::tree::{self, Folders};
 use crate::verify;
 use crate::versions;
 
 /// Why a version is put in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
+enum Goal {
     /// The channel offers it.
     Update,
     /// It is the installed one, and damaged.
@@ -51,15 +54,112 @@ pub(crate) enum Goal {
 pub(crate) struct Run {
     pub(crate) plan: Plan,
     goal: Goal,
+    target: Target,
+    /// What was on record when the plan was made.
+    current: Option<Current>,
+    /// Where files and chunks are taken from.
+    seed: Option<Place>,
+    /// Where the player's files are.
+    home: Option<Place>,
+}
+
+/// The release to be put in place, with its documents as they were served.
+#[derive(Debug)]
+struct Target {
     release: Arc<Release>,
     manifest: Pinned,
-    manifest_bytes: bytes::Bytes,
+    manifest_bytes: Bytes,
     documents: Documents,
-    channel: vsekai_formats::release::Slug,
-    current: Option<Current>,
-    installed: Option<Arc<Release>>,
-    /// Where the files of `installed` lie, if that is not a version of this install.
-    adopted: Option<PathBuf>,
+    channel: Slug,
+}
+
+/// A folder that has files of a release.
+#[derive(Clone, Debug)]
+struct Place {
+    folder: PathBuf,
+    release: Arc<Release>,
+}
+
+impl Target {
+    /// `known` are releases at home: documents that one of them has are not read a second time.
+    ///
+    /// # Errors
+    /// The release asks for a newer program, or its documents contradict each other.
+    fn offered(
+        config: &InstallConfig,
+        offer: Offer,
+        documents: Documents,
+        known: &[&Option<Place>],
+    ) -> Result<Self, EngineError> {
+        check_needs(&offer.manifest, &config.launcher_version)?;
+        let mut known = known.iter().filter_map(|place| place.as_ref());
+        let release = match known.find(|place| place.release.has_documents_of(&offer.manifest)) {
+            Some(place) => place.release.renamed(offer.manifest)?,
+            None => Release::parse(offer.manifest, &documents.contents, &documents.index)?,
+        };
+        Ok(Self {
+            release: Arc::new(release),
+            manifest: offer.release.manifest,
+            manifest_bytes: offer.manifest_bytes,
+            documents,
+            channel: offer.channel,
+        })
+    }
+
+    /// # Errors
+    /// A document of the installed version is missing.
+    fn installed(
+        paths: &InstallPaths,
+        version: &InstalledVersion,
+        release: &Arc<Release>,
+    ) -> Result<Self, EngineError> {
+        let (manifest_bytes, documents) = install::load_documents(paths, version)?;
+        Ok(Self {
+            release: release.clone(),
+            manifest: version.manifest.clone(),
+            manifest_bytes,
+            documents,
+            channel: version.channel.clone(),
+        })
+    }
+}
+
+impl Place {
+    /// Returns where a version of this install lies, if its documents are those it was installed with.
+    fn of(paths: &InstallPaths, version: &InstalledVersion) -> Option<Self> {
+        let release = install::load_release(paths, version).ok()?;
+        Some(Self {
+            folder: paths.version(&version.name),
+            release: Arc::new(release),
+        })
+    }
+
+    fn open(&self) -> Result<InstalledTree, EngineError> {
+        InstalledTree::at(&self.folder, self.release.clone())
+    }
+
+    /// Opens it; `None` if somebody has removed it.
+    fn open_if_there(&self) -> Result<Option<InstalledTree>, EngineError> {
+        match self.open() {
+            Err(EngineError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Returns the files that are not there as they should be, by their looks.
+    fn quick_damage(&self) -> HashSet<usize> {
+        match self.open() {
+            Ok(tree) => verify::quick(&tree.folders, &tree.release),
+            Err(_) => (0..self.release.contents.entries.len()).collect(),
+        }
+    }
+
+    /// Returns the entries of `new` in whose place the player has something here.
+    fn occupied(&self, new: &Release) -> HashSet<usize> {
+        let tree = self.open();
+        tree.map(|tree| players::occupied(tree.folders.root(), new))
+            .unwrap_or_default()
+    }
 }
 
 impl Run {
@@ -70,43 +170,35 @@ impl Run {
         offer: Offer,
         documents: Documents,
         current: Option<Current>,
-        goal: Goal,
     ) -> Result<Self, EngineError> {
-        check_needs(&offer.manifest, &config.launcher_version)?;
-        let release = Release::parse(offer.manifest, &documents.contents, &documents.index)?;
         // Without its documents the installed version cannot help, but neither can it stop an update.
-        let installed = current
-            .as_ref()
-            .and_then(|c| install::load_release(paths, &c.current).ok());
+        let home = current.as_ref().and_then(|c| Place::of(paths, &c.current));
+        // A version that was kept and is offered again has all that is needed.
+        let kept = current.iter().flat_map(Current::older);
+        let seed = kept
+            .filter(|version| version.manifest == offer.release.manifest)
+            .find_map(|version| Place::of(paths, version));
+        let target = Target::offered(config, offer, documents, &[&seed, &home])?;
         let failed_starts = StartLog::load(paths)?
-            .given_up(&offer.release.manifest)
+            .given_up(&target.manifest)
             .map_or(0, |given_up| given_up.failures);
         let left = current.as_ref().and_then(|current| current.left.as_ref());
         let circumstances = Circumstances {
-            damaged: quick_damage(paths, current.as_ref(), installed.as_ref()),
-            can_share: can_share(paths),
-            left_before: failed_starts > 0 || left == Some(&offer.release.manifest),
+            left_before: failed_starts > 0 || left == Some(&target.manifest),
             failed_starts,
+            ..Circumstances::default()
         };
-        let plan = Plan::new(&release, installed.as_ref(), &circumstances);
-        let manifest = offer.release.manifest;
-        let channel = offer.channel;
-        let manifest_bytes = offer.manifest_bytes;
-        let mut run = Self {
-            plan,
-            goal,
-            release: Arc::new(release),
-            manifest,
-            manifest_bytes,
-            documents,
-            channel,
+        let seed = seed.or_else(|| home.clone());
+        let damaged = seed.as_ref().map(Place::quick_damage).unwrap_or_default();
+        Ok(Self::new(
+            paths,
+            Goal::Update,
+            target,
             current,
-            installed: installed.map(Arc::new),
-            adopted: None,
-        };
-        let staged = leftover::staged(paths, &run.name(paths), &run.release, &run.plan);
-        run.plan.count_staged(&staged);
-        Ok(run)
+            (seed, home),
+            damaged,
+            circumstances,
+        ))
     }
 
     /// Plans the way to an offer from a folder that has the same files, or some of them.
@@ -114,73 +206,92 @@ impl Run {
     /// Every byte of it is checked first; the folder itself is never changed.
     pub(crate) fn adopt(
         config: &InstallConfig,
+        paths: &InstallPaths,
         offer: Offer,
         documents: Documents,
         folder: &Path,
         session: &Session,
     ) -> Result<Self, EngineError> {
-        check_needs(&offer.manifest, &config.launcher_version)?;
-        let release = Release::parse(offer.manifest, &documents.contents, &documents.index)?;
-        let folders = Folders::below(tree::open_root(folder)?);
-        let total = release.contents.files().map(|(_, size, ..)| size).sum();
-        let meter = session.meter(Step::Verify, 0, total);
-        let damaged = ticking(&meter, || {
-            verify::full(&folders, &release, &session.token, meter.counter())
-        })?;
-        let circumstances = Circumstances {
-            damaged,
-            ..Circumstances::default()
+        let target = Target::offered(config, offer, documents, &[])?;
+        let place = Place {
+            folder: folder.to_owned(),
+            release: target.release.clone(),
         };
-        let plan = Plan::new(&release, Some(&release), &circumstances).into_install();
-        let release = Arc::new(release);
-        Ok(Self {
-            plan,
-            goal: Goal::Adopt,
-            installed: Some(release.clone()),
-            release,
-            manifest: offer.release.manifest,
-            manifest_bytes: offer.manifest_bytes,
-            documents,
-            channel: offer.channel,
-            current: None,
-            adopted: Some(folder.to_owned()),
-        })
+        let damaged = place.open()?.check(session)?;
+        let seed = Some(place);
+        Ok(Self::new(
+            paths,
+            Goal::Adopt,
+            target,
+            None,
+            (seed.clone(), seed),
+            damaged,
+            Circumstances::default(),
+        ))
     }
 
-    /// Plans the way from a damaged installed version to the same version undamaged.
+    /// Plans the way from the installed version, of which the entries `damaged` are damaged, to the same version
+    /// undamaged.
     pub(crate) fn repair(
         paths: &InstallPaths,
         current: Current,
-        session: &Session,
+        release: &Arc<Release>,
+        damaged: HashSet<usize>,
     ) -> Result<Self, EngineError> {
-        let version = current.current.clone();
-        let release = install::load_release(paths, &version)?;
-        let folders = Folders::below(tree::open_root(&paths.version(&version.name))?);
-        let total = release.contents.files().map(|(_, size, ..)| size).sum();
-        let meter = session.meter(Step::Verify, 0, total);
-        let damaged = ticking(&meter, || {
-            verify::full(&folders, &release, &session.token, meter.counter())
-        })?;
+        let version = &current.current;
+        let target = Target::installed(paths, version, release)?;
+        let seed = Some(Place {
+            folder: paths.version(&version.name),
+            release: release.clone(),
+        });
+        Ok(Self::new(
+            paths,
+            Goal::Repair,
+            target,
+            Some(current),
+            (seed.clone(), seed),
+            damaged,
+            Circumstances::default(),
+        ))
+    }
+
+    fn new(
+        paths: &InstallPaths,
+        goal: Goal,
+        target: Target,
+        current: Option<Current>,
+        (seed, home): (Option<Place>, Option<Place>),
+        damaged: HashSet<usize>,
+        circumstances: Circumstances,
+    ) -> Self {
+        let occupied = home.as_ref().map(|home| home.occupied(&target.release));
         let circumstances = Circumstances {
             damaged,
-            can_share: can_share(paths),
-            ..Circumstances::default()
+            occupied: occupied.unwrap_or_default(),
+            // From a folder that is not ours everything is copied: somebody may still write to it.
+            can_share: goal != Goal::Adopt && can_share(paths),
+            ..circumstances
         };
-        let plan = Plan::new(&release, Some(&release), &circumstances);
-        let (manifest_bytes, documents) = install::load_documents(paths, &version)?;
-        let release = Arc::new(release);
-        Ok(Self {
+        let installed = home.as_ref().filter(|_| goal != Goal::Adopt);
+        let plan = Plan::new(
+            &target.release,
+            installed.map(|home| &*home.release),
+            seed.as_ref().map(|seed| &*seed.release),
+            &circumstances,
+        );
+        let mut run = Self {
             plan,
-            goal: Goal::Repair,
-            installed: Some(release.clone()),
-            release,
-            manifest: version.manifest,
-            manifest_bytes,
-            documents,
-            channel: version.channel,
-            current: Some(current),
-            adopted: None,
-        })
+            goal,
+            target,
+            current,
+            seed,
+            home,
+        };
+        if goal == Goal::Update {
+            let staged = leftover::staged(paths, &run.name(paths), &run.target.release, &run.plan);
+            run.plan.count_staged(&staged);
+        }
+        run
     }
 
     /// Returns the size of the largest chunk to be fetched, in bytes: nothing longer is taken from the network.
@@ -200,13 +311,28 @@ impl Run {
         settings: &Settings,
         source: &Source,
     ) -> Result<Done, EngineError> {
-        let needed = self.plan.summary.disk_bytes;
         let done = self.put_in_place(session, paths, settings, source).await;
-        done.map_err(|error| name_missing_space(error, paths, needed))
+        done.map_err(|error| self.name_missing_space(error, paths))
+    }
+
+    /// Says how much space the plan needs, where an error says that there is none left: somebody else took it after
+    /// it was checked.
+    pub(crate) fn name_missing_space(&self, error: EngineError, paths: &InstallPaths) -> EngineError {
+        if error.code() != ErrorCode::DiskFull || matches!(&error, EngineError::DiskFull { .. }) {
+            return error;
+        }
+        match fs4::available_space(paths.root()) {
+            Ok(available) => EngineError::DiskFull {
+                path: paths.root().to_owned(),
+                needed: with_reserve(self.plan.summary.disk_bytes),
+                available,
+            },
+            Err(_) => error,
+        }
     }
 
     async fn put_in_place(
-        self,
+        &self,
         session: &Session,
         paths: &InstallPaths,
         settings: &Settings,
@@ -273,24 +399,18 @@ impl Run {
             // Killed between moving the tree and the commit: go on from there.
             fs_err::rename(&place, &staging).during("take back", &place)?;
         }
-        let installed = match (&self.current, &self.installed) {
-            (None, Some(release)) => self
-                .adopted
-                .as_deref()
-                .map(tree::open_root)
-                .transpose()?
-                .map(|dir| InstalledTree {
-                    folders: Folders::below(dir),
-                    release: release.clone(),
-                }),
-            (Some(current), Some(release)) => {
-                let folders = Folders::below(tree::open_root(&paths.version(&current.current.name))?);
-                let release = release.clone();
-                Some(InstalledTree { folders, release })
-            }
-            _ => None,
-        };
-        let stage = Stage::open(staging, self.release.clone(), &self.plan, installed)?;
+        let seed = self
+            .seed
+            .as_ref()
+            .map(Place::open_if_there)
+            .transpose()?
+            .flatten();
+        let stage = Stage::open(
+            staging,
+            self.target.release.clone(),
+            &self.plan,
+            seed.map(Arc::new),
+        )?;
         Ok((lock, Arc::new(stage), sharing))
     }
 
@@ -302,7 +422,7 @@ impl Run {
         // The plan's figure counts without what it saw ready; what is ready now was hashed again.
         let summary = &self.plan.summary;
         let needed = (summary.disk_bytes + summary.staged_bytes).saturating_sub(present);
-        let needed = needed + needed / RESERVE_PART;
+        let needed = with_reserve(needed);
         let available =
             fs4::available_space(paths.root()).during("ask for the free space of", paths.root())?;
         match available >= needed {
@@ -315,7 +435,7 @@ impl Run {
         }
     }
 
-    /// Takes over files and chunks from the installed version; returns chunks that turned out damaged there.
+    /// Takes over files and chunks from the seed; returns chunks that turned out damaged there.
     fn take_over<'p>(
         &self,
         session: &Session,
@@ -325,13 +445,13 @@ impl Run {
     ) -> Result<Vec<&'p NeededChunk>, EngineError> {
         let total = self.plan.summary.reused_bytes;
         let meter = session.meter(Step::Apply, 0, total);
-        ticking(&meter, || {
+        meter.ticking(|| {
             stage.take_over(&self.plan.reuse, sharing, &session.token, meter.counter())?;
             let damaged: Result<Vec<Option<&NeededChunk>>, EngineError> = local
                 .par_iter()
                 .map_init(Vec::new, |buffer, chunk| {
                     control::check(&session.token)?;
-                    if !stage.read_installed(chunk, buffer) {
+                    if !stage.read_seed(chunk, buffer) {
                         return Ok(Some(*chunk));
                     }
                     stage.write(chunk, buffer)?;
@@ -373,18 +493,17 @@ impl Run {
     /// Checks the finished tree, makes it durable, commits it, tidies up.
     fn finish(&self, session: &Session, paths: &InstallPaths, stage: &Stage) -> Result<(), EngineError> {
         stage.check_built(&session.token)?;
-        self.carry(session, stage);
+        self.carry(session, stage)?;
         stage.create_links()?;
-        let program = stage
-            .path()
-            .join(self.release.manifest.launch.desktop.path.as_str());
-        launch::check_program(&program, self.release.manifest.platform)?;
+        let manifest = &self.target.release.manifest;
+        let program = stage.path().join(manifest.launch.desktop.path.as_str());
+        launch::check_program(&program, manifest.platform)?;
         control::check(&session.token)?;
         session.machine.apply(Input::Applied)?;
 
-        stage.sync()?;
         let name = self.name(paths);
-        install::keep_documents(paths, &name, &self.manifest_bytes, &self.documents)?;
+        install::keep_documents(paths, &name, &self.target.manifest_bytes, &self.target.documents)?;
+        install::make_durable(paths, &name, stage)?;
         let current = versions::retained(paths, &self.record(name))?;
         // The player put it in place knowingly, so nothing is held against it any more.
         StartLog::change_if_there(paths, |log| log.forgive(&current.current))?;
@@ -403,37 +522,30 @@ impl Run {
     }
 
     /// Takes the player's own files along.
-    fn carry(&self, session: &Session, stage: &Stage) {
-        if self.goal == Goal::Adopt {
-            // They stay in the folder they are in.
-            return;
-        }
-        let carried = stage.carry();
-        if let Some(first) = carried.left.first() {
-            let (count, name) = (carried.left.len(), first.escape_debug());
-            session.notice(
-                "left-behind",
-                format!("{count} files that are not part of the game stay with the old version, the first is \"{name}\""),
-            );
-        }
-        if !carried.taken.is_empty() {
-            let count = carried.taken.len();
-            session.notice(
-                "carried",
-                format!("{count} files that are not part of the game were taken along"),
-            );
-        }
+    fn carry(&self, session: &Session, stage: &Stage) -> Result<(), EngineError> {
+        let home = self.home.as_ref().map(Place::open_if_there).transpose()?;
+        let Some(home) = home.flatten() else {
+            return Ok(());
+        };
+        let release = &self.target.release;
+        let carried = match self.goal {
+            // What else there is in a folder that is not ours stays there.
+            Goal::Adopt => carry::copy_declared(&home, stage.dir(), release),
+            Goal::Update | Goal::Repair => carry::carry(&home, stage.dir(), release),
+        };
+        tell_carried(session, &carried);
+        Ok(())
     }
 
     fn record(&self, name: String) -> Current {
-        let manifest = &self.release.manifest;
+        let manifest = &self.target.release.manifest;
         let installed = InstalledVersion {
             name,
             version: manifest.version.clone(),
             sequence: manifest.sequence,
-            channel: self.channel.clone(),
-            manifest: self.manifest.clone(),
-            files: self.release.contents.files().count() as u64,
+            channel: self.target.channel.clone(),
+            manifest: self.target.manifest.clone(),
+            files: self.target.release.contents.files().count() as u64,
             installed_bytes: self.plan.summary.installed_bytes,
         };
         let before = self.current.iter().flat_map(Current::versions);
@@ -458,13 +570,13 @@ impl Run {
     fn repeated(&self) -> Option<&Pinned> {
         let installed = self.current.as_ref().map(|current| &current.current.manifest);
         // Right before the current one it is what a roll-back leads to, and that must not lead nowhere.
-        Some(&self.manifest).filter(|manifest| Some(*manifest) != installed)
+        Some(&self.target.manifest).filter(|manifest| Some(*manifest) != installed)
     }
 
     fn name(&self, paths: &InstallPaths) -> String {
-        let digest = self.manifest.sha256.to_string();
+        let digest = self.target.manifest.sha256.to_string();
         let short = digest.get(..8).unwrap_or(&digest);
-        let base = format!("{}-{short}", self.release.manifest.version);
+        let base = format!("{}-{short}", self.target.release.manifest.version);
         install::free_name(paths, &base, self.current.as_ref())
     }
 
@@ -489,44 +601,31 @@ impl Run {
             resumed_bytes: resumed,
             reused_bytes: summary.reused_bytes,
             installed_bytes: summary.installed_bytes,
-            files: self.release.contents.files().count() as u64,
+            files: self.target.release.contents.files().count() as u64,
         }
     }
 }
 
-/// Says how much space is needed where somebody else took it after it was checked.
-fn name_missing_space(error: EngineError, paths: &InstallPaths, needed: u64) -> EngineError {
-    let is_full = matches!(&error, EngineError::Io { .. }) && error.code() == ErrorCode::DiskFull;
-    let available = fs4::available_space(paths.root());
-    match available {
-        Ok(available) if is_full => EngineError::DiskFull {
-            path: paths.root().to_owned(),
-            needed: needed + needed / RESERVE_PART,
-            available,
-        },
-        _ => error,
+/// Says what became of the player's files, if there are any.
+fn tell_carried(session: &Session, carried: &Carried) {
+    if !carried.left.is_empty() {
+        session.notice("left-behind", carried.words_of_left());
+    }
+    if !carried.taken.is_empty() {
+        let count = carried.taken.len();
+        session.notice(
+            "carried",
+            format!("{count} files that are not part of the game were taken along"),
+        );
     }
 }
 
 /// Part of the needed space that is kept free on top of it.
 const RESERVE_PART: u64 = 33;
 
-/// Runs `work` while telling how far its counter is.
-pub(crate) fn ticking<T: Send>(meter: &Meter<'_>, work: impl FnOnce() -> T + Send) -> T {
-    let result = std::thread::scope(|scope| {
-        let (done, wait) = std::sync::mpsc::channel::<()>();
-        scope.spawn(move || {
-            let pause = std::time::Duration::from_millis(100);
-            while wait.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                meter.tick();
-            }
-        });
-        let result = work();
-        drop(done);
-        result
-    });
-    meter.finish();
-    result
+/// Adds what is kept free on top of the bytes that are needed.
+pub(crate) fn with_reserve(needed: u64) -> u64 {
+    needed + needed / RESERVE_PART
 }
 
 fn stored_bytes<'a>(chunks: impl Iterator<Item = &'a NeededChunk>) -> u64 {
@@ -536,20 +635,6 @@ fn stored_bytes<'a>(chunks: impl Iterator<Item = &'a NeededChunk>) -> u64 {
 fn can_share(paths: &InstallPaths) -> bool {
     // In a folder that was never used nothing is reused, so nothing is created just to find out.
     paths.state().is_dir() && Sharing::probe(paths).is_ok_and(|sharing| sharing != Sharing::Copy)
-}
-
-fn quick_damage(
-    paths: &InstallPaths,
-    current: Option<&Current>,
-    installed: Option<&Release>,
-) -> HashSet<usize> {
-    let (Some(current), Some(release)) = (current, installed) else {
-        return HashSet::new();
-    };
-    match tree::open_root(&paths.version(&current.current.name)) {
-        Ok(dir) => verify::quick(&Folders::below(dir), release),
-        Err(_) => (0..release.contents.entries.len()).collect(),
-    }
 }
 
 /// Checks that launcher and engine are as new as the release asks for.

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use vsekai_formats::release::{ChannelPointer, ChannelSummary, address};
+use bytes::Bytes;
+use vsekai_formats::release::{ChannelPointer, ChannelSummary, ReleaseRef, address};
 use vsekai_store::{ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
 use vsekai_trust::client::VerifiedTitle;
 
 use crate::download::Source;
 use crate::error::EngineError;
 use crate::event::Event;
+use crate::install;
 use crate::mirrors::{self, Stores};
-use crate::origin::{self, Documents, Offer};
+use crate::origin::{self, Document, Documents, Offer};
 use crate::preferences::Preferences;
-use crate::record::Settings;
+use crate::record::{Current, Settings};
 use crate::session::{Machine, Session};
 use crate::trust;
 use crate::updater::Updater;
@@ -50,20 +52,67 @@ impl Updater {
         trust::title(session, &self.config, &self.paths, origin, settings).await
     }
 
-    /// Fetches the documents of an offer, from the address that gave it if it has them.
-    pub(crate) async fn documents(
+    /// Fetches the manifest of a release that the channel offers and the documents it pins, each from `address`,
+    /// which gave the offer, or from another one that has it.
+    ///
+    /// Documents that a version in the folder has are not fetched.
+    pub(crate) async fn offer(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        address: &str,
+        title: &mut VerifiedTitle,
+        release: &ReleaseRef,
+    ) -> Result<(Offer, Documents), EngineError> {
+        let offer = self.manifest(session, settings, address, title, release).await?;
+        let current = Current::load(&self.paths)?;
+        let at_home =
+            current.and_then(|current| install::find_documents(&self.paths, &current, &offer.manifest));
+        let documents = match at_home {
+            Some(documents) => documents,
+            None => {
+                let fetch = |which| self.document(session, settings, address, &offer, which);
+                let (contents, index) =
+                    futures::try_join!(fetch(Document::Contents), fetch(Document::Index))?;
+                Documents { contents, index }
+            }
+        };
+        Ok((offer, documents))
+    }
+
+    async fn manifest(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        address: &str,
+        title: &mut VerifiedTitle,
+        release: &ReleaseRef,
+    ) -> Result<Offer, EngineError> {
+        let mut turns = self.turns(settings, Some(address))?;
+        while let Some(address) = turns.next() {
+            title.ask(self.origin(settings, &address, "")?);
+            let answer = origin::offer(session, title, settings, release.clone()).await;
+            if let Some(offer) = turns.believe(answer)? {
+                return Ok(offer);
+            }
+        }
+        Err(turns.error())
+    }
+
+    async fn document(
         &self,
         session: &Session,
         settings: &Settings,
         address: &str,
         offer: &Offer,
-    ) -> Result<Documents, EngineError> {
+        which: Document,
+    ) -> Result<Bytes, EngineError> {
         let mut turns = self.turns(settings, Some(address))?;
         while let Some(address) = turns.next() {
             let origin = self.origin(settings, &address, "")?;
-            let answer = origin::documents(session, &origin, &offer.manifest).await;
-            if let Some(documents) = turns.believe(answer)? {
-                return Ok(documents);
+            let answer = origin::document(session, &origin, &offer.manifest, which).await;
+            if let Some(bytes) = turns.believe(answer)? {
+                return Ok(bytes);
             }
         }
         Err(turns.error())
@@ -102,34 +151,22 @@ impl Updater {
         })
     }
 
-    /// Returns the chunk stores of the server and its mirrors as one.
-    ///
-    /// Nothing longer than `largest` bytes is taken from them.
-    pub(crate) fn stores(&self, settings: &Settings, largest: usize) -> Result<Stores, EngineError> {
+    /// Returns where chunks of at most `largest` bytes come from: the server and its mirrors.
+    pub(crate) fn source(&self, settings: &Settings, largest: usize) -> Result<Source, EngineError> {
         let addresses = self.addresses(settings)?;
         let format = StoreFormat::default().with_max_chunk(largest);
         let store = |address: &String| -> Result<Arc<dyn ChunkStore>, EngineError> {
             let origin = self.origin(settings, address, address::STORE)?;
             Ok(Arc::new(HttpStore::new(origin, format)))
         };
+        let batches = |address: &String| -> Result<HttpBatches, EngineError> {
+            Ok(HttpBatches::new(self.origin(settings, address, "")?, format))
+        };
         let stores: Result<Vec<_>, EngineError> = addresses.iter().map(store).collect();
-        Ok(Stores::new(addresses, stores?))
-    }
-
-    /// Returns where chunks of at most `largest` bytes come from: many at once from the address that is asked first,
-    /// and what does not come that way one by one from all of `stores`.
-    pub(crate) fn source(
-        &self,
-        settings: &Settings,
-        stores: &Arc<Stores>,
-        largest: usize,
-    ) -> Result<Source, EngineError> {
-        let address = stores.active().unwrap_or(&settings.server).to_owned();
-        let format = StoreFormat::default().with_max_chunk(largest);
-        let store: Arc<dyn ChunkStore> = stores.clone();
+        let batches: Result<Vec<_>, EngineError> = addresses.iter().map(batches).collect();
         Ok(Source {
-            store,
-            batches: HttpBatches::new(self.origin(settings, &address, "")?, format),
+            batches: batches?,
+            store: Stores::new(addresses, stores?),
             connections: self.config.connections.max(1),
         })
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use cap_std::fs::{Dir, OpenOptions};
+use fs_err as fs;
 
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
@@ -64,12 +65,34 @@ pub(crate) fn share(from_dir: &Dir, from: &str, to_dir: &Dir, to: &str, how: Sha
     let target = to_dir.open_with(to, OpenOptions::new().write(true).create_new(true))?;
     match how {
         Sharing::Reflink => clone(&source, &target),
-        _ => io::copy(&mut &source, &mut &target).map(|_| ()),
+        // As the standard library's files, which the system copies without a detour through this program.
+        _ => io::copy(&mut source.into_std(), &mut target.into_std()).map(|_| ()),
     }
 }
 
+/// Gives a file or link of the player's a second place, `target` below `to`, which must be free.
+///
+/// A file is one file under both names where the system can, so that later changes count in both.
+pub(crate) fn take_along(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
+    if from.symlink_metadata(path)?.is_symlink() {
+        return copy_link(from, path, to, target);
+    }
+    let linked = share(from, path, to, target, Sharing::HardLink);
+    linked.or_else(|_| copy(from, path, to, target))
+}
+
+/// Copies a file with its mode, or a link.
+pub(crate) fn copy(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
+    let data = from.symlink_metadata(path)?;
+    if data.is_symlink() {
+        return copy_link(from, path, to, target);
+    }
+    share(from, path, to, target, Sharing::Copy)?;
+    to.set_permissions(target, data.permissions())
+}
+
 /// Makes a symbolic link that says what another one does; nothing is followed.
-pub(crate) fn copy_link(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
+fn copy_link(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
     let says = from.read_link_contents(path)?;
     #[cfg(unix)]
     return to.symlink_contents(says, target);
@@ -94,12 +117,29 @@ fn clone(_source: &cap_std::fs::File, _target: &cap_std::fs::File) -> io::Result
 /// built files.
 ///
 /// Many files are synced by one call for the whole file system where there is one: thousands of single calls
-/// would each wait for the disk.
-pub(crate) fn sync_tree(dir: &Dir, path: &Path, release: &Release) -> Result<(), EngineError> {
+/// would each wait for the disk. Tells whether it was done so.
+pub(crate) fn sync_tree(dir: &Dir, path: &Path, release: &Release) -> Result<bool, EngineError> {
     if release.contents.entries.len() > FEW_ENTRIES && sync_file_system(dir).during("sync", path)? {
+        return Ok(true);
+    }
+    sync_below(dir, path).map(|()| false)
+}
+
+/// Makes a folder with everything below it survive a power cut.
+pub(crate) fn sync_all(folder: &Path) -> Result<(), EngineError> {
+    if sync_file_system(&tree::open_root(folder)?).during("sync", folder)? {
         return Ok(());
     }
-    sync_below(dir, path)
+    for entry in fs::read_dir(folder).during("list", folder)? {
+        let entry = entry.during("list", folder)?;
+        let (path, kind) = (entry.path(), entry.file_type().during("look at", folder)?);
+        if kind.is_dir() {
+            sync_all(&path)?;
+        } else if kind.is_file() {
+            disk::sync_file(&path)?;
+        }
+    }
+    disk::sync_folder(folder)
 }
 
 fn sync_below(dir: &Dir, path: &Path) -> Result<(), EngineError> {
@@ -109,7 +149,7 @@ fn sync_below(dir: &Dir, path: &Path) -> Result<(), EngineError> {
         let at = path.join(&name);
         if kind.is_dir() {
             sync_below(&entry.open_dir().during("open the folder", &at)?, &at)?;
-        } else if kind.is_file() && is_alone(&entry).during("look at", &at)? {
+        } else if kind.is_file() && is_alone(&entry.metadata().during("look at", &at)?) {
             let file = entry.open().during("open", &at)?;
             file.sync_all().during("sync", at)?;
         }
@@ -119,21 +159,21 @@ fn sync_below(dir: &Dir, path: &Path) -> Result<(), EngineError> {
 
 /// Tells whether a file has no other name.
 #[cfg(unix)]
-fn is_alone(entry: &cap_std::fs::DirEntry) -> io::Result<bool> {
+pub(crate) fn is_alone(data: &cap_std::fs::Metadata) -> bool {
     use cap_std::fs::MetadataExt as _;
-    entry.metadata().map(|data| data.nlink() == 1)
+    data.nlink() == 1
 }
 
 /// The system does not say cheaply how many names a file has.
 #[cfg(not(unix))]
-fn is_alone(_entry: &cap_std::fs::DirEntry) -> io::Result<bool> {
-    Ok(true)
+pub(crate) fn is_alone(_data: &cap_std::fs::Metadata) -> bool {
+    true
 }
 
 const FEW_ENTRIES: usize = 64;
 
 #[cfg(target_os = "linux")]
-pub(crate) fn sync_file_system(dir: &Dir) -> io::Result<bool> {
+fn sync_file_system(dir: &Dir) -> io::Result<bool> {
     use rustix::fs::{Mode, OFlags};
     // A `Dir` may be a mere place in the tree (`O_PATH`), which the system does not sync.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -143,6 +183,6 @@ pub(crate) fn sync_file_system(dir: &Dir) -> io::Result<bool> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn sync_file_system(_dir: &Dir) -> io::Result<bool> {
+fn sync_file_system(_dir: &Dir) -> io::Result<bool> {
     Ok(false)
 }

@@ -18,15 +18,15 @@ use vsekai_formats::layout::Slice;
 use vsekai_formats::release::EntryKind;
 
 use crate::building::{Building, Part, Target, Written};
-use crate::carry::{self, Carried};
 use crate::control;
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
+use crate::installed::InstalledTree;
 use crate::plan::{NeededChunk, Plan, Reuse};
+use crate::players;
 use crate::release::{Release, file_facts};
 use crate::share::{self, Sharing};
 use crate::tree::{self, EntryFiles, Folders};
-use crate::verify;
 
 /// A version being built.
 pub(crate) struct Stage {
@@ -34,34 +34,20 @@ pub(crate) struct Stage {
     folders: Folders,
     release: Arc<Release>,
     built: HashSet<usize>,
+    /// Entries that stay as the player has them: they are not created here.
+    kept: HashSet<usize>,
     building: Building,
-    /// Installed files that stand in for files taken over whole: entry of the new release -> of the old one.
+    /// Files of the seed that stand in for files taken over whole: entry of the new release -> of the seed's.
     reused: HashMap<usize, usize>,
-    installed: Option<InstalledTree>,
+    seed: Option<Arc<InstalledTree>>,
     left_over: bool,
-}
-
-/// The installed version as a source of files and chunks.
-pub(crate) struct InstalledTree {
-    pub(crate) folders: Folders,
-    pub(crate) release: Arc<Release>,
-}
-
-impl EntryFiles for InstalledTree {
-    fn open(&self, entry: usize) -> io::Result<File> {
-        tree::Tree {
-            folders: &self.folders,
-            release: &self.release,
-        }
-        .open(entry)
-    }
 }
 
 impl EntryFiles for Stage {
     /// Built files lie here; those taken over whole are read where they come from.
     fn open(&self, entry: usize) -> io::Result<File> {
-        if let (Some(from), Some(installed)) = (self.reused.get(&entry), &self.installed) {
-            return installed.open(*from);
+        if let (Some(from), Some(seed)) = (self.reused.get(&entry), &self.seed) {
+            return seed.open(*from);
         }
         tree::Tree {
             folders: &self.folders,
@@ -77,7 +63,7 @@ impl Stage {
         path: PathBuf,
         release: Arc<Release>,
         plan: &Plan,
-        installed: Option<InstalledTree>,
+        seed: Option<Arc<InstalledTree>>,
     ) -> Result<Self, EngineError> {
         let left_over = path.is_dir();
         disk::create_folders(&path)?;
@@ -90,14 +76,20 @@ impl Stage {
             folders,
             release,
             built,
+            kept: plan.kept.clone(),
             building,
             reused,
-            installed,
+            seed,
             left_over,
         };
         stage.remove_strangers()?;
         stage.create_entries()?;
         Ok(stage)
+    }
+
+    /// Returns the staging folder, opened.
+    pub(crate) fn dir(&self) -> &Dir {
+        self.folders.root()
     }
 
     /// Returns the staging folder.
@@ -163,15 +155,15 @@ impl Stage {
         Ok(())
     }
 
-    /// Reads the chunk from the installed version; tells whether it still has it undamaged.
-    pub(crate) fn read_installed(&self, chunk: &NeededChunk, buffer: &mut Vec<u8>) -> bool {
-        let (Some(position), Some(installed)) = (chunk.installed, &self.installed) else {
+    /// Reads the chunk from the seed; tells whether it still has it undamaged.
+    pub(crate) fn read_seed(&self, chunk: &NeededChunk, buffer: &mut Vec<u8>) -> bool {
+        let (Some(position), Some(seed)) = (chunk.installed, &self.seed) else {
             return false;
         };
-        tree::read_chunk(&installed.release, position, installed, buffer) == Some(chunk.id)
+        tree::read_chunk(&seed.release, position, &**seed, buffer) == Some(chunk.id)
     }
 
-    /// Takes over the files that are the same in both versions.
+    /// Takes over the files that are the same in the seed.
     ///
     /// `done` counts bytes.
     pub(crate) fn take_over(
@@ -181,13 +173,13 @@ impl Stage {
         token: &CancellationToken,
         done: &AtomicU64,
     ) -> Result<(), EngineError> {
-        let Some(installed) = &self.installed else {
+        let Some(seed) = &self.seed else {
             return Ok(());
         };
         reuse.par_iter().try_for_each(|reuse| {
             control::check(token)?;
             let (Some(from), Some(to)) = (
-                installed.release.contents.entries.get(reuse.from),
+                seed.release.contents.entries.get(reuse.from),
                 self.release.contents.entries.get(reuse.to),
             ) else {
                 return Err(EngineError::Internal(
@@ -199,13 +191,10 @@ impl Stage {
             } else {
                 sharing.private()
             };
-            let shared = installed
-                .folders
-                .of(from.path.as_str())
-                .and_then(|(from_dir, from)| {
-                    let (to_dir, to) = self.folders.of(to.path.as_str())?;
-                    share::share(&from_dir, from, &to_dir, to, how)
-                });
+            let shared = seed.folders.of(from.path.as_str()).and_then(|(from_dir, from)| {
+                let (to_dir, to) = self.folders.of(to.path.as_str())?;
+                share::share(&from_dir, from, &to_dir, to, how)
+            });
             shared.during("take over", self.path.join(to.path.as_str()))?;
             if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
                 done.fetch_add(facts.size, Ordering::Relaxed);
@@ -241,19 +230,6 @@ impl Stage {
         })
     }
 
-    /// Gives the new tree the player's own files from the installed one.
-    pub(crate) fn carry(&self) -> Carried {
-        match &self.installed {
-            Some(installed) => carry::carry(
-                installed.folders.root(),
-                &installed.release,
-                self.dir(),
-                &self.release,
-            ),
-            None => Carried::default(),
-        }
-    }
-
     /// Creates the symbolic links, last of all, so that nothing is ever written through one.
     pub(crate) fn create_links(&self) -> Result<(), EngineError> {
         for entry in &self.release.contents.entries {
@@ -267,8 +243,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Makes everything in the staging folder survive a power cut.
-    pub(crate) fn sync(&self) -> Result<(), EngineError> {
+    /// Makes everything in the staging folder survive a power cut; tells whether all else on the disk does too.
+    pub(crate) fn sync(&self) -> Result<bool, EngineError> {
         share::sync_tree(self.dir(), &self.path, &self.release)
     }
 
@@ -277,8 +253,8 @@ impl Stage {
         if !self.left_over {
             return Ok(());
         }
-        for path in verify::extra_files(self.dir(), &self.release) {
-            remove_if_there(self.dir(), &path).during("remove", self.path.join(&path))?;
+        for path in players::find_in(self.dir(), &self.release).paths() {
+            remove_if_there(self.dir(), path).during("remove", self.path.join(path))?;
         }
         Ok(())
     }
@@ -288,6 +264,8 @@ impl Stage {
         for (i, entry) in self.release.contents.entries.iter().enumerate() {
             let path = entry.path.as_str();
             match &entry.kind {
+                _ if self.kept.contains(&i) && !self.left_over => Ok(()),
+                _ if self.kept.contains(&i) => remove_if_there(self.dir(), path),
                 EntryKind::Folder => self.create_folder(path),
                 EntryKind::File { size, .. } if self.built.contains(&i) => self.make_way(path, *size),
                 EntryKind::File { .. } | EntryKind::Link { .. } if self.left_over => {
@@ -322,10 +300,11 @@ impl Stage {
         Ok(())
     }
 
-    /// Tells whether there is a file of `size` bytes, and makes it writable; anything else is removed.
+    /// Tells whether there is a file of `size` bytes, and makes it writable; anything else is removed, and so is
+    /// a file that some version has too: it must not be written to.
     fn keep(&self, path: &str, size: u64) -> io::Result<bool> {
         match self.dir().symlink_metadata(path) {
-            Ok(data) if data.is_file() && data.len() == size => {
+            Ok(data) if data.is_file() && data.len() == size && share::is_alone(&data) => {
                 let file = tree::open_file(self.dir(), path)?;
                 disk::set_mode(&file, 0o644).map(|()| true)
             }
@@ -344,7 +323,7 @@ impl Stage {
             entry,
             path: at.path.as_str(),
             facts,
-            mode: self.mode(&at.path, facts.executable),
+            mode: self.mode(entry, &at.path, facts.executable),
         };
         let written = self.building.write(&self.folders, &target, part);
         match written.during("write", self.path.join(at.path.as_str()))? {
@@ -363,20 +342,19 @@ impl Stage {
         }
         .open(entry)
         .during("open", self.path.join(at.path.as_str()))?;
-        disk::set_mode(&file, self.mode(&at.path, executable))
+        disk::set_mode(&file, self.mode(entry, &at.path, executable))
             .during("set the mode of", self.path.join(at.path.as_str()))
     }
 
-    /// Installed files are read-only: versions share them.
-    fn mode(&self, path: &TreePath, executable: bool) -> u32 {
-        match executable || self.is_program(path) {
-            true => 0o555,
-            false => 0o444,
-        }
-    }
-
-    fn dir(&self) -> &Dir {
-        self.folders.root()
+    /// Installed files are read-only, for versions share them, but not those that are left to the player.
+    fn mode(&self, entry: usize, path: &TreePath, executable: bool) -> u32 {
+        let write = if self.release.is_players(entry) { 0o200 } else { 0 };
+        let execute = if executable || self.is_program(path) {
+            0o111
+        } else {
+            0
+        };
+        0o444 | write | execute
     }
 
     /// Start programs get their execute bit even if the publisher's system had none to give.

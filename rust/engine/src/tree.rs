@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, File, Metadata, OpenOptions};
 use vsekai_formats::layout::Slice;
 use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
 
@@ -101,6 +101,26 @@ impl EntryFiles for Tree<'_> {
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
+}
+
+/// Looks at the file that is an entry of a release; a link in its place is not followed.
+pub(crate) fn look_at(folders: &Folders, release: &Release, entry: usize) -> io::Result<Metadata> {
+    let entry = release.contents.entries.get(entry);
+    let entry = entry.ok_or(io::ErrorKind::NotFound)?;
+    let (folder, name) = folders.of(entry.path.as_str())?;
+    folder.symlink_metadata(name)
+}
+
+/// Makes a file's bytes survive a power cut; a link has none.
+pub(crate) fn sync_file(dir: &Dir, path: &str) -> io::Result<()> {
+    if !dir.symlink_metadata(path)?.is_file() {
+        return Ok(());
+    }
+    let mut options = OpenOptions::new();
+    // Windows syncs only through a handle that may write.
+    options.read(true).write(cfg!(windows));
+    do_not_follow(&mut options);
+    dir.open_with(path, &options)?.sync_all()
 }
 
 /// Opens a file below `dir` without following a link in its place, and without waiting where a pipe was put

@@ -11,18 +11,16 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use fs_err as fs;
 use serde::Serialize;
-use vsekai_formats::release::MAX_CONTENTS_STORED_BYTES;
 
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
 use crate::install;
 use crate::lock::{self, InstallLock};
 use crate::paths::InstallPaths;
+use crate::players;
 use crate::record::Current;
-use crate::release;
-use crate::share::{self, Sharing};
+use crate::share;
 use crate::tree;
-use crate::verify;
 
 /// What becomes of the player's own files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,22 +113,21 @@ fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFi
             continue;
         }
         let dir = tree::open_root(&paths.version(&version))?;
-        let contents = disk::read_bounded(
-            &paths.release(&version).join(install::CONTENTS),
-            MAX_CONTENTS_STORED_BYTES,
-        );
-        let contents = match contents.and_then(|stored| release::parse_contents(&stored.unwrap_or_default()))
-        {
-            Ok(contents) => contents,
+        let files = match players::find_beside(paths, &version, &dir) {
+            Ok((files, _)) => files,
             // Nothing can be told apart, and nothing needs to be.
             Err(_) if wanted == UserFiles::Delete => continue,
             Err(error) => return Err(error),
         };
-        for path in verify::extra_files_of(&dir, &contents) {
-            if seen.insert((path.clone(), tree::identity(&dir, &path))) {
+        if let Some(path) = files.out_of_reach.first().filter(|_| wanted == UserFiles::Keep) {
+            let reason = io::Error::other("its name is no Unicode, or it cannot be listed");
+            return Err(reason).during("keep", paths.version(&version).join(path));
+        }
+        for path in files.paths() {
+            if seen.insert((path.clone(), tree::identity(&dir, path))) {
                 found.push(UserFile {
                     version: version.clone(),
-                    path,
+                    path: path.clone(),
                 });
             }
         }
@@ -152,7 +149,7 @@ fn put_aside(paths: &InstallPaths, files: &[UserFile]) -> Result<PathBuf, Engine
         };
         put_one(&from, &file.path, &to, &target).during("keep", folder.join(&target))?;
     }
-    sync_all(&folder)?;
+    share::sync_all(&folder)?;
     disk::sync_folder(paths.root())?;
     Ok(folder)
 }
@@ -161,30 +158,7 @@ fn put_one(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
     if let Some((folder, _)) = target.rsplit_once('/') {
         to.create_dir_all(folder)?;
     }
-    let kind = from.symlink_metadata(path)?.file_type();
-    if kind.is_symlink() {
-        return share::copy_link(from, path, to, target);
-    }
-    let linked = share::share(from, path, to, target, Sharing::HardLink);
-    linked.or_else(|_| share::share(from, path, to, target, Sharing::Copy))
-}
-
-/// Makes a folder with everything below it survive a power cut.
-pub(crate) fn sync_all(folder: &Path) -> Result<(), EngineError> {
-    if share::sync_file_system(&tree::open_root(folder)?).during("sync", folder)? {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder).during("list", folder)? {
-        let entry = entry.during("list", folder)?;
-        let (path, kind) = (entry.path(), entry.file_type().during("look at", folder)?);
-        if kind.is_dir() {
-            sync_all(&path)?;
-        } else if kind.is_file() {
-            let file = fs::File::open(&path).during("open", &path)?;
-            file.sync_all().during("sync", &path)?;
-        }
-    }
-    disk::sync_folder(folder)
+    share::take_along(from, path, to, target)
 }
 
 /// Returns a folder in `root` that is not there yet: one from an earlier time is the player's.

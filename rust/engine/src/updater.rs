@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The engine's face: one object per install folder.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -11,24 +12,25 @@ use crate::choice::{self, Choice};
 use crate::config::InstallConfig;
 use crate::control::Control;
 use crate::error::EngineError;
-use crate::event::{Event, Observer, Step};
+use crate::event::{Event, Observer};
 use crate::install;
+use crate::installed::InstalledTree;
 use crate::launch::{self, LaunchOptions, RunningGame};
 use crate::lock::InstallLock;
-use crate::origin;
 use crate::pace::{self, Pacing, Surroundings, UnknownSurroundings};
 use crate::paths::InstallPaths;
+use crate::players;
 use crate::policy::{Decision, Wish};
 use crate::preferences::Preferences;
 use crate::record::{Current, Settings};
-use crate::run::{Goal, Run};
+use crate::release::Release;
+use crate::run::Run;
 use crate::session::{Machine, Session};
 use crate::starts::StartLog;
 use crate::state::{Input, State};
 use crate::status::{ChannelView, ChannelsView, CheckOutcome, Done, RepairReport, Status, UpdateOutcome};
-use crate::tree::{self, Folders};
 use crate::trust::{self, TrustView};
-use crate::verify::{self, VerifyReport};
+use crate::verify::VerifyReport;
 use crate::versions;
 
 /// Installs, updates, checks, repairs and starts what lies in one install folder.
@@ -157,11 +159,8 @@ impl Updater {
     pub async fn verify(&self) -> Result<VerifyReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
-        let report = tokio::task::block_in_place(|| self.verify_in(&session));
-        if let Err(error) = &report {
-            self.machine.tell(Event::Failed(error.report()));
-        }
-        report
+        let checked = self.told(tokio::task::block_in_place(|| self.check_files(&session)))?;
+        Ok(checked.report)
     }
 
     /// Checks every byte of the installed version and fetches what is damaged.
@@ -171,21 +170,18 @@ impl Updater {
     /// # Errors
     /// Nothing is installed, or what is damaged cannot be fetched; nothing was changed.
     pub async fn repair(&self) -> Result<RepairReport, EngineError> {
-        let report = self.verify().await?;
-        if report.is_intact() {
-            return Ok(RepairReport {
-                repaired: Vec::new(),
-                done: None,
-            });
-        }
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
-        let repaired = self.repair_in(&session).await;
-        let done = self.settle(repaired)?;
-        Ok(RepairReport {
-            repaired: report.damaged,
-            done: Some(done),
-        })
+        let checked = self.told(tokio::task::block_in_place(|| self.check_files(&session)))?;
+        let repaired = checked.report.damaged.clone();
+        let done = match checked.report.is_intact() {
+            true => None,
+            false => {
+                let done = self.repair_in(&session, checked).await;
+                Some(self.settle(done)?)
+            }
+        };
+        Ok(RepairReport { repaired, done })
     }
 
     /// Asks the server which channels the title has.
@@ -193,6 +189,11 @@ impl Updater {
     /// # Errors
     /// The server cannot be asked or answers with something that cannot be believed.
     pub async fn channels(&self) -> Result<ChannelsView, EngineError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.list_channels().await
+    }
+
+    async fn list_channels(&self) -> Result<ChannelsView, EngineError> {
         let settings = self.settings()?;
         let session = self.begin()?;
         let listed = self.channel_list(&session, &settings).await?;
@@ -236,7 +237,7 @@ impl Updater {
     /// The title has no such channel, or it cannot be asked for.
     pub async fn switch_channel(&self, name: &Slug) -> Result<(), EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        let channels = self.channels().await?;
+        let channels = self.list_channels().await?;
         if !channels.channels.iter().any(|channel| channel.name == *name) {
             return Err(EngineError::NotOffered {
                 what: format!("channel \"{name}\""),
@@ -259,6 +260,7 @@ impl Updater {
         versions::settle(&self.paths, &self.machine)?;
         let current = self.current()?;
         let manifest = install::load_manifest(&self.paths, &current.current)?;
+        versions::get_ready(&self.paths, &self.machine, &current)?;
         let game = launch::launch(&self.paths, &self.machine, &current.current, &manifest, options)?;
         self.machine.tell(Event::GameStarted { pid: game.pid() });
         Ok(game)
@@ -274,6 +276,14 @@ impl Updater {
     pub(crate) fn settle<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
         if let Err(error) = &result {
             self.machine.abandon(error);
+        }
+        result
+    }
+
+    /// Tells of an error outside the state machine.
+    pub(crate) fn told<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
+        if let Err(error) = &result {
+            self.machine.tell(Event::Failed(error.report()));
         }
         result
     }
@@ -300,18 +310,26 @@ impl Updater {
                 return Err(EngineError::NotOffered { what });
             }
         };
-        let offer = origin::offer(session, &mut title, &settings, release).await?;
-        let documents = self.documents(session, &settings, &address, &offer).await?;
-        let run = tokio::task::block_in_place(|| {
-            Run::plan(&self.config, &self.paths, offer, documents, current, Goal::Update)
-        })?;
+        let (offer, documents) = self
+            .offer(session, &settings, &address, &mut title, &release)
+            .await?;
+        let run =
+            tokio::task::block_in_place(|| Run::plan(&self.config, &self.paths, offer, documents, current))?;
+        let newer = self.planned(run, settings, Some(title))?;
+        Ok(Found::Newer(Box::new(newer)))
+    }
+
+    /// Tells of a plan.
+    pub(crate) fn planned(
+        &self,
+        run: Run,
+        settings: Settings,
+        title: Option<VerifiedTitle>,
+    ) -> Result<Newer, EngineError> {
         self.machine.apply(Input::Found)?;
         self.machine.tell(Event::Plan(run.plan.summary.clone()));
-        Ok(Found::Newer(Box::new(Newer {
-            run,
-            settings,
-            title: Some(Box::new(title)),
-        })))
+        let title = title.map(Box::new);
+        Ok(Newer { run, settings, title })
     }
 
     /// Updates if the preferences allow it, or `anyway`.
@@ -359,10 +377,10 @@ impl Updater {
         } = newer;
         self.machine.apply(Input::Accept)?;
         if let Some(mut title) = title {
-            title.commit()?;
+            let committed = title.commit();
+            committed.map_err(|error| run.name_missing_space(error.into(), &self.paths))?;
             settings.anchor = Some(title.anchor());
         }
-        let stores = Arc::new(self.stores(&settings, run.largest_chunk())?);
         let pacing = Pacing {
             paths: &self.paths,
             surroundings,
@@ -370,56 +388,49 @@ impl Updater {
             bytes: run.plan.summary.download_bytes,
             limit_is_named: self.config.rate_limit.is_some(),
         };
-        let source = self.source(&settings, &stores, run.largest_chunk())?;
+        let source = self.source(&settings, run.largest_chunk())?;
         let work = run.execute(session, &self.paths, &settings, &source);
         let done = pace::keep(session, &pacing, work).await;
-        if let Some(worked) = stores.active().filter(|_| done.is_ok()) {
+        if let Some(worked) = source.store.active().filter(|_| done.is_ok()) {
             self.remember(&settings, worked)?;
         }
         done
     }
 
-    async fn repair_in(&self, session: &Session) -> Result<Done, EngineError> {
+    async fn repair_in(&self, session: &Session, checked: Checked) -> Result<Done, EngineError> {
         self.machine.apply(Input::Check)?;
         let settings = self.settings()?;
-        let current = self.current()?;
-        let run = tokio::task::block_in_place(|| Run::repair(&self.paths, current, session))?;
-        self.machine.apply(Input::Found)?;
-        self.machine.tell(Event::Plan(run.plan.summary.clone()));
-        let newer = Newer {
-            run,
-            settings,
-            title: None,
-        };
+        let Checked {
+            current,
+            release,
+            damaged,
+            ..
+        } = checked;
+        let run = tokio::task::block_in_place(|| Run::repair(&self.paths, current, &release, damaged))?;
+        let newer = self.planned(run, settings, None)?;
         self.execute(session, newer, Wish::Player, &UnknownSurroundings)
             .await
     }
 
-    fn verify_in(&self, session: &Session) -> Result<VerifyReport, EngineError> {
+    /// Hashes every file of the current version, and tells of that.
+    fn check_files(&self, session: &Session) -> Result<Checked, EngineError> {
         let current = self.current()?;
-        let release = install::load_release(&self.paths, &current.current)?;
-        let folders = Folders::below(tree::open_root(&self.paths.version(&current.current.name))?);
-        let files = release.contents.files().count() as u64;
-        let bytes = release.contents.files().map(|(_, size, ..)| size).sum();
-        let meter = session.meter(Step::Verify, 0, bytes);
-        let damaged = crate::run::ticking(&meter, || {
-            verify::full(&folders, &release, &session.token, meter.counter())
-        })?;
-        let mut damaged: Vec<String> = damaged
-            .iter()
-            .filter_map(|i| release.contents.entries.get(*i))
-            .map(|e| e.path.to_string())
-            .collect();
-        damaged.sort();
+        let tree = InstalledTree::open(&self.paths, &current.current)?;
+        let damaged = tree.check(session)?;
         let report = VerifyReport {
-            files,
-            bytes,
-            damaged,
+            files: tree.release.published_files().count() as u64,
+            bytes: tree.bytes(),
+            damaged: tree.release.paths_of(&damaged),
             modified: Vec::new(),
-            extra: verify::extra_files(folders.root(), &release),
+            extra: players::find_in(tree.folders.root(), &tree.release).extra,
         };
         self.machine.tell(Event::Verified(report.clone()));
-        Ok(report)
+        Ok(Checked {
+            current,
+            release: tree.release,
+            damaged,
+            report,
+        })
     }
 
     /// Joins what the caller says with what the folder remembers; the caller goes first.
@@ -465,6 +476,14 @@ impl Updater {
 pub(crate) enum Found {
     UpToDate(Version),
     Newer(Box<Newer>),
+}
+
+/// What a full check found.
+struct Checked {
+    current: Current,
+    release: Arc<Release>,
+    damaged: HashSet<usize>,
+    report: VerifyReport,
 }
 
 /// A planned way to something else than what is installed.

@@ -9,11 +9,13 @@ use serde::Serialize;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{Slug, Version};
 
+use crate::carry;
 use crate::disk;
 use crate::error::EngineError;
 use crate::event::Event;
 use crate::history;
 use crate::install;
+use crate::installed::InstalledTree;
 use crate::lock::{self, InstallLock};
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
@@ -23,7 +25,6 @@ use crate::session::Machine;
 use crate::starts::{StartLog, StartOutcome, StartRecord, Verdict};
 use crate::state::Input;
 use crate::status::RollbackOutcome;
-use crate::tree::{self, Folders};
 use crate::verify;
 use crate::words;
 
@@ -156,29 +157,63 @@ pub(crate) fn find<'a>(current: &'a Current, which: &str) -> Result<&'a Installe
     })
 }
 
-/// Makes `to` the current version; the lock is held.
+/// Makes `to` the current version, with what the player has now at the places that are left to them; the lock is held.
 ///
 /// # Errors
 /// Files of it are missing; nothing was changed.
 pub(crate) fn go_back(
     paths: &InstallPaths,
+    machine: &Machine,
     current: &Current,
     to: &InstalledVersion,
 ) -> Result<RollbackOutcome, EngineError> {
-    let release = install::load_release(paths, to)?;
-    let dir = tree::open_root(&paths.version(&to.name))?;
-    let missing = verify::quick(&Folders::below(dir), &release);
+    let tree = InstalledTree::open(paths, to)?;
+    let missing = verify::quick(&tree.folders, &tree.release);
     if !missing.is_empty() {
-        let entries = missing.iter().filter_map(|i| release.contents.entries.get(*i));
-        return Err(EngineError::Damaged {
-            files: entries.map(|entry| entry.path.to_string()).collect(),
-        });
+        let files = tree.release.paths_of(&missing);
+        return Err(EngineError::Damaged { files });
     }
+    catch_up(paths, machine, &current.current, (&tree, &to.name));
     current.went_back_to(to).store(paths)?;
     Ok(RollbackOutcome {
         from_version: current.current.version.clone(),
         version: to.version.clone(),
     })
+}
+
+/// Brings the version `to` up to what the player did in the version `from`, where both leave the place to them.
+///
+/// What hinders that is told and no more: one of the two may be damaged, and the game counts more.
+fn catch_up(paths: &InstallPaths, machine: &Machine, from: &InstalledVersion, to: (&InstalledTree, &str)) {
+    let caught_up = InstalledTree::open(paths, from).and_then(|from| carry::catch_up(paths, &from, to));
+    let message = match caught_up {
+        Ok(carried) if carried.left.is_empty() => return,
+        Ok(carried) => carried.words_of_left(),
+        Err(error) => format!("Your own files stay with {}: {error}", from.version),
+    };
+    notice(machine, "left-behind", message);
+}
+
+/// Brings the current version, before it is started for the first time, up to what the player has done in the
+/// one before since: a game that ran during the update may have saved.
+pub(crate) fn get_ready(
+    paths: &InstallPaths,
+    machine: &Machine,
+    current: &Current,
+) -> Result<(), EngineError> {
+    let Some(previous) = &current.previous else {
+        return Ok(());
+    };
+    let version = &current.current;
+    let leaves_nothing = install::load_manifest(paths, version)?.user_paths.is_empty();
+    if leaves_nothing || StartLog::load(paths)?.last(&version.name).is_some() {
+        return Ok(());
+    }
+    // Whoever works on the folder may be about to remove either.
+    if let (Ok(_lock), Ok(tree)) = (InstallLock::take(paths), InstalledTree::open(paths, version)) {
+        catch_up(paths, machine, previous, (&tree, &version.name));
+    }
+    Ok(())
 }
 
 /// Closes starts that nobody watches any more, and goes back if the current version keeps failing.
@@ -262,7 +297,7 @@ fn give_up(
     // Written down first: if the power goes now, the version is given up all the same.
     StartLog::change(paths, |log| log.give_up(&current.current, failures, outcome))?;
     for version in &to {
-        match go_back(paths, &current, version) {
+        match go_back(paths, machine, &current, version) {
             Ok(went) => {
                 // A check that began this very moment keeps its own states; the notice tells all the same.
                 let _ = machine.apply(Input::RollBack);

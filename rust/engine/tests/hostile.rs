@@ -9,7 +9,7 @@ use support::names::HOSTILE;
 use support::site::Site;
 use support::web::{Answer, Web};
 use support::{Player, game, memory_folder};
-use vsekai_engine::ErrorCode;
+use vsekai_engine::{ErrorCode, UserFiles};
 use vsekai_formats::codec;
 use vsekai_formats::release::{EntryKind, Pinned, ReleaseManifest, address};
 
@@ -87,25 +87,36 @@ async fn hostile_names_in_the_records_of_an_install_are_refused_by_every_operati
     }
     copy_tree(&root, &kept.path().join("install"));
     let before = outside(around.path(), &root);
+    let to = around.path().join("elsewhere");
     let mut tried = 0;
     for name in HOSTILE {
         for path in [name.to_string(), format!("{name}/x")] {
-            fs_err::remove_dir_all(&root).unwrap();
-            copy_tree(&kept.path().join("install"), &root);
-            falsify_records(&root, |json| {
-                find(json, "data/empty")["path"] = path.as_str().into()
-            });
+            let lay_out = || {
+                let _ = fs_err::remove_dir_all(&root);
+                copy_tree(&kept.path().join("install"), &root);
+                falsify_records(&root, |json| {
+                    find(json, "data/empty")["path"] = path.as_str().into()
+                });
+            };
+            lay_out();
             let player = Player::open(&root, &web.address);
             let updater = &player.updater;
             updater.verify().await.expect_err(&path);
             updater.repair().await.expect_err(&path);
             updater.rollback().await.expect_err(&path);
+            // What is the player's cannot be told from what is not.
+            updater.uninstall(UserFiles::Keep).await.expect_err(&path);
+            updater.move_to(&to).await.expect_err(&path);
+            fs_err::remove_dir_all(&to).unwrap();
             // An update builds a version of its own; what the records say is of no use to it.
             site.publish(&small(3), "3.0", 3);
             updater.update().await.unwrap();
             player.assert_has(&small(3));
             assert_eq!(outside(around.path(), &root), before, "{path:?}: written outside");
-            tried += 4;
+            lay_out();
+            updater.uninstall(UserFiles::Delete).await.unwrap();
+            assert_eq!(outside(around.path(), &root), before, "{path:?}: removed outside");
+            tried += 7;
         }
     }
     println!("{tried} operations on records with hostile names: nothing believed, nothing written outside");
@@ -142,6 +153,14 @@ async fn hostile_names_of_installed_versions_are_refused_by_every_operation() {
                 player.updater.repair().await.expect_err(&name);
                 player.updater.rollback().await.expect_err(&name);
                 player.updater.update().await.expect_err(&name);
+                player.updater.uninstall(UserFiles::Keep).await.expect_err(&name);
+                player
+                    .updater
+                    .uninstall(UserFiles::Delete)
+                    .await
+                    .expect_err(&name);
+                let to = around.path().join("elsewhere");
+                player.updater.move_to(&to).await.expect_err(&name);
             }
             assert_eq!(outside(around.path(), &root), before, "{name:?}: changed outside");
             tried += 1;
@@ -167,23 +186,9 @@ async fn things_planted_in_an_installed_tree_are_found_and_never_written_through
     Player::open(&root, &web.address).updater.update().await.unwrap();
     copy_tree(&root, &kept.path().join("install"));
     let before = outside(around.path(), &root);
-    let plants: [fn(&Path, &Path); 6] = [
-        |place, victim| link(victim, place),
-        |place, victim| link(&victim.join(place.file_name().unwrap()), place),
-        |place, _| link(Path::new("../.."), place),
-        |place, _| link(place.file_name().unwrap().as_ref(), place),
-        |place, _| fs_err::create_dir_all(place.join("deep/er")).unwrap(),
-        |place, _| pipe(place),
-    ];
     let mut tried = 0;
-    for place in [
-        "Game.pck",
-        "data",
-        "data/changed.txt",
-        "moved/to-1/big.bin",
-        "moved",
-    ] {
-        for plant in plants {
+    for place in PLACES {
+        for plant in PLANTS {
             for operation in ["repair", "update"] {
                 site.point(&first);
                 fs_err::remove_dir_all(&root).unwrap();
@@ -212,6 +217,72 @@ async fn things_planted_in_an_installed_tree_are_found_and_never_written_through
         "{tried} things planted in installed trees: all found, repaired or left behind, nothing written through"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_adopted_is_never_written_through_whatever_is_planted_in_it() {
+    let around = memory_folder();
+    let (root, copy, victim) = (
+        around.path().join("install"),
+        around.path().join("copy"),
+        around.path().join("victim"),
+    );
+    fs_err::create_dir_all(&victim).unwrap();
+    fs_err::write(victim.join("Game.pck"), b"untouched").unwrap();
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    site.publish(&game(1), "1.0", 1);
+    let mut tried = 0;
+    for place in PLACES {
+        for plant in PLANTS {
+            for folder in [&root, &copy] {
+                let _ = fs_err::remove_dir_all(folder);
+            }
+            for (path, (bytes, _)) in game(1) {
+                let path = copy.join(path);
+                fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+                fs_err::write(path, bytes).unwrap();
+            }
+            for name in HOSTILE.iter().filter(|name| can_exist(name)) {
+                fs_err::write(copy.join("data").join(name), b"of any name").unwrap();
+            }
+            remove(&copy.join(place));
+            plant(&copy.join(place), &victim);
+            let before = outside(around.path(), &root);
+            let player = Player::open(&root, &web.address);
+            player.updater.adopt(&copy).await.unwrap();
+            player.assert_has(&game(1));
+            assert_eq!(outside(around.path(), &root), before, "{place}: written through");
+            tried += 1;
+        }
+    }
+    println!(
+        "{tried} folders with planted things and hostile names adopted: the game is whole, nothing written through"
+    );
+}
+
+/// Tells whether Linux takes a name for that of a file.
+fn can_exist(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() < 256 && !name.contains(['/', '\0'])
+}
+
+/// Ways to plant something in the first place so that whoever follows it comes to the second.
+const PLANTS: [fn(&Path, &Path); 6] = [
+    |place, victim| link(victim, place),
+    |place, victim| link(&victim.join(place.file_name().unwrap()), place),
+    |place, _| link(Path::new("../.."), place),
+    |place, _| link(place.file_name().unwrap().as_ref(), place),
+    |place, _| fs_err::create_dir_all(place.join("deep/er")).unwrap(),
+    |place, _| pipe(place),
+];
+
+/// Files and folders of a tree that things are planted in place of.
+const PLACES: [&str; 5] = [
+    "Game.pck",
+    "data",
+    "data/changed.txt",
+    "moved/to-1/big.bin",
+    "moved",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_leave_the_release_are_refused() {
@@ -253,13 +324,10 @@ async fn a_staging_folder_with_planted_links_is_not_written_through() {
     let outside = tempfile::tempdir().unwrap();
     let web = Web::start(site.path()).await;
     let manifest = site.publish(&game(1), "1.0", 1);
-    let name = format!(
-        "1.0-{}",
-        &Pinned::of(&serde_json::to_vec(&manifest).unwrap())
-            .sha256
-            .to_string()[..8]
-    );
-    let staging = root.path().join(".vsekai/staging").join(name);
+    let staging = root
+        .path()
+        .join(".vsekai/staging")
+        .join(site.folder_name(&manifest));
     fs_err::create_dir_all(&staging).unwrap();
     fs_err::write(outside.path().join("victim"), b"untouched").unwrap();
     fs_err::os::unix::fs::symlink(outside.path(), staging.join("data")).unwrap();

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::web::{Answer, Web};
+use support::web::{Answer, Batches, Web};
 use support::{Player, Scene, game};
 use vsekai_engine::{ErrorCode, Event};
 
@@ -116,4 +116,51 @@ async fn without_any_address_that_works_the_first_one_is_to_blame() {
     let error = scene.player.updater.check().await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::NotFound, "{error}");
     scene.player.assert_has(&game(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_document_that_the_server_lacks_or_damages_comes_from_the_mirror() {
+    for document in ["@1.0.json", "contents.json.zst", ".caidx"] {
+        for fault in [Answer::Status(404), Answer::FlipBit] {
+            let scene = Scene::published().await;
+            let mirror = with_mirror(&scene).await;
+            let told = fault.clone();
+            scene.web.on(move |path| match path.ends_with(document) {
+                true => fault.clone(),
+                false => Answer::Serve,
+            });
+            scene.player.updater.update().await.unwrap();
+            scene.player.assert_has(&game(1));
+            let served = mirror.served();
+            assert!(
+                served.len() == 1 && served[0].ends_with(document),
+                "{document} {told:?}: {served:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_chunks_at_once_come_from_the_mirror_where_the_server_does_not_give_them() {
+    for how in [
+        Batches::NotOffered,
+        Batches::BreakOffAfter(0),
+        Batches::BreakOffAfter(2),
+    ] {
+        let scene = Scene::published().await;
+        let mirror = with_mirror(&scene).await;
+        scene.web.batches(how);
+        mirror.batches(Batches::Honest);
+        let eager = Player::open_with(scene.root.path(), &scene.web.address, |config| {
+            config.connections = 1
+        });
+        eager.updater.update().await.unwrap();
+        eager.assert_has(&game(1));
+        assert_eq!(mirror.served(), ["/api/v1/chunks/fetch"], "{how:?}");
+        assert_eq!(
+            scene.web.chunks_served(),
+            0,
+            "{how:?}: nothing was left to come one by one"
+        );
+    }
 }

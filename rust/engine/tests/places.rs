@@ -193,12 +193,11 @@ async fn a_folder_that_has_nothing_of_the_game_is_no_obstacle_and_one_that_is_no
     let empty = tempfile::tempdir().unwrap();
     scene.player.updater.adopt(empty.path()).await.unwrap();
     scene.player.assert_has(&game(1));
-    let plans = scene.player.events.lock().unwrap().clone();
-    let plan = plans.iter().find_map(|event| match event {
-        Event::Plan(plan) => Some(plan.clone()),
-        _ => None,
-    });
-    assert_eq!(plan.unwrap().files_added, game(1).len() as u64);
+    let plan = scene.player.plans().pop().unwrap();
+    assert_eq!(
+        (plan.from_version, plan.files_added),
+        (None, game(1).len() as u64)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

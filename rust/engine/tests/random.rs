@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use support::site::Site;
-use support::web::Web;
-use support::{Dice, Files, Player, memory_folder, random_tree};
+use support::{Dice, Forest};
 
 /// There and back again so often, unless `VSEKAI_TEST_ROUNDS` says otherwise.
 const ROUNDS: u64 = 500;
@@ -17,18 +15,15 @@ const TREES: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_updates_there_and_back_end_with_equal_trees_and_leave_nothing_over() {
-    let (site, root) = (Site::new(), memory_folder());
-    let web = Web::start(site.path()).await;
-    let trees: Vec<Files> = (0..TREES).map(random_tree).collect();
-    let manifests: Vec<_> = trees
-        .iter()
-        .enumerate()
-        .map(|(i, tree)| site.publish(tree, &format!("v{i}"), i as u64 + 1))
-        .collect();
-    let player = Player::open_with(root.path(), &web.address, |config| config.allow_downgrade = true);
+    let Forest {
+        trees,
+        manifests,
+        site,
+        root,
+        player,
+        web: _web,
+    } = Forest::of(TREES).await;
     let mut dice = Dice(7);
-    site.point(&manifests[0]);
-    player.updater.update().await.unwrap();
     let rounds = std::env::var("VSEKAI_TEST_ROUNDS").map_or(ROUNDS, |asked| asked.parse().unwrap());
     for round in 0..rounds {
         // Home moves on now and then; away is any other tree.

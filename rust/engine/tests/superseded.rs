@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use fs_err as fs;
 use support::site::Site;
 use support::web::{Answer, Web};
-use support::{Dice, Files, Player, memory_folder, random_tree, read_tree};
+use support::{Dice, Forest, read_tree};
 use vsekai_formats::release::{ReleaseManifest, address};
 
 const RUNS: u64 = 1000;
@@ -16,17 +16,14 @@ const TREES: u64 = 30;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_is_superseded_during_an_update_is_never_mixed_with_the_next() {
-    let (site, root) = (Arc::new(Site::new()), memory_folder());
-    let web = Web::start(site.path()).await;
-    let trees: Vec<Files> = (0..TREES).map(random_tree).collect();
-    let manifests: Vec<_> = trees
-        .iter()
-        .enumerate()
-        .map(|(i, tree)| site.publish(tree, &format!("v{i}"), i as u64 + 1))
-        .collect();
-    let player = Player::open_with(root.path(), &web.address, |config| config.allow_downgrade = true);
-    site.point(&manifests[0]);
-    player.updater.update().await.unwrap();
+    let Forest {
+        trees,
+        manifests,
+        site,
+        web,
+        player,
+        root: _root,
+    } = Forest::of(TREES).await;
     let (mut dice, mut at) = (Dice(11), 0);
     let (mut became_b, mut became_c, mut refused) = (0, 0, 0);
     for run in 0..RUNS {

@@ -441,3 +441,102 @@ async fn an_installed_file_that_was_damaged_does_not_damage_the_next_version() {
     player.updater.update().await.unwrap();
     player.assert_has(&game(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_still_there_is_put_in_place_again_without_fetching_any_of_it() {
+    let scene = Scene::installed().await;
+    let Scene {
+        site,
+        web,
+        player,
+        first,
+        ..
+    } = &scene;
+    let mut second = game(2);
+    second.remove("data/level0/part00.txt");
+    site.publish(&second, "2.0", 2);
+    player.updater.update().await.unwrap();
+    site.point(first);
+    let player = Player::open_with(scene.root.path(), &web.address, |config| {
+        config.allow_downgrade = true
+    });
+    web.reset();
+    let UpdateOutcome::Updated(done) = player.updater.update().await.unwrap() else {
+        panic!("not updated")
+    };
+    player.assert_has(&game(1));
+    assert_eq!((done.chunks, done.reused_bytes), (0, done.installed_bytes));
+    let served = web.served();
+    assert!(served.iter().all(|path| path.ends_with(".json")), "{served:?}");
+    let plan = player.plans().pop().unwrap();
+    let counted = (plan.files_added, plan.files_changed, plan.files_removed);
+    assert_eq!(
+        counted,
+        (2, 2, 1),
+        "compared with what is installed, not with what is taken over"
+    );
+    assert_eq!(plan.from_version.unwrap().as_str(), "2.0");
+    // It takes the place of the one that was kept.
+    let versions = player.updater.versions().unwrap();
+    let labels: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
+    assert_eq!(labels, ["1.0", "2.0"]);
+    // Some of it is damaged by now: that alone is fetched.
+    let kept = scene.root.path().join("versions").join(&versions[1].name);
+    fs_err::remove_file(kept.join("data/changed.txt")).unwrap();
+    site.publish(&second, "2.0", 2);
+    web.reset();
+    player.updater.update().await.unwrap();
+    player.assert_has(&second);
+    assert!((1..=2).contains(&web.chunks_served()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staged_file_that_is_also_an_installed_one_is_not_written_through() {
+    let scene = Scene::installed().await;
+    let Scene {
+        site, root, player, ..
+    } = &scene;
+    let second = site.publish(&game(2), "2.0", 2);
+    let staging = root
+        .path()
+        .join(".vsekai/staging")
+        .join(site.folder_name(&second));
+    fs_err::create_dir_all(&staging).unwrap();
+    // As large as the one that is built in its place.
+    fs_err::hard_link(player.current().join("Game.pck"), staging.join("Game.pck")).unwrap();
+    player.updater.update().await.unwrap();
+    player.assert_has(&game(2));
+    player.updater.rollback().await.unwrap();
+    assert!(player.updater.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_channels_does_not_disturb_a_running_update() {
+    let scene = Scene::published().await;
+    scene.web.on(|path| match path.starts_with("/store/") {
+        true => Answer::Stall,
+        false => Answer::Serve,
+    });
+    let updater = scene.player.updater.clone();
+    let running = tokio::spawn(async move { updater.update().await });
+    scene.player.reaches("CheckForUpdates.DownloadingUpdate").await;
+    let updater = scene.player.updater.clone();
+    let asked = tokio::spawn(async move { updater.channels().await });
+    tokio::task::yield_now().await;
+    // The update is still the one that hears of this.
+    scene.player.updater.control().cancel();
+    let error = running.await.unwrap().unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Cancelled);
+    assert!(!asked.await.unwrap().unwrap().channels.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_answers_403_for_the_next_root_has_none() {
+    let scene = Scene::published().await;
+    scene.web.on(|path| match path.ends_with("2.root.json") {
+        true => Answer::Status(403),
+        false => Answer::Serve,
+    });
+    scene.player.updater.update().await.unwrap();
+    scene.player.assert_has(&game(1));
+}

@@ -19,6 +19,7 @@ pub mod regions;
 pub mod release;
 #[cfg(test)]
 mod testdata;
+pub mod user_paths;
 
 pub use chunker::{ChunkSizes, Chunker};
 pub use id::{ChunkId, DigestAlgorithm, IdHasher};
@@ -26,3 +27,4 @@ pub use index::{Index, IndexChunk, IndexLimits};
 pub use layout::{Layout, Slice};
 pub use name::TreePath;
 pub use read_at::ReadAt;
+pub use user_paths::UserPaths;

@@ -303,7 +303,7 @@ fn is_short_name(component: &str) -> bool {
 
 /// Folds case and composition. Upper before lower case gives full folding for what file systems fold
 /// (`ß` and `SS`, final sigma), which one lower-casing would miss.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let upper: String = text.nfc().flat_map(char::to_uppercase).collect();
     upper.chars().flat_map(char::to_lowercase).nfc().collect()
 }

@@ -280,19 +280,7 @@ impl Pinned {
     }
 }
 
-/// A title's channels, for people to choose from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelList {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// The title.
-    pub title: Slug,
-    /// Its channels by name, ascending.
-    pub channels: Vec<ChannelSummary>,
-}
-
-/// One channel of a [`ChannelList`].
+/// One of a title's channels, for people to choose from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelSummary {
@@ -335,38 +323,10 @@ pub struct ReleaseManifest {
     /// Oldest engine version that can install the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_engine: Option<Version>,
-    /// Files and folders that are the player's once they are there, even if the build has something there too.
-    ///
-    /// Only said so far: the engine takes along what no release put there, and nothing else.
+    /// Files and folders that are the player's once they are there, even if the build has something there too:
+    /// see [`UserPaths`](crate::UserPaths), which checks them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_paths: Vec<TreePath>,
-    /// Parts of the build that a player may leave out. Only said so far: the engine installs all of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub components: Vec<Component>,
-    /// Shorter ways from other releases. They are hints: what comes out must be the index's chunks. Only said so
-    /// far: the engine takes chunks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deltas: Vec<Delta>,
-}
-
-/// A part of a build that a player may leave out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Component {
-    /// Its name for programs.
-    pub name: Slug,
-    /// Its name for people.
-    pub title: String,
-    /// The files and folders it consists of.
-    pub paths: Vec<TreePath>,
-}
-
-/// Data that makes a build out of another one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delta {
-    /// SHA-256 of the other release's manifest.
-    pub from: ChunkId,
-    /// The data.
-    pub data: Pinned,
 }
 
 /// The programs of a build.
@@ -513,26 +473,6 @@ pub mod address {
     pub const STORE: &str = "store";
     /// Folder of the indexes.
     pub const INDEX: &str = "index";
-
-    /// Returns the address of a title's [`super::ChannelList`].
-    pub fn channels(title: &Slug) -> String {
-        format!("titles/{title}/channels.json")
-    }
-
-    /// Returns the address of a [`super::ChannelPointer`].
-    pub fn pointer(title: &Slug, channel: &Slug, platform: Platform) -> String {
-        format!("titles/{title}/channels/{channel}/{platform}.json")
-    }
-
-    /// Returns the address of a [`super::ReleaseManifest`].
-    pub fn manifest(title: &Slug, platform: Platform, version: &Version) -> String {
-        format!("titles/{title}/releases/{platform}/{version}/manifest.json")
-    }
-
-    /// Returns the address of the data of a [`super::Delta`].
-    pub fn delta(data: &super::Pinned) -> String {
-        format!("deltas/{}", data.sha256)
-    }
 
     /// Returns the address of a release's [`super::Contents`].
     pub fn contents(title: &Slug, platform: Platform, version: &Version) -> String {

@@ -54,9 +54,9 @@ pub async fn preview(target: Target, build: Build, desktop: Desktop) -> Result<(
     let mut plans = Vec::new();
     for earlier in &preview.earlier {
         let old = parse(earlier.clone())?;
-        plans.push(Plan::new(&new, Some(&old), &sharing()).summary);
+        plans.push(Plan::new(&new, Some(&old), Some(&old), &sharing()).summary);
     }
-    let install = Plan::new(&new, None, &sharing()).summary;
+    let install = Plan::new(&new, None, None, &sharing()).summary;
     let resources = match preview.earlier.first() {
         Some(last) => changed_resources(release, last.clone(), &target.server).await?,
         None => Vec::new(),
@@ -145,6 +145,8 @@ async fn read(target: &Target, build: Build, desktop: &Desktop) -> Result<Arc<Re
             version: build.version,
             notes: build.notes,
             minimum_launcher: None,
+            minimum_engine: None,
+            user_paths: Vec::new(),
         };
         vsekai_publish::build(tree, info, &desktop, cancel)
     };

@@ -20,7 +20,7 @@ use vsekai_formats::release::{
     Version, address,
 };
 use vsekai_formats::release::{MAX_CONTENTS_BYTES, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
-use vsekai_formats::{ChunkId, DigestAlgorithm, codec, flags};
+use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, UserPaths, codec, flags};
 
 use crate::cut::Cutter;
 use crate::digest::FileDigests;
@@ -38,6 +38,10 @@ pub struct ReleaseInfo {
     pub notes: String,
     /// Oldest launcher version that can install the build.
     pub minimum_launcher: Option<Version>,
+    /// Oldest engine version that can install the build.
+    pub minimum_engine: Option<Version>,
+    /// What is the player's once it is there; order and repetition make no difference.
+    pub user_paths: Vec<TreePath>,
 }
 
 /// A release that is ready to be uploaded: everything but the stored sizes of its chunks and its sequence,
@@ -62,16 +66,19 @@ pub(crate) struct Documents {
 /// Reads every file of `tree`, cuts the catar into chunks and names them.
 ///
 /// # Errors
-/// [`PublishError::Changed`] if a file is not what it was when the folder was scanned, file errors, and
-/// [`PublishError::Cancelled`].
+/// [`PublishError::UserPath`] if something cannot be left to the player, [`PublishError::Changed`] if a file is not
+/// what it was when the folder was scanned, file errors, and [`PublishError::Cancelled`].
 pub fn build(
     tree: ScannedTree,
-    info: ReleaseInfo,
+    mut info: ReleaseInfo,
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Release, PublishError> {
     check_notes(&info)?;
     let mut entries: Vec<Entry> = tree.entries.iter().map(undigested).collect();
+    info.user_paths.sort();
+    info.user_paths.dedup();
+    UserPaths::of(&info.user_paths, &tree.launch, &entries)?;
     let layout = layout_of(&mut entries)?;
     let sizes = ChunkSizes::DEFAULT;
     let chunker = FastCdc::new(sizes).map_err(|error| PublishError::Internal(error.to_string()))?;
@@ -213,10 +220,8 @@ impl Release {
             },
             notes: self.info.notes.clone(),
             minimum_launcher: self.info.minimum_launcher.clone(),
-            minimum_engine: None,
-            user_paths: vec![],
-            components: vec![],
-            deltas: vec![],
+            minimum_engine: self.info.minimum_engine.clone(),
+            user_paths: self.info.user_paths.clone(),
         };
         let manifest_bytes =
             serde_json::to_vec(&manifest).map_err(|error| PublishError::Internal(error.to_string()))?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use vsekai_formats::name::NameError;
 use vsekai_formats::release::{Platform, ProgramFormat, Slug, Version};
+use vsekai_formats::user_paths::UserPathError;
 use vsekai_store::StoreError;
 use vsekai_trust::TrustError;
 use vsekai_trust::publisher::KeyError;
@@ -57,6 +58,9 @@ pub enum PublishError {
         /// Path inside the folder.
         path: String,
     },
+    /// Something that cannot be left to the player.
+    #[error(transparent)]
+    UserPath(#[from] UserPathError),
     /// There is no file to publish.
     #[error("{} holds no files; publishing it would empty every player's install", path.display())]
     EmptyTree {
@@ -279,6 +283,7 @@ impl PublishError {
         match self {
             Self::NotAFolder { .. }
             | Self::MissingProgram { .. }
+            | Self::UserPath(_)
             | Self::BadServer { .. }
             | Self::NoRoot { .. }
             | Self::NoChannel { .. }
@@ -323,6 +328,7 @@ impl PublishError {
             Self::BadLink { .. } => {
                 "Use a relative link that leads straight to a file or folder of the build"
             }
+            Self::UserPath(_) => "Name a folder or file that holds nothing but what players change",
             Self::LinkOnWindows { .. } => "Put a copy of the file in its place",
             Self::SpecialFile { .. } => "Remove it from the folder",
             Self::EmptyTree { .. } => "Check that the export was written to this folder",

@@ -530,6 +530,10 @@ pub(crate) fn check_same(release: &Release, published: &Documents) -> Result<(),
         "other release notes"
     } else if info.minimum_launcher != theirs.minimum_launcher {
         "another minimum launcher"
+    } else if info.minimum_engine != theirs.minimum_engine {
+        "another minimum engine"
+    } else if info.user_paths != theirs.user_paths {
+        "other user paths"
     } else {
         return Ok(());
     };

@@ -8,7 +8,7 @@ use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
     Contents, EntryKind, MAX_NOTES_BYTES, Pinned, Program, ReleaseManifest, SCHEMA,
 };
-use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, codec};
+use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, UserPaths, codec};
 
 use super::error::ServiceError;
 use crate::db::chunks::ChunkSizes;
@@ -177,6 +177,8 @@ fn check_files(manifest: &ReleaseManifest, contents: &Contents) -> Result<(), Se
     }
     expect("files", manifest.size.files, files)?;
     expect("bytes installed", manifest.size.installed_bytes, bytes)?;
+    UserPaths::of(&manifest.user_paths, &manifest.launch, &contents.entries)
+        .map_err(|error| refuse(error.to_string()))?;
     let programs = [Some(&manifest.launch.desktop), manifest.launch.vr.as_ref()];
     programs
         .into_iter()

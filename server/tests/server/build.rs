@@ -99,8 +99,6 @@ impl Build {
             minimum_launcher: None,
             minimum_engine: None,
             user_paths: vec![],
-            components: vec![],
-            deltas: vec![],
         };
         Self {
             manifest,

@@ -148,6 +148,8 @@ fn info(global: &GlobalArgs, args: &PublishArgs) -> Result<ReleaseInfo, CliError
         version: args.version.clone(),
         notes,
         minimum_launcher: args.minimum_launcher.clone(),
+        minimum_engine: args.minimum_engine.clone(),
+        user_paths: user_paths(&args.user_paths)?,
     })
 }
 
@@ -159,6 +161,14 @@ fn scan_options(args: &PublishArgs) -> Result<ScanOptions, CliError> {
         vr_arguments: args.vr_arguments.clone(),
         ..ScanOptions::new(args.platform)
     })
+}
+
+/// A folder may be written with a slash behind it.
+fn user_paths(texts: &[String]) -> Result<Vec<TreePath>, CliError> {
+    texts
+        .iter()
+        .map(|text| tree_path(text.strip_suffix('/').unwrap_or(text)))
+        .collect()
 }
 
 /// Reads a path as people type it: with `./` before it, or with the system's own separators.
@@ -195,6 +205,7 @@ fn show_comparison(
 ) -> Result<Finish, CliError> {
     context.output.clear_bar();
     let program = &release.launch().desktop.path;
+    let user_paths = &release.info().user_paths;
     context.output.line(&format!(
         "{} for {} would be published",
         release.info().version,
@@ -214,9 +225,15 @@ fn show_comparison(
             units::bytes(comparison.new_plain_bytes)
         ),
     ]);
+    context.lines(
+        user_paths
+            .iter()
+            .map(|path| format!("  left to the player: {path}")),
+    );
     Finish::ok(&json!({
         "dry_run": true,
         "program": program,
+        "user_paths": user_paths,
         "files": release.files(),
         "bytes": release.bytes(),
         "chunks": comparison.chunks,

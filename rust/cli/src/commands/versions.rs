@@ -58,14 +58,17 @@ pub(super) async fn rollback(
 }
 
 fn lines(version: &VersionView) -> Vec<String> {
-    let mark = match version.role {
-        VersionRole::Current => "*",
-        VersionRole::Previous | VersionRole::Kept => " ",
+    let (mark, own) = match version.role {
+        VersionRole::Current => ("*", String::new()),
+        VersionRole::Previous | VersionRole::Kept => (
+            " ",
+            format!(", {} not shared with newer ones", units::bytes(version.own_bytes)),
+        ),
     };
     let mut line = format!(
-        "{mark} {:<16} {:>10}",
+        "{mark} {:<16} {:>10}{own}",
         version.version.as_str(),
-        units::bytes(version.own_bytes)
+        units::bytes(version.installed_bytes)
     );
     if version.in_use {
         line.push_str(", running");

@@ -189,6 +189,16 @@ impl Player {
         states.collect()
     }
 
+    /// Returns the plans heard of, in order.
+    pub fn plans(&self) -> Vec<vsekai_engine::PlanSummary> {
+        let events = self.events.lock().unwrap();
+        let plans = events.iter().filter_map(|event| match event {
+            Event::Plan(plan) => Some(plan.clone()),
+            _ => None,
+        });
+        plans.collect()
+    }
+
     /// Waits until the engine has told of `state`.
     pub async fn reaches(&self, state: &str) {
         while !self.states().iter().any(|told| told == state) {
@@ -238,6 +248,39 @@ impl Scene {
         let scene = Self::published().await;
         scene.player.updater.update().await.unwrap();
         scene
+    }
+}
+
+/// A publisher with many random trees, a server, and a player who has the first of them and takes older ones too.
+pub struct Forest {
+    pub trees: Vec<Files>,
+    pub manifests: Vec<vsekai_formats::release::ReleaseManifest>,
+    pub site: Arc<site::Site>,
+    pub web: web::Web,
+    pub root: tempfile::TempDir,
+    pub player: Player,
+}
+
+impl Forest {
+    pub async fn of(trees: u64) -> Self {
+        let (site, root) = (Arc::new(site::Site::new()), memory_folder());
+        let web = web::Web::start(site.path()).await;
+        let trees: Vec<Files> = (0..trees).map(random_tree).collect();
+        let numbered = trees.iter().zip(1..);
+        let manifests: Vec<_> = numbered
+            .map(|(tree, number)| site.publish(tree, &format!("v{number}"), number))
+            .collect();
+        let player = Player::open_with(root.path(), &web.address, |config| config.allow_downgrade = true);
+        site.point(&manifests[0]);
+        player.updater.update().await.unwrap();
+        Self {
+            trees,
+            manifests,
+            site,
+            web,
+            root,
+            player,
+        }
     }
 }
 

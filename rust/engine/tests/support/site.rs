@@ -87,13 +87,25 @@ impl Site {
 
     /// The same, the pointer changed before it is signed.
     pub fn point_with(&self, manifest: &ReleaseManifest, change: impl FnOnce(&mut ChannelPointer)) {
-        let bytes = json(manifest);
+        self.point_at(manifest, &json(manifest), change);
+    }
+
+    /// The same with `bytes` served as the manifest, whatever they are.
+    pub fn point_at(
+        &self,
+        manifest: &ReleaseManifest,
+        bytes: &[u8],
+        change: impl FnOnce(&mut ChannelPointer),
+    ) {
         let mut pointer = ChannelPointer {
             schema: SCHEMA,
             title: manifest.title.clone(),
             channel: "stable".parse().unwrap(),
             platform: manifest.platform,
-            release: release(manifest),
+            release: ReleaseRef {
+                manifest: Pinned::of(bytes),
+                ..release(manifest)
+            },
             rollout: None,
             withdrawn: vec![],
             pinned: false,
@@ -101,10 +113,16 @@ impl Site {
         change(&mut pointer);
         let place = format!("stable@{}", manifest.platform);
         self.change(|forge| {
-            forge.put_target("stable", &format!("{place}@{}.json", manifest.version), &bytes);
+            forge.put_target("stable", &format!("{place}@{}.json", manifest.version), bytes);
             forge.put_target("stable", &format!("{place}.json"), &json(&pointer));
             forge.publish();
         });
+    }
+
+    /// Returns the name of the folder that a release is installed in.
+    pub fn folder_name(&self, manifest: &ReleaseManifest) -> String {
+        let digest = release(manifest).manifest.sha256.to_string();
+        format!("{}-{}", manifest.version, &digest[..8])
     }
 
     pub fn write(&self, place: &str, bytes: &[u8]) {
@@ -243,7 +261,5 @@ fn manifest(contents: &Contents, version: &str, sequence: u64) -> ReleaseManifes
         minimum_launcher: None,
         minimum_engine: None,
         user_paths: vec![],
-        components: vec![],
-        deltas: vec![],
     }
 }

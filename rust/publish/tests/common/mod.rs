@@ -68,6 +68,8 @@ pub fn info(version: &str) -> ReleaseInfo {
         version: version.parse().unwrap(),
         notes: "New **things**".to_owned(),
         minimum_launcher: None,
+        minimum_engine: None,
+        user_paths: vec![],
     }
 }
 

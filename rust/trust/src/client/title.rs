@@ -84,10 +84,8 @@ impl TrustClient {
         anchor: Anchor,
         expects_state: bool,
     ) -> Self {
-        let folder = names::repository(&title);
-        let targets = Folder::new(origin.clone(), format!("{folder}/{}", names::TARGETS));
         Self {
-            repository: Repository::new(Folder::new(origin, folder), targets),
+            repository: repository(origin, &title),
             title,
             state,
             anchor,
@@ -190,6 +188,11 @@ impl VerifiedTitle {
     /// Returns the SHA-256 of the root that trust began with.
     pub fn anchor(&self) -> ChunkId {
         self.anchor.sha256
+    }
+
+    /// Asks `origin` from now on for what is not known yet: any server will do, for all of it is verified by what is.
+    pub fn ask(&mut self, origin: HttpOrigin) {
+        self.client.repository = repository(origin, &self.client.title);
     }
 
     /// Takes what a player should hear.
@@ -406,6 +409,13 @@ impl VerifiedTitle {
     async fn fetch(&self, target: &super::fetch::Target, limit: usize) -> Result<Bytes, TrustError> {
         self.client.repository.target(&self.set, target, limit).await
     }
+}
+
+/// Returns where the signed metadata of a title and its targets lie.
+fn repository(origin: HttpOrigin, title: &Slug) -> Repository {
+    let folder = names::repository(title);
+    let targets = Folder::new(origin.clone(), format!("{folder}/{}", names::TARGETS));
+    Repository::new(Folder::new(origin, folder), targets)
 }
 
 /// Returns the channel that a delegation is for: its role bears the channel's name and may sign for it alone.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+//! What in a version's folder is the player's: mods, settings, screenshots.
+//!
+//! Files that no release put there, and whatever lies at the places that a release leaves to the player.
+
+use std::collections::HashSet;
+
+use cap_std::fs::Dir;
+use vsekai_formats::UserPaths;
+use vsekai_formats::release::{Contents, EntryKind, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
+
+use crate::disk;
+use crate::error::EngineError;
+use crate::install;
+use crate::paths::InstallPaths;
+use crate::release::{self, Release};
+use crate::tree;
+
+/// The player's files in a version's folder: paths with `/` between components, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlayersFiles {
+    /// At places that are left to the player.
+    pub(crate) declared: Vec<String>,
+    /// Elsewhere, from no release.
+    pub(crate) extra: Vec<String>,
+    /// Files whose names are no Unicode and folders that cannot be listed: there, but out of reach.
+    pub(crate) out_of_reach: Vec<String>,
+}
+
+impl PlayersFiles {
+    /// Returns the paths that can be reached, those at declared places first.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &String> {
+        self.declared.iter().chain(&self.extra)
+    }
+}
+
+/// Finds the player's files below `dir`, a version with the files `contents`; `is_left` tells the places that are
+/// left to the player. Links are not followed.
+pub(crate) fn find(dir: &Dir, contents: &Contents, is_left: impl Fn(&str) -> bool) -> PlayersFiles {
+    let known: HashSet<&str> = contents.entries.iter().map(|entry| entry.path.as_str()).collect();
+    let mut found = PlayersFiles::default();
+    let mut open = vec![String::new()];
+    while let Some(folder) = open.pop() {
+        let at = if folder.is_empty() { "." } else { &folder };
+        let Ok(entries) = dir.read_dir(at) else {
+            found.out_of_reach.push(folder);
+            continue;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let path = match folder.is_empty() {
+                true => name.to_string_lossy().into_owned(),
+                false => format!("{folder}/{}", name.to_string_lossy()),
+            };
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if name.to_str().is_none() {
+                found.out_of_reach.push(path);
+            } else if is_folder {
+                open.push(path);
+            } else if is_left(&path) {
+                found.declared.push(path);
+            } else if !known.contains(path.as_str()) {
+                found.extra.push(path);
+            }
+        }
+    }
+    found.declared.sort();
+    found.extra.sort();
+    found.out_of_reach.sort();
+    found
+}
+
+/// Finds the player's files below `dir`, a version of `release`.
+pub(crate) fn find_in(dir: &Dir, release: &Release) -> PlayersFiles {
+    find(dir, &release.contents, |path| release.user_paths.contains(path))
+}
+
+/// Finds the player's files in the version folder `name` from what lies beside it, and returns its list of files too;
+/// the version need not be on record.
+///
+/// # Errors
+/// Its documents are missing or damaged, so nothing can be told apart.
+pub(crate) fn find_beside(
+    paths: &InstallPaths,
+    name: &str,
+    dir: &Dir,
+) -> Result<(PlayersFiles, Contents), EngineError> {
+    let folder = paths.release(name);
+    let stored = disk::read_bounded(&folder.join(install::CONTENTS), MAX_CONTENTS_STORED_BYTES)?;
+    let contents = release::parse_contents(&stored.unwrap_or_default())?;
+    let manifest = disk::read_bounded(&folder.join(install::MANIFEST), MAX_MANIFEST_BYTES)?;
+    let manifest = release::parse_manifest(&manifest.unwrap_or_default())?;
+    let user_paths: UserPaths = release::user_paths(&manifest, &contents)?;
+    let found = find(dir, &contents, |path| user_paths.contains(path));
+    Ok((found, contents))
+}
+
+/// Tells whether the file `path` below `dir` still is what the release put there.
+pub(crate) fn is_as_published(dir: &Dir, contents: &Contents, path: &str) -> bool {
+    let Some((_, size, _, digest)) = contents.files().find(|(at, ..)| at.as_str() == path) else {
+        return false;
+    };
+    let hashed = tree::open_file(dir, path).and_then(|mut file| tree::hash_file(&mut file, &mut Vec::new()));
+    hashed.is_ok_and(|found| found == (digest, size))
+}
+
+/// Returns the entries of `new` in whose place the player has something of their own below `dir`.
+///
+/// Where a folder of the release is none there, all that would lie in it counts too.
+pub(crate) fn occupied(dir: &Dir, new: &Release) -> HashSet<usize> {
+    let (mut occupied, mut no_folders) = (HashSet::new(), HashSet::new());
+    for i in new.players() {
+        let Some(entry) = new.contents.entries.get(i) else {
+            continue;
+        };
+        let path = entry.path.as_str();
+        let is_folder = entry.kind == EntryKind::Folder;
+        let is_theirs = entry
+            .path
+            .parent()
+            .is_some_and(|parent| no_folders.contains(parent))
+            || match dir.symlink_metadata(path) {
+                Ok(data) => !(is_folder && data.is_dir()),
+                Err(_) => false,
+            };
+        if is_theirs {
+            occupied.insert(i);
+            if is_folder {
+                no_folders.insert(path);
+            }
+        }
+    }
+    occupied
+}
