@@ -8,6 +8,7 @@ mod fsck;
 mod gc;
 mod mirror;
 mod place;
+mod restore;
 mod serve;
 mod settings;
 mod sizes;
@@ -114,6 +115,8 @@ enum Command {
     Token(token::Command),
     /// Copy the data folder, beside a running server
     Backup(backup::Arguments),
+    /// Make the data folder what a backup is; no server may be running on it
+    Restore(restore::Arguments),
     /// Look for anything missing or damaged in the data folder
     Fsck(fsck::Arguments),
     /// Remove what nothing keeps any more, or tell what that is
@@ -175,6 +178,7 @@ fn execute(settings: Settings, command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve => serve::run(settings).await,
             Command::Token(command) => token::run(&settings.data, command).await,
             Command::Backup(arguments) => backup::run(&settings, &arguments).await,
+            Command::Restore(arguments) => restore::run(&settings, &arguments).await,
             Command::Fsck(arguments) => fsck::run(&settings, &arguments).await,
             Command::Gc(arguments) => gc::run(settings, &arguments).await,
             Command::Audit(arguments) => audit::run(&settings, arguments).await,
@@ -228,7 +232,9 @@ Examples:
   vsekai-server --data /srv/vsekai fsck --deep
       Check every file against its digest.
   vsekai-server --data /srv/vsekai backup --to /backup/vsekai
-      Copy what is new; to restore, serve the backup or a copy of it.
+      Copy what is new.
+  vsekai-server --data /srv/new restore --from /backup/vsekai
+      Make an empty data folder what the backup is.
   vsekai-server --data /srv/vsekai --config server.toml gc --dry-run
       Tell what the rules in [retention] keep no longer, and what that would free.
   vsekai-server --data /srv/vsekai export --to /srv/www

@@ -3,6 +3,7 @@
 
 use rusqlite::{Row, Transaction, named_params};
 use serde::Serialize;
+use utoipa::ToSchema;
 use vsekai_formats::release::Slug;
 
 use super::now;
@@ -57,7 +58,8 @@ pub struct Event<'a> {
 }
 
 /// A line of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct Entry {
     /// Its number; later ones are greater.
     pub id: i64,

@@ -3,6 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{
     Pinned, Platform, ReleaseManifest, ReleaseRef, ReleaseSize, Slug, Version, address,
@@ -58,19 +59,23 @@ pub struct ReleaseFiles {
 }
 
 /// A release in a list for publishers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReleaseEntry {
     /// The version.
+    #[schema(value_type = String)]
     pub version: Version,
     /// The platform.
+    #[schema(value_type = String)]
     pub platform: Platform,
     /// The publish sequence.
     pub sequence: u64,
     /// Its sizes.
+    #[schema(value_type = crate::http::describe::ReleaseSize)]
     pub size: ReleaseSize,
     /// When it was published, in seconds since 1970-01-01 UTC.
     pub published_at: i64,
     /// Channels that point at it, ascending.
+    #[schema(value_type = Vec<String>)]
     pub channels: Vec<Slug>,
 }
 

@@ -12,6 +12,11 @@ use crate::service::Service;
 use crate::service::collect::Collection;
 
 /// Tells what would be collected, and why.
+#[utoipa::path(
+    get, path = "/api/v1/collection", tag = "running",
+    security(("token" = ["admin"])),
+    responses((status = 200, description = "What would be collected", body = Collection)),
+)]
 #[handler]
 pub async fn get_collection(
     service: Data<&Arc<Service>>,
@@ -22,6 +27,11 @@ pub async fn get_collection(
 }
 
 /// Collects, and tells what.
+#[utoipa::path(
+    post, path = "/api/v1/collection", tag = "running",
+    security(("token" = ["admin"])),
+    responses((status = 200, description = "What was collected", body = Collection)),
+)]
 #[handler]
 pub async fn post_collection(
     service: Data<&Arc<Service>>,

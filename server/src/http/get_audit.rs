@@ -11,14 +11,24 @@ use super::problem::Problem;
 use crate::service::Service;
 use crate::service::audit::{AuditPage, AuditQuery};
 
-#[derive(Deserialize)]
-struct Parameters {
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// Lines before this one, to read on.
     before: Option<i64>,
+    /// Lines about this title.
     title: Option<String>,
+    /// At most so many lines, up to 500.
     limit: Option<usize>,
 }
 
 /// Reads a part of the log, newest lines first.
+#[utoipa::path(
+    get, path = "/api/v1/audit", tag = "running",
+    params(Parameters),
+    security(("token" = ["admin"])),
+    responses((status = 200, description = "Lines of the log, newest first", body = AuditPage)),
+)]
 #[handler]
 pub async fn get_audit(
     service: Data<&Arc<Service>>,

@@ -14,6 +14,15 @@ use crate::service::token::Verb;
 use crate::service::{Service, ServiceError};
 
 /// Serves a chunk.
+#[utoipa::path(
+    method(get, head), path = "/store/{folder}/{file}", tag = "files",
+    responses(
+        (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "The part asked for by Range", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 304, description = "Nothing has changed"),
+        (status = 416, description = "There is no such part"),
+    ),
+)]
 #[handler]
 pub async fn get_chunk(
     service: Data<&Arc<Service>>,

@@ -11,6 +11,15 @@ use super::reply::{Caching, Conditions, Representation, Source};
 use crate::service::{Service, ServiceError, indexes::IndexName};
 
 /// Serves an index.
+#[utoipa::path(
+    method(get, head), path = "/index/{name}", tag = "files",
+    responses(
+        (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "The part asked for by Range", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 304, description = "Nothing has changed"),
+        (status = 416, description = "There is no such part"),
+    ),
+)]
 #[handler]
 pub async fn get_index(
     service: Data<&Arc<Service>>,

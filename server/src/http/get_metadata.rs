@@ -13,6 +13,15 @@ use crate::service::{Service, ServiceError};
 
 /// Serves `timestamp.json`, which clients ask for anew each time, or `<version>.<role>.json`, which never
 /// changes.
+#[utoipa::path(
+    method(get, head), path = "/titles/{title}/tuf/{file}", tag = "files",
+    responses(
+        (status = 200, description = "The file", content_type = "application/json", body = Object),
+        (status = 206, description = "The part asked for by Range", content_type = "application/json", body = Vec<u8>),
+        (status = 304, description = "Nothing has changed"),
+        (status = 416, description = "There is no such part"),
+    ),
+)]
 #[handler]
 pub async fn get_metadata(
     service: Data<&Arc<Service>>,

@@ -11,6 +11,15 @@ use super::reply::{Caching, Conditions, Representation, Source};
 use crate::service::{Service, ServiceError};
 
 /// Serves `contents.json.zst`, byte for byte as published.
+#[utoipa::path(
+    method(get, head), path = "/titles/{title}/releases/{platform}/{version}/{file}", tag = "files",
+    responses(
+        (status = 200, description = "The file", content_type = "application/zstd", body = Vec<u8>),
+        (status = 206, description = "The part asked for by Range", content_type = "application/zstd", body = Vec<u8>),
+        (status = 304, description = "Nothing has changed"),
+        (status = 416, description = "There is no such part"),
+    ),
+)]
 #[handler]
 pub async fn get_release_file(
     service: Data<&Arc<Service>>,

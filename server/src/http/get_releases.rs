@@ -12,13 +12,20 @@ use super::problem::Problem;
 use crate::db::releases::ReleaseEntry;
 use crate::service::Service;
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ReleaseList)]
+pub(super) struct Answer {
+    #[schema(value_type = String)]
     title: Slug,
     releases: Vec<ReleaseEntry>,
 }
 
 /// Lists a title's releases, newest first within each platform.
+#[utoipa::path(
+    get, path = "/api/v1/titles/{title}/releases", tag = "publishing",
+    security(("token" = ["any"])),
+    responses((status = 200, description = "The releases", body = Answer)),
+)]
 #[handler]
 pub async fn get_releases(
     service: Data<&Arc<Service>>,

@@ -12,6 +12,15 @@ use crate::service::metadata::Target;
 use crate::service::{Service, ServiceError};
 
 /// Serves a channel pointer or a manifest, byte for byte as it was signed.
+#[utoipa::path(
+    method(get, head), path = "/titles/{title}/tuf/targets/{file}", tag = "files",
+    responses(
+        (status = 200, description = "The file", content_type = "application/json", body = Object),
+        (status = 206, description = "The part asked for by Range", content_type = "application/json", body = Vec<u8>),
+        (status = 304, description = "Nothing has changed"),
+        (status = 416, description = "There is no such part"),
+    ),
+)]
 #[handler]
 pub async fn get_target(
     service: Data<&Arc<Service>>,

@@ -12,9 +12,10 @@ use super::problem::Problem;
 use crate::service::releases::ReleaseName;
 use crate::service::{Service, ServiceError};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = HoldWish)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+pub(super) struct Wish {
     #[serde(default)]
     reason: String,
 }
@@ -22,6 +23,12 @@ struct Wish {
 type Name = (String, String, String);
 
 /// Holds a release.
+#[utoipa::path(
+    put, path = "/api/v1/titles/{title}/releases/{platform}/{version}/hold", tag = "publishing",
+    request_body = Wish,
+    security(("token" = ["promote"])),
+    responses((status = 204, description = "It is held")),
+)]
 #[handler]
 pub async fn put_hold(
     service: Data<&Arc<Service>>,
@@ -37,6 +44,11 @@ pub async fn put_hold(
 }
 
 /// Leaves a release to the rules again.
+#[utoipa::path(
+    delete, path = "/api/v1/titles/{title}/releases/{platform}/{version}/hold", tag = "publishing",
+    security(("token" = ["promote"])),
+    responses((status = 204, description = "It is held no more")),
+)]
 #[handler]
 pub async fn delete_hold(
     service: Data<&Arc<Service>>,

@@ -9,16 +9,28 @@ use poem::http::{Method, StatusCode, header};
 use poem::web::Data;
 use poem::{Endpoint, IntoResponse as _, Request, Response, handler};
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 use crate::db::metadata::RoleRow;
 use crate::rates::Class;
 use crate::service::Service;
+use crate::service::chunks::MissingChunks;
 use crate::service::token::Verb;
 
 /// Counts answers since the server started.
 #[derive(Debug, Default)]
 pub struct Metrics {
     answers: Mutex<BTreeMap<(Kind, u16), Totals>>,
+    problems: Mutex<BTreeMap<&'static str, u64>>,
+    clients: Mutex<BTreeMap<(&'static str, String), u64>>,
+    asked: Mutex<Asked>,
+}
+
+/// What publishers asked whether it is there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    there: u64,
+    missing: u64,
+    bytes_there: u64,
 }
 
 /// What a request asked for.
@@ -56,7 +68,71 @@ impl Metrics {
         answers.entry(key).or_default().bytes += bytes;
     }
 
+    /// Counts an answer to a question for missing chunks.
+    pub fn count_asked(&self, answer: &MissingChunks) {
+        let mut asked = lock(&self.asked);
+        asked.missing += answer.missing.len() as u64;
+        for bytes in answer.sizes.iter().flatten() {
+            asked.there += 1;
+            asked.bytes_there += bytes;
+        }
+    }
+
+    fn count_problem(&self, code: &'static str) {
+        *lock(&self.problems).entry(code).or_default() += 1;
+    }
+
+    fn count_client(&self, user_agent: &str) {
+        let (client, version) = client_of(user_agent);
+        let mut clients = lock(&self.clients);
+        // Anybody can make up versions; the first ones are the real ones, more are of no use.
+        let known = clients.contains_key(&(client, version.clone())) || clients.len() < MOST_CLIENTS;
+        let version = if known { version } else { String::new() };
+        *clients.entry((client, version)).or_default() += 1;
+    }
+
     fn text(&self) -> String {
+        let mut text = self.answers_text();
+        let mut family = |name: &str, help: &str, lines: Vec<(String, u64)>| {
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n");
+            for (labels, value) in lines {
+                let _ = writeln!(text, "{name}{labels} {value}");
+            }
+        };
+        let problems = lock(&self.problems).clone().into_iter();
+        let problems = problems.map(|(code, count)| (format!("{{code=\"{code}\"}}"), count));
+        family(
+            "vsekai_server_problems_total",
+            "Requests refused or failed, by code.",
+            problems.collect(),
+        );
+        let clients = lock(&self.clients).clone().into_iter();
+        let clients = clients.map(|((client, version), count)| {
+            (format!("{{client=\"{client}\",version=\"{version}\"}}"), count)
+        });
+        family(
+            "vsekai_server_client_requests_total",
+            "Requests by kind of client.",
+            clients.collect(),
+        );
+        let asked = *lock(&self.asked);
+        family(
+            "vsekai_server_chunks_asked_total",
+            "Chunks that publishers asked for, by whether they were there.",
+            vec![
+                ("{there=\"yes\"}".to_owned(), asked.there),
+                ("{there=\"no\"}".to_owned(), asked.missing),
+            ],
+        );
+        family(
+            "vsekai_server_upload_bytes_saved_total",
+            "Bytes of chunks that publishers need not upload, because they were there.",
+            vec![(String::new(), asked.bytes_there)],
+        );
+        text
+    }
+
+    fn answers_text(&self) -> String {
         let answers = self.answers().clone();
         let mut text = String::new();
         let mut family = |name: &str, help: &str, value: fn(&Totals) -> u64| {
@@ -83,7 +159,27 @@ impl Metrics {
     }
 
     fn answers(&self) -> MutexGuard<'_, BTreeMap<(Kind, u16), Totals>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.answers)
+    }
+}
+
+fn lock<T>(figures: &Mutex<T>) -> MutexGuard<'_, T> {
+    figures.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Names the program that a client says it is, and its version where that is one of ours.
+fn client_of(user_agent: &str) -> (&'static str, String) {
+    let (name, rest) = user_agent.split_once('/').unwrap_or((user_agent, ""));
+    let version: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'))
+        .take(MOST_VERSION_CHARS)
+        .collect();
+    match name {
+        "vsekai" => ("vsekai", version),
+        "Go-http-client" => ("desync", String::new()),
+        _ if user_agent.starts_with("casync") => ("casync", String::new()),
+        _ => ("other", String::new()),
     }
 }
 
@@ -132,16 +228,30 @@ impl Kind {
 pub async fn counted<E: Endpoint>(metrics: Arc<Metrics>, endpoint: Arc<E>, request: Request) -> Response {
     let kind = Kind::of(request.method(), request.uri().path());
     let is_head = request.method() == Method::HEAD;
+    let user_agent = request.headers().get(header::USER_AGENT);
+    metrics.count_client(
+        user_agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default(),
+    );
     let response = endpoint.get_response(request).await.into_response();
     let length = response.headers().get(header::CONTENT_LENGTH);
     let length = length
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .filter(|_| !is_head);
     metrics.count(kind, response.status(), length.unwrap_or_default());
+    if let Some(ProblemCode(code)) = response.extensions().get() {
+        metrics.count_problem(code);
+    }
     response
 }
 
 /// `GET api/v1/metrics`: the figures, for holders of a token for the whole server.
+#[utoipa::path(
+    get, path = "/api/v1/metrics", tag = "running",
+    security(("token" = ["observe"])),
+    responses((status = 200, description = "Figures in the text format of Prometheus", content_type = "text/plain", body = String)),
+)]
 #[handler]
 pub async fn get_metrics(
     service: Data<&Arc<Service>>,
@@ -172,6 +282,10 @@ fn ends(roles: &[RoleRow]) -> String {
     text
 }
 
+/// Kinds and versions of clients that are counted apart.
+const MOST_CLIENTS: usize = 64;
+const MOST_VERSION_CHARS: usize = 32;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +312,24 @@ mod tests {
         for (method, path, kind) in cases {
             assert_eq!(Kind::of(&method, path), kind, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn clients_are_counted_by_kind_and_version_and_not_without_end() {
+        let metrics = Metrics::default();
+        for number in 0..200 {
+            metrics.count_client(&format!("vsekai/0.{number}.0 (Linux)"));
+        }
+        metrics.count_client("Go-http-client/1.1");
+        metrics.count_client("evil\"} 1\n");
+        let text = metrics.text();
+        assert!(
+            text.contains("{client=\"vsekai\",version=\"0.0.0\"} 1\n"),
+            "{text}"
+        );
+        assert!(text.contains("{client=\"desync\",version=\"\"} 1\n"), "{text}");
+        assert!(text.contains("{client=\"other\",version=\"\"} 1\n"), "{text}");
+        assert!(text.lines().count() < 100 && !text.contains("evil"));
     }
 
     #[test]

@@ -8,16 +8,20 @@ mod body;
 mod client_address;
 mod collection;
 mod connection;
+pub(crate) mod describe;
 pub mod desync;
+mod docs;
 mod get_audit;
 mod get_chunk;
 mod get_health;
 mod get_index;
 mod get_metadata;
+mod get_ready;
 mod get_release_file;
 mod get_releases;
 mod get_sizes;
 mod get_target;
+mod get_titles;
 mod hold;
 mod metrics;
 mod online_keys;
@@ -31,15 +35,14 @@ mod put_index;
 mod reply;
 mod tokens;
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
 use poem::error::ResponseError as _;
-use poem::http::{HeaderValue, header};
-use poem::{
-    Body, Endpoint as _, EndpointExt as _, IntoResponse, Request, Response, Route, delete, get, post, put,
-};
+use poem::http::{HeaderValue, Method, header};
+use poem::{Body, Endpoint as _, EndpointExt as _, IntoResponse, Request, Response, Route, RouteMethod};
 use serde::de::DeserializeOwned;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
@@ -51,64 +54,11 @@ use metrics::{Kind, Metrics};
 use problem::Problem;
 use reply::{Caching, Representation, Source};
 
-/// Returns the server's routes; `docs/protocol.md` describes them.
+/// Returns the server's routes; `docs/openapi.json` and `docs/protocol.md` describe them.
 pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
     let metrics = Arc::new(Metrics::default());
     let (counting, asked) = (metrics.clone(), service.clone());
-    Route::new()
-        .at(
-            "/store/:folder/:file",
-            get(get_chunk::get_chunk)
-                .head(get_chunk::get_chunk)
-                .put(put_chunk::put_chunk),
-        )
-        .at(
-            "/index/:name",
-            get(get_index::get_index)
-                .head(get_index::get_index)
-                .put(put_index::put_index),
-        )
-        .at(
-            "/titles/:title/tuf/:file",
-            get(get_metadata::get_metadata).head(get_metadata::get_metadata),
-        )
-        .at(
-            "/titles/:title/tuf/targets/:file",
-            get(get_target::get_target).head(get_target::get_target),
-        )
-        .at(
-            "/titles/:title/releases/:platform/:version/:file",
-            get(get_release_file::get_release_file).head(get_release_file::get_release_file),
-        )
-        .at(
-            "/api/v1/chunks/missing",
-            post(post_missing_chunks::post_missing_chunks),
-        )
-        .at("/api/v1/chunks/fetch", post(post_fetch_chunks::post_fetch_chunks))
-        .at("/api/v1/releases", post(post_release::post_release))
-        .at("/api/v1/titles/:title/releases", get(get_releases::get_releases))
-        .at(
-            "/api/v1/titles/:title/metadata",
-            post(post_metadata::post_metadata),
-        )
-        .at(
-            "/api/v1/titles/:title/online-keys",
-            get(online_keys::get_online_keys).post(online_keys::post_online_key),
-        )
-        .at("/api/v1/health", get(get_health::get_health))
-        .at("/api/v1/metrics", get(metrics::get_metrics))
-        .at("/api/v1/audit", get(get_audit::get_audit))
-        .at("/api/v1/sizes", get(get_sizes::get_sizes))
-        .at(
-            "/api/v1/collection",
-            get(collection::get_collection).post(collection::post_collection),
-        )
-        .at("/api/v1/tokens", get(tokens::get_tokens).post(tokens::post_token))
-        .at("/api/v1/tokens/:id", delete(tokens::delete_token))
-        .at(
-            "/api/v1/titles/:title/releases/:platform/:version/hold",
-            put(hold::put_hold).delete(hold::delete_hold),
-        )
+    routed(table())
         .nest("/admin", admin::routes())
         .data(service)
         .data(metrics)
@@ -137,6 +87,65 @@ pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
         })
         .map_to_response()
         .boxed()
+}
+
+/// A method of an address, and what answers it.
+type Row = (Method, &'static str, BoxEndpoint<'static, Response>);
+
+/// Returns every method of every address.
+fn table() -> Vec<Row> {
+    macro_rules! rows {
+        ($($method:ident $path:literal $handler:expr;)*) => {
+            vec![$((Method::$method, $path, $handler.map_to_response().boxed())),*]
+        };
+    }
+    rows! {
+        GET "/store/:folder/:file" get_chunk::get_chunk;
+        HEAD "/store/:folder/:file" get_chunk::get_chunk;
+        PUT "/store/:folder/:file" put_chunk::put_chunk;
+        GET "/index/:name" get_index::get_index;
+        HEAD "/index/:name" get_index::get_index;
+        PUT "/index/:name" put_index::put_index;
+        GET "/titles/:title/tuf/:file" get_metadata::get_metadata;
+        HEAD "/titles/:title/tuf/:file" get_metadata::get_metadata;
+        GET "/titles/:title/tuf/targets/:file" get_target::get_target;
+        HEAD "/titles/:title/tuf/targets/:file" get_target::get_target;
+        GET "/titles/:title/releases/:platform/:version/:file" get_release_file::get_release_file;
+        HEAD "/titles/:title/releases/:platform/:version/:file" get_release_file::get_release_file;
+        POST "/api/v1/chunks/missing" post_missing_chunks::post_missing_chunks;
+        POST "/api/v1/chunks/fetch" post_fetch_chunks::post_fetch_chunks;
+        POST "/api/v1/releases" post_release::post_release;
+        GET "/api/v1/titles" get_titles::get_titles;
+        GET "/api/v1/titles/:title/releases" get_releases::get_releases;
+        POST "/api/v1/titles/:title/metadata" post_metadata::post_metadata;
+        GET "/api/v1/titles/:title/online-keys" online_keys::get_online_keys;
+        POST "/api/v1/titles/:title/online-keys" online_keys::post_online_key;
+        PUT "/api/v1/titles/:title/releases/:platform/:version/hold" hold::put_hold;
+        DELETE "/api/v1/titles/:title/releases/:platform/:version/hold" hold::delete_hold;
+        GET "/api/v1/health" get_health::get_health;
+        GET "/api/v1/ready" get_ready::get_ready;
+        GET "/api/v1/metrics" metrics::get_metrics;
+        GET "/api/v1/audit" get_audit::get_audit;
+        GET "/api/v1/sizes" get_sizes::get_sizes;
+        GET "/api/v1/collection" collection::get_collection;
+        POST "/api/v1/collection" collection::post_collection;
+        GET "/api/v1/tokens" tokens::get_tokens;
+        POST "/api/v1/tokens" tokens::post_token;
+        DELETE "/api/v1/tokens/:id" tokens::delete_token;
+        GET "/api/v1/openapi.json" describe::get_description;
+        GET "/docs" docs::get_docs;
+        GET "/docs/style.css" docs::get_style;
+    }
+}
+
+fn routed(table: Vec<Row>) -> Route {
+    let mut methods: BTreeMap<&str, RouteMethod> = BTreeMap::new();
+    for (method, path, endpoint) in table {
+        let others = methods.remove(path).unwrap_or_default();
+        methods.insert(path, others.method(method, endpoint));
+    }
+    let addresses = methods.into_iter();
+    addresses.fold(Route::new(), |route, (path, methods)| route.at(path, methods))
 }
 
 /// Counts a request for the address it comes from.
@@ -195,4 +204,33 @@ async fn json<T: DeserializeOwned>(body: Body, cap: usize, limits: &Limits) -> R
     let bytes = Upload::new(body, "the request", cap, limits).read().await?;
     serde_json::from_slice(&bytes)
         .map_err(|error| ServiceError::BadRequest(format!("the request cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let routed: BTreeSet<(String, String)> = table()
+            .into_iter()
+            .map(|(method, path, _)| {
+                let parts = path.split('/').map(|part| match part.strip_prefix(':') {
+                    Some(name) => format!("{{{name}}}"),
+                    None => part.to_owned(),
+                });
+                let path = parts.collect::<Vec<_>>().join("/");
+                (path, method.as_str().to_lowercase())
+            })
+            .collect();
+        let document = serde_json::to_value(describe::description()).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap().keys();
+            described.extend(methods.map(|method| (path.clone(), method.clone())));
+        }
+        assert_eq!(described, routed);
+    }
 }

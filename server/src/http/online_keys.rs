@@ -10,13 +10,19 @@ use serde::Serialize;
 use super::problem::Problem;
 use crate::service::Service;
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = OnlineKeys)]
+pub(super) struct Answer {
     /// The public keys, 64 hexadecimal digits each.
     keys: Vec<String>,
 }
 
 /// Tells the public halves of the keys; the first one is made when it is asked for.
+#[utoipa::path(
+    get, path = "/api/v1/titles/{title}/online-keys", tag = "publishing",
+    security(("token" = ["keys"])),
+    responses((status = 200, description = "The keys", body = Answer)),
+)]
 #[handler]
 pub async fn get_online_keys(
     service: Data<&Arc<Service>>,
@@ -27,6 +33,11 @@ pub async fn get_online_keys(
 }
 
 /// Makes another key, for a root that takes the place of the one before.
+#[utoipa::path(
+    post, path = "/api/v1/titles/{title}/online-keys", tag = "publishing",
+    security(("token" = ["keys"])),
+    responses((status = 200, description = "All keys, the new one among them", body = Answer)),
+)]
 #[handler]
 pub async fn post_online_key(
     service: Data<&Arc<Service>>,

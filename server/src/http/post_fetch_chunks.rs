@@ -18,6 +18,11 @@ use super::problem::Problem;
 use crate::service::{Service, ServiceError};
 
 /// Sends chunks as they are stored, in the order asked.
+#[utoipa::path(
+    post, path = "/api/v1/chunks/fetch", tag = "files",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "1 to 256 chunk ids of 32 bytes each"),
+    responses((status = 200, description = "For each id a length (4 bytes, little-endian) and the chunk; ff ff ff ff for a missing one", content_type = "application/vnd.vsekai.chunks", body = Vec<u8>)),
+)]
 #[handler]
 pub async fn post_fetch_chunks(
     service: Data<&Arc<Service>>,

@@ -12,12 +12,19 @@ use super::problem::Problem;
 use crate::service::Service;
 use crate::service::token::Verb;
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Accepted)]
+pub(super) struct Answer {
     accepted: bool,
 }
 
 /// Judges metadata that a publisher signed and puts it in force with a new snapshot and timestamp.
+#[utoipa::path(
+    post, path = "/api/v1/titles/{title}/metadata", tag = "publishing",
+    request_body = super::describe::Change,
+    security(("token" = ["promote", "keys"])),
+    responses((status = 200, description = "It is in force", body = Answer)),
+)]
 #[handler]
 pub async fn post_metadata(
     service: Data<&Arc<Service>>,

@@ -23,12 +23,20 @@ struct Parameters {
     channel: String,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Published)]
+pub(super) struct Answer {
     created: bool,
 }
 
 /// Makes a release visible: 201 if it is new, 200 if the same one was there.
+#[utoipa::path(
+    post, path = "/api/v1/releases", tag = "publishing",
+    params(("channel" = String, Query, description = "The channel whose role lists the release")),
+    request_body(content = super::describe::Release, content_type = "multipart/form-data"),
+    security(("token" = ["publish"])),
+    responses((status = 201, description = "The release is new", body = Answer), (status = 200, description = "The same release was there", body = Answer)),
+)]
 #[handler]
 pub async fn post_release(
     service: Data<&Arc<Service>>,

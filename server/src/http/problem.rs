@@ -26,6 +26,7 @@ impl ResponseError for Problem {
             ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -39,6 +40,7 @@ impl ResponseError for Problem {
             members["missing_total"] = json!(total);
         }
         let mut response = problem(self.status(), members);
+        response.extensions_mut().insert(ProblemCode(self.0.code()));
         if let ServiceError::TooMany { wait, .. } = &self.0 {
             // Whole seconds, and never "at once": who is told 0 would ask again in vain.
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
@@ -47,6 +49,10 @@ impl ResponseError for Problem {
         response
     }
 }
+
+/// The code of a problem, for figures.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemCode(pub &'static str);
 
 /// Answers what never reached a handler: unknown addresses, wrong methods, parameters that do not parse.
 pub async fn from_router(error: poem::Error) -> Response {

@@ -14,6 +14,12 @@ use crate::service::chunks::ChunkUpload;
 use crate::service::token::Verb;
 
 /// Stores a chunk: 201 if it is new, 200 if it was there.
+#[utoipa::path(
+    put, path = "/store/{folder}/{file}", tag = "publishing",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    security(("token" = ["upload"])),
+    responses((status = 201, description = "It is new"), (status = 200, description = "It was there")),
+)]
 #[handler]
 pub async fn put_chunk(
     service: Data<&Arc<Service>>,

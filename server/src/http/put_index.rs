@@ -14,6 +14,12 @@ use crate::service::indexes::IndexName;
 use crate::service::token::Verb;
 
 /// Stores an index: 201 if its name is new, 200 if the same index has it.
+#[utoipa::path(
+    put, path = "/index/{name}", tag = "publishing",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    security(("token" = ["upload"])),
+    responses((status = 201, description = "It is new"), (status = 200, description = "It was there")),
+)]
 #[handler]
 pub async fn put_index(
     service: Data<&Arc<Service>>,

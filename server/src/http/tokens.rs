@@ -14,8 +14,9 @@ use crate::service::token::{TokenRecord, TokenScope};
 use crate::service::{Service, ServiceError};
 
 /// A token in a list; the token itself is stored nowhere.
-#[derive(Serialize)]
-struct Listed {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TokenListed)]
+pub(super) struct Listed {
     id: String,
     label: String,
     title: String,
@@ -27,14 +28,16 @@ struct Listed {
     active: bool,
 }
 
-#[derive(Serialize)]
-struct List {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TokenList)]
+pub(super) struct List {
     tokens: Vec<Listed>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = TokenWanted)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(super) struct Wanted {
     label: String,
     title: String,
     channel: String,
@@ -43,8 +46,9 @@ struct Wanted {
     expires_at: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct Made {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TokenMade)]
+pub(super) struct Made {
     /// The token, shown this once.
     token: String,
     #[serde(flatten)]
@@ -52,6 +56,11 @@ struct Made {
 }
 
 /// Lists every token there ever was.
+#[utoipa::path(
+    get, path = "/api/v1/tokens", tag = "running",
+    security(("token" = ["admin"])),
+    responses((status = 200, description = "The tokens", body = List)),
+)]
 #[handler]
 pub async fn get_tokens(service: Data<&Arc<Service>>, request: &Request) -> Result<Json<List>, Problem> {
     let access = super::bearer::access(&service, request).await?;
@@ -62,6 +71,12 @@ pub async fn get_tokens(service: Data<&Arc<Service>>, request: &Request) -> Resu
 }
 
 /// Makes a token.
+#[utoipa::path(
+    post, path = "/api/v1/tokens", tag = "running",
+    request_body = Wanted,
+    security(("token" = ["admin"])),
+    responses((status = 201, description = "The token, shown this once", body = Made)),
+)]
 #[handler]
 pub async fn post_token(
     service: Data<&Arc<Service>>,
@@ -85,6 +100,11 @@ pub async fn post_token(
 }
 
 /// Ends a token.
+#[utoipa::path(
+    delete, path = "/api/v1/tokens/{id}", tag = "running",
+    security(("token" = ["admin"])),
+    responses((status = 204, description = "It has ended")),
+)]
 #[handler]
 pub async fn delete_token(
     service: Data<&Arc<Service>>,

@@ -2,6 +2,7 @@
 //! Reading the log of who changed what.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use vsekai_formats::release::Slug;
 
 use super::token::Verb;
@@ -21,7 +22,7 @@ pub struct AuditQuery {
 }
 
 /// A part of the log, newest lines first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditPage {
     /// The lines.
     pub entries: Vec<Entry>,

@@ -42,9 +42,10 @@ pub enum ChunkUpload {
 }
 
 /// The answer to a question for missing chunks.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct MissingChunks {
     /// The chunks the store does not have, in the order asked.
+    #[schema(value_type = Vec<String>)]
     pub missing: Vec<ChunkId>,
     /// Stored size in bytes of every chunk asked for, `None` for missing ones.
     pub sizes: Vec<Option<u64>>,

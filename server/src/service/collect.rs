@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rusqlite::Transaction;
 use serde::Serialize;
 use tough::schema::{Signed, Targets};
+use utoipa::ToSchema;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{ChannelPointer, Pinned, Platform, Slug, Version};
 use vsekai_trust::names::TargetName;
@@ -32,7 +33,7 @@ use crate::retention::{Candidate, Retention, Verdict, judge};
 use crate::storage::{self, ContentFolder};
 
 /// What was collected, or would be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Collection {
     /// When, in seconds since 1970-01-01 UTC.
     pub at: i64,
@@ -53,7 +54,7 @@ pub struct Collection {
 }
 
 /// A number of files and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Amount {
     /// How many.
     pub count: u64,
@@ -62,13 +63,16 @@ pub struct Amount {
 }
 
 /// A release and what becomes of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JudgedRelease {
     /// The title.
+    #[schema(value_type = String)]
     pub title: Slug,
     /// The platform.
+    #[schema(value_type = String)]
     pub platform: Platform,
     /// The version.
+    #[schema(value_type = String)]
     pub version: Version,
     /// The publish sequence.
     pub sequence: u64,

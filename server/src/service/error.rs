@@ -76,6 +76,9 @@ pub enum ServiceError {
         /// When it is worth trying again.
         wait: Duration,
     },
+    /// The server cannot do its work now.
+    #[error("{0}")]
+    Unavailable(String),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -118,6 +121,8 @@ pub enum ErrorKind {
     TooMany,
     /// 500.
     Internal,
+    /// 503.
+    Unavailable,
 }
 
 impl ServiceError {
@@ -134,6 +139,7 @@ impl ServiceError {
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Conflict { .. } => ErrorKind::Conflict,
             Self::TooMany { .. } => ErrorKind::TooMany,
+            Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Store(StoreError::Missing { .. }) => ErrorKind::NotFound,
             Self::Database(_) | Self::Storage(_) | Self::Store(_) | Self::Key(_) | Self::Internal(_) => {
                 ErrorKind::Internal
@@ -169,6 +175,7 @@ impl ServiceError {
                 ErrorKind::Invalid => "invalid",
                 ErrorKind::TooMany => "too-many",
                 ErrorKind::Internal => "internal",
+                ErrorKind::Unavailable => "unavailable",
             },
         }
     }

@@ -13,6 +13,7 @@ pub mod metadata;
 pub(crate) mod online;
 pub mod overview;
 mod quota;
+mod ready;
 pub mod releases;
 pub mod sizes;
 pub mod token;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rusqlite::Transaction;
 use serde::Serialize;
 use tough::schema::{Signed, Targets};
+use utoipa::ToSchema;
 use vsekai_formats::index::Index;
 use vsekai_formats::release::{ChannelPointer, Contents, Pinned, Platform, ReleaseManifest, Slug, Version};
 use vsekai_trust::names::TargetName;
@@ -20,9 +21,10 @@ use crate::db::{downloads, metadata};
 use crate::storage::ContentFolder;
 
 /// A title in a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TitleOverview {
     /// The title.
+    #[schema(value_type = String)]
     pub title: Slug,
     /// Its channels.
     pub channels: usize,

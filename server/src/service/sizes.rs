@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{Platform, Slug, Version};
 use vsekai_trust::names::TargetName;
@@ -20,7 +21,7 @@ use crate::db::{Database, metadata};
 use crate::limits::Limits;
 
 /// Sizes of everything that is published, in bytes as stored.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SizeReport {
     /// All chunks in the store.
     pub chunks: Amount,
@@ -35,7 +36,7 @@ pub struct SizeReport {
 }
 
 /// Bytes that something needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Size {
     /// All of them.
     pub bytes: u64,
@@ -44,9 +45,10 @@ pub struct Size {
 }
 
 /// The sizes of a title.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TitleSize {
     /// The title.
+    #[schema(value_type = String)]
     pub title: Slug,
     /// Its size.
     #[serde(flatten)]
@@ -60,9 +62,10 @@ pub struct TitleSize {
 }
 
 /// The size of a channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChannelSize {
     /// The channel.
+    #[schema(value_type = String)]
     pub channel: Slug,
     /// Its size.
     #[serde(flatten)]
@@ -70,11 +73,13 @@ pub struct ChannelSize {
 }
 
 /// The size of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReleaseSizes {
     /// The platform.
+    #[schema(value_type = String)]
     pub platform: Platform,
     /// The version.
+    #[schema(value_type = String)]
     pub version: Version,
     /// The publish sequence.
     pub sequence: u64,

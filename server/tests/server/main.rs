@@ -15,6 +15,7 @@ mod export;
 mod interop;
 mod limits;
 mod mirror;
+mod openapi;
 mod program;
 mod publish;
 mod rates;

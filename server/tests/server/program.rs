@@ -263,6 +263,58 @@ async fn tokens_are_made_listed_and_ended_beside_a_running_server() {
     program.kill();
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_restored_to_an_empty_folder_or_on_purpose_over_another() {
+    let folder = TempDir::new().unwrap();
+    let [data, copy, new] = ["data", "copy", "new"].map(|name| folder.path().join(name));
+    let program = Program::serve(&data);
+    program
+        .client(&data)
+        .publish(&Build::new("1.0.0", 1, 1), "stable")
+        .await;
+    assert!(
+        run(&data, &["backup", "--to", copy.to_str().unwrap()])
+            .status
+            .success()
+    );
+    program
+        .client(&data)
+        .publish(&Build::new("1.1.0", 2, 2), "stable")
+        .await;
+    let restore = ["restore", "--from", copy.to_str().unwrap()];
+    let busy = run(&data, &[&restore[..], &["--replace"]].concat());
+    assert_eq!(busy.status.code(), Some(4), "{}", text(&busy.stderr));
+    assert_eq!(program.terminate(), Some(0));
+
+    assert!(run(&new, &restore).status.success());
+    let refused = run(&data, &restore);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("--replace"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let nothing = run(&new, &["restore", "--from", folder.path().to_str().unwrap()]);
+    assert!(
+        text(&nothing.stderr).contains("is no backup"),
+        "{}",
+        text(&nothing.stderr)
+    );
+    assert!(
+        run(&data, &[&restore[..], &["--replace"]].concat())
+            .status
+            .success()
+    );
+    for restored in [&data, &new] {
+        assert_eq!(run(restored, &["fsck", "--deep"]).status.code(), Some(0));
+        let program = Program::serve(restored);
+        let pointer = program.client(restored).pointer("stable").await.unwrap();
+        assert_eq!(pointer.release.version.to_string(), "1.0.0");
+        program.kill();
+    }
+}
+
 #[test]
 fn wrong_arguments_and_settings_exit_with_2() {
     let folder = TempDir::new().unwrap();
