@@ -6,6 +6,7 @@
 @tool
 extends EditorPlugin
 
+const PLUGIN: String = "res://addons/vsekai_publisher/plugin.cfg"
 const PATIENCE_SECONDS: float = 90.0
 
 var _config: Dictionary = {}
@@ -27,7 +28,7 @@ func _drive() -> void:
 	# The editor opens what was open before, which may take it some frames.
 	for _frame: int in 10:
 		await get_tree().process_frame
-	_dock = EditorInterface.get_base_control().find_child("VSekaiPublisherDock", true, false)
+	_dock = _find_dock()
 	_check(_dock != null, "the dock is there")
 	if _dock != null:
 		await call(_config.case)
@@ -50,6 +51,7 @@ func publishing() -> void:
 	await take_back_and_offer_again()
 	await cancel_a_game()
 	await refuse_secrets_in_the_project()
+	await switch_off_and_on()
 
 
 func window() -> void:
@@ -154,6 +156,18 @@ func refuse_secrets_in_the_project() -> void:
 	)
 
 
+func switch_off_and_on() -> void:
+	await serve()
+	EditorInterface.set_plugin_enabled(PLUGIN, false)
+	await _wait_for("the dock goes", func() -> bool: return _find_dock() == null)
+	EditorInterface.set_plugin_enabled(PLUGIN, true)
+	await _wait_for("the dock comes", func() -> bool: return _find_dock() != null)
+	_dock = _find_dock()
+	# The server inside the first dock has ended, or this one could not have its data.
+	await serve()
+	_check(_releases() == ["0.2.0 stable offered", "0.1.0 stable "], "%s" % [_releases()])
+
+
 ## Presses a button where it is, and waits for the end of the operation.
 func _press(p_name: String, p_operation: String, p_ok: bool = true) -> void:
 	await _wait_for(
@@ -222,6 +236,10 @@ func _releases() -> Array:
 func _tree_rows(p_name: String) -> Array:
 	var root: TreeItem = _control(p_name).get_root()
 	return [] if root == null else root.get_children()
+
+
+func _find_dock() -> Control:
+	return EditorInterface.get_base_control().find_child("VSekaiPublisherDock", true, false)
 
 
 func _log_text() -> String:
