@@ -12,6 +12,7 @@ const STATUS_KEYS: Array = [
 	"channel",
 	"platform",
 	"install_path",
+	"version_path",
 	"installed_bytes",
 	"notes",
 	"offered_version",
