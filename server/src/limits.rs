@@ -117,8 +117,8 @@ impl Default for Limits {
                 burst: 1000,
             },
             token_requests: Rate {
-                per_second: 1000,
-                burst: 20_000,
+                per_second: 4000,
+                burst: 40_000,
             },
             upload_bytes_per_day: 1 << 40,
             trust_proxies: Vec::new(),

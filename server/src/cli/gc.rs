@@ -9,7 +9,7 @@ use vsekai_server::db::{Database, now};
 use vsekai_server::retention::Verdict;
 use vsekai_server::service::collect::{Collection, Folders, JudgedRelease, plan};
 use vsekai_server::service::{Access, Service, ServiceSettings};
-use vsekai_server::storage::{DataFolder, database_path, document_folder, index_folder};
+use vsekai_server::storage::{DataFolder, database_path, document_folder, index_folder, keep_whole};
 
 use super::settings::Settings;
 
@@ -39,6 +39,7 @@ pub(super) async fn run(settings: Settings, arguments: &Arguments) -> anyhow::Re
 
 async fn look(settings: &Settings) -> anyhow::Result<Collection> {
     let database = Database::open(&database_path(&settings.data)).await?;
+    let _whole = keep_whole(&settings.data)?;
     let folders = Folders {
         indexes: index_folder(&settings.data),
         documents: document_folder(&settings.data),

@@ -8,7 +8,7 @@ use clap::Args;
 use vsekai_server::db::Database;
 use vsekai_server::service::collect::Folders;
 use vsekai_server::service::sizes::{Size, SizeReport, report};
-use vsekai_server::storage::{database_path, document_folder, index_folder};
+use vsekai_server::storage::{database_path, document_folder, index_folder, keep_whole};
 
 use super::settings::Settings;
 
@@ -23,6 +23,7 @@ pub(super) struct Arguments {
 /// Measures and prints; works beside a running server.
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let database = Database::open(&database_path(&settings.data)).await?;
+    let _whole = keep_whole(&settings.data)?;
     let folders = Folders {
         indexes: index_folder(&settings.data),
         documents: document_folder(&settings.data),

@@ -219,6 +219,11 @@ fn complete(operation: &mut Operation, path: &str, method: &str) {
         body.content.values_mut().for_each(as_bytes);
     }
     if method == "head" {
+        // Parts are of bodies, and there is none.
+        operation
+            .responses
+            .responses
+            .retain(|status, _| !matches!(status.as_str(), "206" | "416"));
         let name = operation.operation_id.take().unwrap_or_default();
         operation.operation_id = Some(format!("{name}_head"));
     }

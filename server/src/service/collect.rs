@@ -122,6 +122,7 @@ impl Service {
     /// The token does not allow it, or an index is missing or damaged.
     pub async fn plan_collection(&self, access: &Access, now: i64) -> Result<Collection, ServiceError> {
         access.require_everywhere(Verb::Admin)?;
+        let _alone = self.collecting.lock().await;
         plan(&self.database, self.folders(), &self.limits, &self.retention, now).await
     }
 
@@ -139,7 +140,12 @@ impl Service {
     }
 
     async fn collect_now(&self, actor: Actor, now: i64) -> Result<Collection, ServiceError> {
-        let busy = || ServiceError::conflict("busy", "a collection, a backup or a check is under way");
+        let busy = || {
+            ServiceError::conflict(
+                "busy",
+                "a collection, a report about everything, a backup or a check is under way",
+            )
+        };
         let _alone = self.collecting.try_lock().map_err(|_| busy())?;
         let root = self.folder.root().to_owned();
         let held = blocking(move || Ok(storage::begin_collecting(&root)?)).await?;

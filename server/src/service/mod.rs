@@ -62,6 +62,8 @@ pub struct Service {
     // Held for reading from the first file of a release or index to the row that names it, and for writing while
     // files that no row names are removed.
     naming: RwLock<()>,
+    // Held by whoever collects, and by whoever reads every index: that takes memory for every chunk, and none of
+    // them may be collected meanwhile.
     collecting: tokio::sync::Mutex<()>,
     rates: Rates,
     uploaded: Uploaded,

@@ -95,6 +95,7 @@ impl Service {
     /// The token does not allow it, or an index is missing or damaged.
     pub async fn sizes(&self, access: &Access) -> Result<SizeReport, ServiceError> {
         access.require_everywhere(Verb::Observe)?;
+        let _alone = self.collecting.lock().await;
         report(&self.database, self.folders(), self.limits.clone()).await
     }
 }
