@@ -7,6 +7,7 @@
 pub mod dice;
 pub mod exported;
 pub mod nginx;
+pub mod place;
 pub mod player;
 pub mod power;
 pub mod proxy;
@@ -20,6 +21,8 @@ pub mod world;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+pub use place::Place;
+pub use tree::noise;
 use xtask::tools::{Cache, Tool};
 use xtask::{process, workspace};
 

@@ -6,7 +6,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Bench, noise};
+use common::Bench;
+use vsekai_tests::noise;
 
 const GOOD: &str =
     "#!/bin/sh\n: > \"$VSEKAI_START_FILE\"\necho \"$COLOUR\" \"$(pwd)\" > \"${1:-/dev/null}\"\n";

@@ -6,7 +6,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{Bench, noise};
+use common::Bench;
+use vsekai_tests::noise;
 
 const SCRIPT: &[u8] = b"#!/bin/sh\necho \"game $0 with $*\" > \"$1\"\nexit ${2:-0}\n";
 

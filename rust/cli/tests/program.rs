@@ -7,7 +7,8 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
-use common::{Bench, noise};
+use common::Bench;
+use vsekai_tests::noise;
 
 fn program(bench: &Bench) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vsekai"));

@@ -16,10 +16,11 @@ use vsekai_server::http::desync::{
     ChunkServer, Handshake, IndexServer, RunningRoutes, Stream, chunk_routes, index_routes,
 };
 use vsekai_store::{ChunkStore, LocalIndexStore, LocalStore, StoreFormat, WriteStore};
+use vsekai_tests::noise;
 
 use crate::build::Build;
 use crate::client::Client;
-use crate::interop::{desync, noise};
+use crate::interop::desync;
 
 const SECRET: &str = "Basic dXNlcjpwYXNzd29yZA==";
 
@@ -109,12 +110,12 @@ async fn whole_round(tool: PathBuf, in_store: StoreFormat, on_wire: StoreFormat,
     let servers = Servers::start(in_store, on_wire, true, secret).await;
     let work = tempfile::tempdir().unwrap();
     let (blob, out) = (work.path().join("blob"), work.path().join("out"));
-    fs::write(&blob, [noise(2_000_000), vec![0; 600_000]].concat()).unwrap();
+    fs::write(&blob, [noise(1, 2_000_000), vec![0; 600_000]].concat()).unwrap();
     let tree = work.path().join("tree");
     let target = work.path().join("target");
     fs::create_dir_all(tree.join("folder")).unwrap();
     fs::create_dir(&target).unwrap();
-    fs::write(tree.join("folder/file"), noise(300_000)).unwrap();
+    fs::write(tree.join("folder/file"), noise(2, 300_000)).unwrap();
     let cache = work.path().join("cache");
     fs::create_dir(&cache).unwrap();
     let store = servers.chunks.url();
@@ -150,7 +151,7 @@ async fn whole_round(tool: PathBuf, in_store: StoreFormat, on_wire: StoreFormat,
         );
     }
     assert!(fs::read(&blob).unwrap() == fs::read(&out).unwrap());
-    assert!(fs::read(target.join("folder/file")).unwrap() == noise(300_000));
+    assert!(fs::read(target.join("folder/file")).unwrap() == noise(2, 300_000));
     servers.chunks.stop().await;
     servers.indexes.stop().await;
 }

@@ -8,45 +8,18 @@ use std::process::{Command, Output};
 use fs_err as fs;
 use tempfile::TempDir;
 use vsekai_formats::codec;
+use vsekai_tests::noise;
+use xtask::tools::Tool;
 
 use crate::build::{Build, PLATFORM, TITLE};
 use crate::client::TestServer;
 
-/// Finds a tool by the environment variable `variable` or on the path. Without it a test is skipped, except
-/// where `CI` is `true`.
-fn tool(name: &str, variable: &str, hint: &str) -> Option<PathBuf> {
-    let named = std::env::var_os(variable).map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|folder| folder.join(name));
-    let found = named
-        .into_iter()
-        .chain(on_path)
-        .find(|path| fs::metadata(path).is_ok_and(|found| found.is_file()));
-    if found.is_none() {
-        assert_ne!(
-            std::env::var("CI").as_deref(),
-            Ok("true"),
-            "{name} is missing: {hint}"
-        );
-        eprintln!("SKIPPED: {name} is missing: {hint}");
-    }
-    found
-}
-
 pub fn desync() -> Option<PathBuf> {
-    tool(
-        "desync",
-        "VSEKAI_TEST_DESYNC",
-        "install Debian's package desync or set VSEKAI_TEST_DESYNC",
-    )
+    vsekai_tests::tool(Tool::Desync)
 }
 
 fn casync() -> Option<PathBuf> {
-    tool(
-        "casync",
-        "VSEKAI_TEST_CASYNC",
-        "install the package casync or set VSEKAI_TEST_CASYNC",
-    )
+    vsekai_tests::tool(Tool::Casync)
 }
 
 /// A server with a token in desync's own configuration, and a folder to work in.
@@ -81,6 +54,22 @@ impl Bench {
         self.folder.path().join(name)
     }
 
+    /// Returns the path of a new folder, as command lines take it.
+    fn new_folder(&self, name: &str) -> String {
+        fs::create_dir(self.path(name)).unwrap();
+        self.text(name)
+    }
+
+    /// Returns the path of a new file, as command lines take it.
+    fn new_file(&self, name: &str, content: &[u8]) -> String {
+        fs::write(self.path(name), content).unwrap();
+        self.text(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
     fn store(&self) -> String {
         format!("{}/store", self.server.running.url())
     }
@@ -89,14 +78,34 @@ impl Bench {
         format!("{}/index/{name}", self.server.running.url())
     }
 
+    /// Publishes a build and returns the address of its index.
+    async fn publish(&self, build: &Build) -> String {
+        self.server.client.publish(build, "stable").await;
+        let version = build.manifest.version.as_str();
+        self.index(&format!("{TITLE}_{version}_{PLATFORM}.caidx"))
+    }
+
+    /// Unpacks an index into a new folder and returns it, and how that went.
+    async fn untar(&self, index: &str) -> (PathBuf, Output) {
+        let (target, store) = (self.new_folder("target"), self.store());
+        let arguments = ["untar", "--no-same-owner", "-i", "-s", &store, index, &target];
+        let output = self.try_desync(arguments).await;
+        (target.into(), output)
+    }
+
+    /// Extracts an index from these stores, which must give `blob` again.
+    async fn brings_back(&self, blob: &str, stores: &[&str], index: &str) {
+        let out = self.text("out");
+        let stores = stores.iter().flat_map(|store| ["-s", store]);
+        let arguments = ["extract"].into_iter().chain(stores).chain([index, out.as_str()]);
+        self.desync(arguments).await;
+        assert!(fs::read(blob).unwrap() == fs::read(&out).unwrap());
+        fs::remove_file(out).unwrap();
+    }
+
     /// Runs desync; fails the test if desync does.
     async fn desync<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) {
-        let output = self.try_desync(arguments).await;
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        worked(&self.try_desync(arguments).await);
     }
 
     async fn try_desync<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Output {
@@ -106,21 +115,16 @@ impl Bench {
     }
 }
 
+#[track_caller]
+fn worked(output: &Output) {
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+}
+
 async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
-}
-
-pub fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let step = std::iter::from_fn(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        Some(state as u8)
-    });
-    step.take(len).collect()
 }
 
 fn write_tree(build: &Build, root: &Path) {
@@ -142,20 +146,9 @@ async fn desync_unpacks_a_published_release() {
     let Some(tool) = desync() else { return };
     let bench = Bench::new(tool).await;
     let build = Build::new("1.0.0", 1, 1);
-    bench.server.client.publish(&build, "stable").await;
-    let target = bench.path("tree");
-    fs::create_dir(&target).unwrap();
-    let index = bench.index(&format!("{TITLE}_1.0.0_{PLATFORM}.caidx"));
-    let arguments = [
-        "untar",
-        "--no-same-owner",
-        "-i",
-        "-s",
-        &bench.store(),
-        &index,
-        target.to_str().unwrap(),
-    ];
-    bench.desync(arguments).await;
+    let index = bench.publish(&build).await;
+    let (target, output) = bench.untar(&index).await;
+    worked(&output);
     assert_same_tree(&build, &target);
     bench.server.stop().await;
 }
@@ -165,19 +158,12 @@ async fn casync_unpacks_a_published_release() {
     let Some(tool) = casync() else { return };
     let bench = Bench::new(tool).await;
     let build = Build::new("1.0.0", 1, 1);
-    bench.server.client.publish(&build, "stable").await;
+    let index = bench.publish(&build).await;
     let target = bench.path("tree");
     let mut command = Command::new(&bench.tool);
     command.arg("extract").arg(format!("--store={}", bench.store()));
-    command
-        .arg(bench.index(&format!("{TITLE}_1.0.0_{PLATFORM}.caidx")))
-        .arg(&target);
-    let output = run(command).await;
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    command.arg(index).arg(&target);
+    worked(&run(command).await);
     assert_same_tree(&build, &target);
     bench.server.stop().await;
 }
@@ -186,38 +172,18 @@ async fn casync_unpacks_a_published_release() {
 async fn desync_makes_checks_caches_and_extracts_a_blob() {
     let Some(tool) = desync() else { return };
     let bench = Bench::new(tool).await;
-    let blob = bench.path("blob");
-    fs::write(&blob, [noise(3_000_000), vec![0; 600_000]].concat()).unwrap();
-    let (blob, store, index) = (blob.to_str().unwrap(), bench.store(), bench.index("blob.caibx"));
+    let blob = bench.new_file("blob", &[noise(1, 3_000_000), vec![0; 600_000]].concat());
+    let (blob, store, index) = (blob.as_str(), bench.store(), bench.index("blob.caibx"));
     bench.desync(["make", "-s", &store, &index, blob]).await;
     // Again: every chunk and the index are there already.
     bench.desync(["make", "-s", &store, &index, blob]).await;
     bench.desync(["verify-index", &index, blob]).await;
     bench.desync(["chop", "-s", &store, &index, blob]).await;
     bench.desync(["info", "-s", &store, &index]).await;
-
-    let out = bench.path("out");
-    bench
-        .desync(["extract", "-s", &store, &index, out.to_str().unwrap()])
-        .await;
-    assert!(fs::read(blob).unwrap() == fs::read(&out).unwrap());
-
-    let cache = bench.path("cache");
-    fs::create_dir(&cache).unwrap();
-    bench
-        .desync(["cache", "-s", &store, "-c", cache.to_str().unwrap(), &index])
-        .await;
-    let cached = bench.path("cached");
-    bench
-        .desync([
-            "extract",
-            "-s",
-            cache.to_str().unwrap(),
-            &index,
-            cached.to_str().unwrap(),
-        ])
-        .await;
-    assert!(fs::read(blob).unwrap() == fs::read(&cached).unwrap());
+    bench.brings_back(blob, &[&store], &index).await;
+    let cache = bench.new_folder("cache");
+    bench.desync(["cache", "-s", &store, "-c", &cache, &index]).await;
+    bench.brings_back(blob, &[&cache], &index).await;
     assert!(bench.server.fsck().await.dangling.is_empty());
     bench.server.stop().await;
 }
@@ -227,25 +193,11 @@ async fn desync_packs_a_tree_into_the_server_and_unpacks_it() {
     let Some(tool) = desync() else { return };
     let bench = Bench::new(tool).await;
     let build = Build::new("1.0.0", 1, 1);
-    let source = bench.path("source");
-    write_tree(&build, &source);
-    let (store, index) = (bench.store(), bench.index("tree.caidx"));
-    bench
-        .desync(["tar", "-i", "-s", &store, &index, source.to_str().unwrap()])
-        .await;
-    let target = bench.path("target");
-    fs::create_dir(&target).unwrap();
-    bench
-        .desync([
-            "untar",
-            "--no-same-owner",
-            "-i",
-            "-s",
-            &store,
-            &index,
-            target.to_str().unwrap(),
-        ])
-        .await;
+    write_tree(&build, &bench.path("source"));
+    let (source, store, index) = (bench.text("source"), bench.store(), bench.index("tree.caidx"));
+    bench.desync(["tar", "-i", "-s", &store, &index, &source]).await;
+    let (target, output) = bench.untar(&index).await;
+    worked(&output);
     assert_same_tree(&build, &target);
     bench.server.stop().await;
 }
@@ -254,13 +206,10 @@ async fn desync_packs_a_tree_into_the_server_and_unpacks_it() {
 async fn desync_without_a_token_can_read_but_not_write() {
     let Some(tool) = desync() else { return };
     let bench = Bench::new(tool).await;
-    let blob = bench.path("blob");
-    fs::write(&blob, noise(100_000)).unwrap();
+    let blob = bench.new_file("blob", &noise(1, 100_000));
     fs::write(&bench.config, "{}").unwrap();
-    let index = bench.index("blob.caibx");
-    let output = bench
-        .try_desync(["make", "-s", &bench.store(), &index, blob.to_str().unwrap()])
-        .await;
+    let (store, index) = (bench.store(), bench.index("blob.caibx"));
+    let output = bench.try_desync(["make", "-s", &store, &index, &blob]).await;
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("401"));
     bench.server.stop().await;
@@ -270,26 +219,10 @@ async fn desync_without_a_token_can_read_but_not_write() {
 async fn desync_goes_on_to_the_next_store_when_the_server_lacks_a_chunk() {
     let Some(tool) = desync() else { return };
     let bench = Bench::new(tool).await;
-    let blob = bench.path("blob");
-    fs::write(&blob, noise(1_000_000)).unwrap();
-    let local = bench.path("local");
-    fs::create_dir(&local).unwrap();
-    let index = bench.path("blob.caibx");
-    let (blob, index) = (blob.to_str().unwrap(), index.to_str().unwrap());
-    bench
-        .desync(["make", "-s", local.to_str().unwrap(), index, blob])
-        .await;
-    let out = bench.path("out");
-    let stores = ["-s", &bench.store(), "-s", local.to_str().unwrap()];
-    bench
-        .desync(
-            ["extract"]
-                .into_iter()
-                .chain(stores)
-                .chain([index, out.to_str().unwrap()]),
-        )
-        .await;
-    assert!(fs::read(blob).unwrap() == fs::read(&out).unwrap());
+    let blob = bench.new_file("blob", &noise(1, 1_000_000));
+    let (local, index) = (bench.new_folder("local"), bench.text("blob.caibx"));
+    bench.desync(["make", "-s", &local, &index, &blob]).await;
+    bench.brings_back(&blob, &[&bench.store(), &local], &index).await;
     bench.server.stop().await;
 }
 
@@ -298,22 +231,10 @@ async fn desync_notices_a_flipped_byte() {
     let Some(tool) = desync() else { return };
     let bench = Bench::new(tool).await;
     let build = Build::new("1.0.0", 1, 1);
-    bench.server.client.publish(&build, "stable").await;
+    let index = bench.publish(&build).await;
     let (id, _, _) = &build.chunks[1];
     let path = bench.server.folder.path().join(crate::client::chunk_path(*id));
     fs::write(&path, codec::compress(b"something else", 3).unwrap()).unwrap();
-    let target = bench.path("tree");
-    fs::create_dir(&target).unwrap();
-    let index = bench.index(&format!("{TITLE}_1.0.0_{PLATFORM}.caidx"));
-    let arguments = [
-        "untar",
-        "--no-same-owner",
-        "-i",
-        "-s",
-        &bench.store(),
-        &index,
-        target.to_str().unwrap(),
-    ];
-    assert!(!bench.try_desync(arguments).await.status.success());
+    assert!(!bench.untar(&index).await.1.status.success());
     bench.server.stop().await;
 }

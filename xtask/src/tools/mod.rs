@@ -39,6 +39,8 @@ pub enum Tool {
     Import,
     /// Ends programs at single system calls, for tests of crashes.
     Strace,
+    /// Makes btrfs file systems, for tests of shared blocks.
+    MkfsBtrfs,
     /// An S3 server, for tests of stores in buckets.
     S3s,
     /// The Python that has python-tuf, for interoperability tests.
@@ -59,7 +61,7 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
@@ -67,6 +69,7 @@ impl Tool {
         Self::Xdotool,
         Self::Import,
         Self::Strace,
+        Self::MkfsBtrfs,
         Self::S3s,
         Self::PythonTuf,
         Self::Gdlint,
@@ -88,6 +91,7 @@ impl Tool {
             Self::Xdotool => "xdotool",
             Self::Import => "import",
             Self::Strace => "strace",
+            Self::MkfsBtrfs => "mkfs.btrfs",
             Self::S3s => s3s::NAME,
             Self::PythonTuf => "python-tuf",
             Self::Gdlint => "gdlint",
@@ -119,6 +123,11 @@ impl Tool {
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
             Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
             Self::Nginx => nginx::find(cache),
+            // Only the superuser's PATH has it, and only the superuser uses it.
+            Self::MkfsBtrfs => process::which(self.name()).or_else(|| {
+                let beside = PathBuf::from("/usr/sbin").join(self.name());
+                beside.is_file().then_some(beside)
+            }),
             _ => process::which(self.name()),
         }
     }
@@ -148,6 +157,7 @@ impl Tool {
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
             Self::Strace => &["strace"],
+            Self::MkfsBtrfs => &["btrfs-progs"],
             Self::Chromium => &["chromium"],
             Self::Chromedriver => &["chromium-driver"],
             Self::Wrk => &["wrk"],
@@ -165,6 +175,7 @@ impl Tool {
         match self {
             Self::Casync
             | Self::Strace
+            | Self::MkfsBtrfs
             | Self::S3s
             | Self::Gdlint
             | Self::Gdformat

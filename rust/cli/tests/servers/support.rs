@@ -2,63 +2,44 @@
 //! Our servers as processes, a folder to work in, and the real tools beside them.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
+use vsekai_tests::Place;
 use xtask::tools::Tool;
 
-/// A folder of its own for one test.
-pub struct Place(TempDir);
-
-impl Place {
-    pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// Returns a path in the folder, as command lines take it.
-    pub fn at(&self, name: &str) -> String {
-        self.0.path().join(name).display().to_string()
-    }
-
-    /// Makes a folder and returns its path.
-    pub fn folder(&self, name: &str) -> String {
-        fs_err::create_dir_all(self.at(name)).unwrap();
-        self.at(name)
-    }
-
-    /// Makes a file and returns its path.
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.at(name);
-        fs_err::create_dir_all(Path::new(&path).parent().unwrap()).unwrap();
-        fs_err::write(&path, content).unwrap();
-        path
-    }
-
+/// The programs that a test runs in its folder.
+pub trait Programs {
     /// Our program as `desync`.
-    pub fn ours(&self) -> Tools<'_> {
+    fn ours(&self) -> Tools<'_>;
+    /// The real desync, or nothing (with a message) where it is not there.
+    fn desync(&self) -> Option<Tools<'_>>;
+    /// The real casync, or nothing (with a message) where it is not there.
+    fn casync(&self) -> Option<Tools<'_>>;
+    /// Starts one of our servers at a free port of this machine.
+    fn serve(&self, arguments: &[&str]) -> Server {
+        self.serve_with(arguments, &[])
+    }
+    /// As [`Programs::serve`], with variables of the environment.
+    fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server;
+}
+
+impl Programs for Place {
+    fn ours(&self) -> Tools<'_> {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_vsekai"));
         Tools(self, program, &["desync"])
     }
 
-    /// The real desync, or nothing (with a message) where it is not there.
-    pub fn desync(&self) -> Option<Tools<'_>> {
+    fn desync(&self) -> Option<Tools<'_>> {
         vsekai_tests::tool(Tool::Desync).map(|program| Tools(self, program, &[]))
     }
 
-    /// The real casync, or nothing (with a message) where it is not there.
-    pub fn casync(&self) -> Option<Tools<'_>> {
+    fn casync(&self) -> Option<Tools<'_>> {
         vsekai_tests::tool(Tool::Casync).map(|program| Tools(self, program, &[]))
     }
 
-    /// Starts one of our servers at a free port of this machine.
-    pub fn serve(&self, arguments: &[&str]) -> Server {
-        self.serve_with(arguments, &[])
-    }
-
-    /// As [`Place::serve`], with variables of the environment.
-    pub fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
+    fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut command = self.ours().command(arguments);
         command
             .args(["-l", "127.0.0.1:0"])
@@ -184,16 +165,4 @@ impl Authority {
             place.file(&format!("{name}.key"), key.serialize_pem()),
         )
     }
-}
-
-/// Bytes that look random but are the same every time.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(len.div_ceil(8)).flatten().take(len).collect()
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser as _;
 use vsekai_desync::{Cancel, DesyncCli, Env};
+pub use vsekai_tests::{Place, noise};
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
@@ -97,46 +98,6 @@ pub fn desync() -> Option<PathBuf> {
 /// The real casync, or nothing (with a message) where it is not there.
 pub fn casync() -> Option<PathBuf> {
     vsekai_tests::tool(xtask::tools::Tool::Casync)
-}
-
-/// A folder of its own for one test.
-pub struct Place(tempfile::TempDir);
-
-impl Place {
-    pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// Returns a path in the folder, as the text command lines take.
-    pub fn at(&self, name: &str) -> String {
-        self.0.path().join(name).display().to_string()
-    }
-
-    /// Makes a folder and returns its path.
-    pub fn folder(&self, name: &str) -> String {
-        fs_err::create_dir_all(self.at(name)).unwrap();
-        self.at(name)
-    }
-
-    /// Makes a file and returns its path.
-    pub fn file(&self, name: &str, content: &[u8]) -> String {
-        let path = self.at(name);
-        fs_err::create_dir_all(Path::new(&path).parent().unwrap()).unwrap();
-        fs_err::write(&path, content).unwrap();
-        path
-    }
-}
-
-/// Bytes that look random but are the same every time.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(len.div_ceil(8)).flatten().take(len).collect()
 }
 
 /// Returns every path below a folder with kind, mode, time and content, to compare trees.

@@ -3,6 +3,9 @@
 #![cfg(target_os = "linux")]
 
 use rustix::fs::XattrFlags;
+use vsekai_formats::catar::goodbye::{Child, name_hash};
+use vsekai_formats::catar::record::{self, Entry};
+use vsekai_formats::flags;
 
 use crate::common::{Place, casync, ours_ok, real_ok};
 
@@ -36,13 +39,20 @@ fn tree(place: &Place) -> Option<String> {
     place.file("tree/file", b"content");
     place.file("tree/program", b"program");
     for (name, attribute, value) in SET {
-        let path = format!("{source}/{name}");
-        if let Err(error) = rustix::fs::setxattr(&path, attribute, value, XattrFlags::empty()) {
-            println!("SKIPPED: {attribute} cannot be set here: {error}");
-            return None;
-        }
+        set(&format!("{source}/{name}"), attribute, value)?;
     }
     Some(source)
+}
+
+/// Sets an attribute, or says why it cannot be set here.
+fn set(path: &str, name: &str, value: &[u8]) -> Option<()> {
+    match rustix::fs::setxattr(path, name, value, XattrFlags::empty()) {
+        Ok(()) => Some(()),
+        Err(error) => {
+            let what = format!("a file system that keeps {name} ({error})");
+            vsekai_tests::skip(&what, "hint: run this test as root, on ext4 or tmpfs")
+        }
+    }
 }
 
 fn attribute(path: &str, name: &str) -> Option<Vec<u8>> {
@@ -82,5 +92,59 @@ fn what_desync_keeps_in_plain_attributes_comes_back_too() {
     for (name, attribute_name, value) in SET {
         let found = attribute(&format!("{target}/{name}"), attribute_name);
         assert_eq!(found.as_deref(), Some(value), "{name} {attribute_name}");
+    }
+}
+
+/// An archive with one file, whose label casync has packed on a system that has labels.
+fn labelled(label: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let push_entry = |bytes: &mut Vec<u8>, mode: u64| {
+        let entry = Entry {
+            feature_flags: flags::SELINUX | 0xb000_0000_1000_1f22,
+            mode,
+            uid: u64::from(rustix::process::getuid().as_raw()),
+            gid: u64::from(rustix::process::getgid().as_raw()),
+            ..Entry::default()
+        };
+        record::push_entry(bytes, &entry);
+    };
+    push_entry(&mut bytes, 0o40_755);
+    let at = bytes.len() as u64;
+    record::push_text(&mut bytes, record::FILENAME, b"file");
+    push_entry(&mut bytes, 0o100_644);
+    record::push_text(&mut bytes, record::SELINUX, label);
+    record::push_payload_header(&mut bytes, 7).unwrap();
+    bytes.extend(b"content");
+    let end = bytes.len() as u64;
+    let mut children = [Child {
+        hash: name_hash(b"file"),
+        at,
+        size: end - at,
+    }];
+    record::push_goodbye(&mut bytes, &mut children, 0, end);
+    bytes
+}
+
+#[test]
+fn a_label_of_selinux_is_set() {
+    let place = Place::new();
+    let probe = place.file("probe", b"");
+    let label = b"system_u:object_r:etc_t:s0";
+    let kept = [label.as_slice(), b"\0"].concat();
+    let Some(()) = set(&probe, "security.selinux", &kept) else {
+        return;
+    };
+    let archive = place.file("t.catar", labelled(label));
+    // It is an archive of casync's, which knows labels whether this system has any or not.
+    if let Some(casync) = casync() {
+        assert!(real_ok(&casync, &["list", &archive]).contains("file"));
+    }
+    ours_ok(&["untar", &archive, &place.at("out")]);
+    let found = attribute(&place.at("out/file"), "security.selinux");
+    assert_eq!(found.as_deref(), Some(kept.as_slice()));
+    for flag in ["--no-same-xattrs", "--no-same-owner"] {
+        let bare = place.at(flag);
+        ours_ok(&["untar", flag, &archive, &bare]);
+        assert_eq!(attribute(&format!("{bare}/file"), "security.selinux"), None, "{flag}");
     }
 }

@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::common::{Place, noise, ours, ours_ok, real_ok};
+use xtask::tools::Tool;
+
+use crate::common::{Outcome, Place, noise, ours, ours_ok, real_ok};
 
 /// A btrfs of its own, unmounted when it is dropped.
 struct Btrfs {
@@ -15,16 +17,10 @@ struct Btrfs {
 impl Btrfs {
     /// Returns nothing, with a message, where none can be made.
     fn mount() -> Option<Self> {
-        let skip = |reason: &str| {
-            println!("SKIPPED: no btrfs to share blocks on: {reason}");
-            None
-        };
         if !rustix::process::geteuid().is_root() {
-            return skip("only root can mount one");
+            return vsekai_tests::skip("a right to mount btrfs", "hint: run this test as root");
         }
-        let Some(mkfs) = xtask::process::which("mkfs.btrfs") else {
-            return skip("there is no mkfs.btrfs");
-        };
+        let mkfs = vsekai_tests::tool(Tool::MkfsBtrfs)?;
         let place = Place::new();
         let image = fs_err::File::create(place.at("image")).unwrap();
         image.set_len(256 << 20).unwrap();
@@ -36,7 +32,11 @@ impl Btrfs {
             .unwrap();
         match mounted.status.success() {
             true => Some(Self { place }),
-            false => skip(&String::from_utf8_lossy(&mounted.stderr)),
+            false => {
+                let said = String::from_utf8_lossy(&mounted.stderr);
+                let hint = format!("mount says: {said}hint: allow loop devices and btrfs here");
+                vsekai_tests::skip("a way to mount btrfs", &hint)
+            }
         }
     }
 
@@ -60,97 +60,83 @@ impl Drop for Btrfs {
 }
 
 /// An old version with its index, and the index of a new one with its store.
-fn versions(disk: &Btrfs) -> Vec<u8> {
-    let old = noise(1, 8 << 20);
-    let mut new = old.clone();
-    new[3_000_000..3_100_000].copy_from_slice(&noise(2, 100_000));
-    fs_err::create_dir(disk.at("store")).unwrap();
-    fs_err::write(disk.at("old"), &old).unwrap();
-    fs_err::write(disk.at("new"), &new).unwrap();
-    ours_ok(&["make", &disk.at("old.caibx"), &disk.at("old")]);
-    ours_ok(&[
-        "make",
-        "-s",
-        &disk.at("store"),
-        &disk.at("new.caibx"),
-        &disk.at("new"),
-    ]);
-    new
+struct Versions {
+    disk: Btrfs,
+    new: Vec<u8>,
 }
 
-fn stat(text: &str, name: &str) -> u64 {
-    let stats: serde_json::Value = serde_json::from_str(text).unwrap();
-    stats[name].as_u64().unwrap()
+impl Versions {
+    /// Returns nothing, with a message, where there can be no btrfs.
+    fn on_btrfs() -> Option<Self> {
+        let disk = Btrfs::mount()?;
+        let old = noise(1, 8 << 20);
+        let mut new = old.clone();
+        new[3_000_000..3_100_000].copy_from_slice(&noise(2, 100_000));
+        fs_err::create_dir(disk.at("store")).unwrap();
+        fs_err::write(disk.at("old"), &old).unwrap();
+        fs_err::write(disk.at("new"), &new).unwrap();
+        ours_ok(&["make", &disk.at("old.caibx"), &disk.at("old")]);
+        let (store, index) = (disk.at("store"), disk.at("new.caibx"));
+        ours_ok(&["make", "-s", &store, &index, &disk.at("new")]);
+        Some(Self { disk, new })
+    }
+
+    fn out(&self) -> String {
+        self.disk.at("out")
+    }
+
+    /// Extracts the new version with the old one as seed.
+    fn extract(&self, options: &[&str]) -> Outcome {
+        let (seed, store) = (self.disk.at("old.caibx"), self.disk.at("store"));
+        let from = ["--seed", &seed, "-s", &store];
+        ours(&[&["extract"], options, &from, &[&self.disk.at("new.caibx"), &self.out()]].concat())
+    }
+
+    /// As [`Versions::extract`], which must work; returns what was printed.
+    #[track_caller]
+    fn extracts(&self, options: &[&str]) -> String {
+        let outcome = self.extract(options);
+        assert_eq!(outcome.code, 0, "{options:?}: {}", outcome.err);
+        assert!(fs_err::read(self.out()).unwrap() == self.new, "{options:?}");
+        outcome.text()
+    }
+}
+
+fn cloned(stats: &str) -> u64 {
+    let stats: serde_json::Value = serde_json::from_str(stats).unwrap();
+    stats["bytes-cloned-from-seeds"].as_u64().unwrap()
 }
 
 #[test]
 fn an_extracted_file_shares_its_blocks_with_the_seed() {
-    let Some(disk) = Btrfs::mount() else { return };
-    let new = versions(&disk);
-    let (seed, store, index, out) = (
-        disk.at("old.caibx"),
-        disk.at("store"),
-        disk.at("new.caibx"),
-        disk.at("out"),
-    );
-    let text = ours_ok(&[
-        "extract",
-        "--print-stats",
-        "--seed",
-        &seed,
-        "-s",
-        &store,
-        &index,
-        &out,
-    ]);
-    assert_eq!(fs_err::read(&out).unwrap(), new);
-    let cloned = stat(&text, "bytes-cloned-from-seeds");
-    assert!(cloned > 7 << 20, "{text}");
-    assert!(
-        disk.exclusive("out") < 2 << 20,
-        "{} bytes are not shared",
-        disk.exclusive("out")
-    );
+    let Some(versions) = Versions::on_btrfs() else {
+        return;
+    };
+    let text = versions.extracts(&["--print-stats"]);
+    assert!(cloned(&text) > 7 << 20, "{text}");
+    let exclusive = versions.disk.exclusive("out");
+    assert!(exclusive < 2 << 20, "{exclusive} bytes are not shared");
     // In place the same, over content that is wrong everywhere.
-    fs_err::write(&out, noise(3, 9 << 20)).unwrap();
-    let text = ours_ok(&[
-        "extract",
-        "-k",
-        "--print-stats",
-        "--seed",
-        &seed,
-        "-s",
-        &store,
-        &index,
-        &out,
-    ]);
-    assert_eq!(fs_err::read(&out).unwrap(), new);
-    assert!(stat(&text, "bytes-cloned-from-seeds") > 7 << 20, "{text}");
+    fs_err::write(versions.out(), noise(3, 9 << 20)).unwrap();
+    let text = versions.extracts(&["-k", "--print-stats"]);
+    assert!(cloned(&text) > 7 << 20, "{text}");
 }
 
 #[test]
 fn a_shared_block_that_is_wrong_is_found_and_replaced() {
-    let Some(disk) = Btrfs::mount() else { return };
-    let new = versions(&disk);
-    let mut damaged = fs_err::read(disk.at("old")).unwrap();
+    let Some(versions) = Versions::on_btrfs() else {
+        return;
+    };
+    let old = versions.disk.at("old");
+    let mut damaged = fs_err::read(&old).unwrap();
     damaged[5_000_000] ^= 1;
     damaged[7_000_000] ^= 1;
-    fs_err::write(disk.at("old"), damaged).unwrap();
-    let (seed, store, index, out) = (
-        disk.at("old.caibx"),
-        disk.at("store"),
-        disk.at("new.caibx"),
-        disk.at("out"),
-    );
-    let outcome = ours(&["extract", "--seed", &seed, "-s", &store, &index, &out]);
+    fs_err::write(&old, damaged).unwrap();
+    let outcome = versions.extract(&[]);
     assert_eq!(outcome.code, 1);
-    assert!(
-        outcome.err.contains("does not match its index"),
-        "{}",
-        outcome.err
-    );
+    let err = outcome.err;
+    assert!(err.contains("does not match its index"), "{err}");
     for policy in ["--skip-invalid-seeds", "--regenerate-invalid-seeds"] {
-        ours_ok(&["extract", policy, "--seed", &seed, "-s", &store, &index, &out]);
-        assert_eq!(fs_err::read(&out).unwrap(), new, "{policy}");
+        versions.extracts(&[policy]);
     }
 }

@@ -12,7 +12,7 @@ use vsekai_store::{HttpOptions, HttpOrigin, RetryPolicy};
 use vsekai_trust::TrustError;
 use vsekai_trust::client::{Anchor, TrustClient, TrustedState};
 
-use crate::forge::Forge;
+use crate::forge::{Forge, Key};
 use crate::web::Web;
 
 pub const PLATFORM: Platform = Platform::LinuxX86_64;
@@ -134,6 +134,28 @@ pub fn put_release(forge: &mut Forge, channel: &str, version: &str, sequence: u6
     forge.put_target(channel, &format!("{channel}@{platform}@{version}.json"), &bytes);
     let bytes = serde_json::to_vec(&pointer).unwrap();
     forge.put_target(channel, &format!("{channel}@{platform}.json"), &bytes);
+}
+
+/// Lets two keys of `stable` sign it, both of which are needed, and returns what the first of them signs.
+pub fn need_two_signatures(forge: &mut Forge) -> serde_json::Value {
+    forge.keys.get_mut("stable").unwrap().push(Key::new());
+    forge.tell_channel_keys();
+    forge.role("targets")["delegations"]["roles"][1]["threshold"] = 2.into();
+    forge.bump("targets");
+    forge.bump("stable");
+    let value = forge.roles["stable"].clone();
+    forge.keys["stable"][0].sign(&value)
+}
+
+/// Publishes another release, whose target of this name is changed after it was signed.
+pub fn put_changed(forge: &mut Forge, target: &str, change: impl Fn(&mut Vec<u8>)) {
+    put_release(forge, "stable", "2.0", 2);
+    forge.publish();
+    for (path, bytes) in &mut forge.files {
+        if path.ends_with(target) {
+            change(bytes);
+        }
+    }
 }
 
 pub fn pointer(channel: &str, manifest: &ReleaseManifest) -> ChannelPointer {
