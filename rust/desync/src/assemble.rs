@@ -23,7 +23,7 @@ use crate::env::Cancel;
 use crate::error::DesyncError;
 use crate::files::read_exact_at;
 use crate::seeds::Seeds;
-use crate::transfer::check_size;
+use crate::transfer::{GROUP, check_size, groups};
 use crate::writer::Writer;
 
 /// Where the bytes of a file came from, named as desync names it.
@@ -72,11 +72,13 @@ impl Assembly<'_> {
         // What was shared may have been wrong, and is then no hole any more.
         let zero_from = if from.shared() { u64::MAX } else { existing };
         let writer = Writer::start(Arc::clone(&file), zero_from, self.concurrency);
-        let filled = stream::iter(order.into_iter().map(Ok))
-            .try_for_each_concurrent(self.concurrency, |chunk| {
-                let places = places.get(&chunk.id).map_or(&[][..], Vec::as_slice);
-                self.fill(chunk, places, &writer, &from)
-            })
+        // Seeds are asked for each chunk by itself.
+        let (group, at_a_time) = match self.seeds.len() {
+            0 => (GROUP, groups(self.concurrency)),
+            _ => (1, self.concurrency),
+        };
+        let filled = stream::iter(order.chunks(group).map(Ok))
+            .try_for_each_concurrent(at_a_time, |chunks| self.fill(chunks, &places, &writer, &from))
             .await;
         // A failing writer ends the rest too, but is the cause and so reported first.
         writer.finish().await?;
@@ -171,33 +173,40 @@ impl Assembly<'_> {
             .await
     }
 
+    /// Gets chunks and writes each to its places.
     async fn fill(
         &self,
-        chunk: IndexChunk,
-        places: &[IndexChunk],
+        chunks: &[IndexChunk],
+        places: &HashMap<ChunkId, Vec<IndexChunk>>,
         writer: &Writer,
         from: &Counters,
     ) -> Result<(), DesyncError> {
         self.cancel.check()?;
-        let plain = match self.seeds.get(chunk.id).await? {
-            Some(plain) => {
-                let total = u64::from(chunk.size) * places.len() as u64;
-                from.seed_chunks.fetch_add(places.len() as u64, Ordering::Relaxed);
-                from.seed_bytes.fetch_add(total, Ordering::Relaxed);
-                Bytes::from(plain)
-            }
-            None => {
-                from.store_chunks
-                    .fetch_add(places.len() as u64, Ordering::Relaxed);
-                self.store.get(chunk.id).await?.plain().clone()
-            }
-        };
-        for place in places {
-            check_size(place.id, &plain, place.size)?;
+        let places = |id: &ChunkId| places.get(id).map_or(&[][..], Vec::as_slice);
+        let mut wanted = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let Some(plain) = self.seeds.get(chunk.id).await? else {
+                wanted.push(chunk.id);
+                continue;
+            };
+            let places = places(&chunk.id);
+            let total = u64::from(chunk.size) * places.len() as u64;
+            from.seed_chunks.fetch_add(places.len() as u64, Ordering::Relaxed);
+            from.seed_bytes.fetch_add(total, Ordering::Relaxed);
+            write_to(places, Bytes::from(plain), writer).await?;
         }
-        writer
-            .write(plain, places.iter().map(|place| place.start).collect())
-            .await
+        let found = match wanted.as_slice() {
+            [] => return Ok(()),
+            [one] => vec![self.store.get(*one).await],
+            several => self.store.get_each(several).await,
+        };
+        for (id, found) in wanted.iter().zip(found) {
+            let places = places(id);
+            from.store_chunks
+                .fetch_add(places.len() as u64, Ordering::Relaxed);
+            write_to(places, found?.plain().clone(), writer).await?;
+        }
+        Ok(())
     }
 
     fn stats(&self, in_place: u64, from: &Counters) -> AssembleStats {
@@ -213,6 +222,14 @@ impl Assembly<'_> {
             seeds: self.seeds.len() as u64,
         }
     }
+}
+
+async fn write_to(places: &[IndexChunk], plain: Bytes, writer: &Writer) -> Result<(), DesyncError> {
+    for place in places {
+        check_size(place.id, &plain, place.size)?;
+    }
+    let starts = places.iter().map(|place| place.start).collect();
+    writer.write(plain, starts).await
 }
 
 #[derive(Debug, Default)]

@@ -33,7 +33,7 @@ impl SeenIds {
 ///
 /// A chunk the store has is not sent again. When this returns without an error, all chunks are durable.
 pub(crate) async fn store_cuts(
-    cuts: mpsc::Receiver<Vec<u8>>,
+    cuts: mpsc::Receiver<Vec<Bytes>>,
     index: &mut Index,
     store: Arc<dyn WriteStore>,
     concurrency: usize,
@@ -42,25 +42,72 @@ pub(crate) async fn store_cuts(
     let seen = SeenIds::default();
     let is_known: KnownIds = Arc::new(move |id| !seen.insert(id));
     let mut stored = receive(cuts)
-        .map(|plain| store_cut(plain, digest, Arc::clone(&store), Arc::clone(&is_known)))
-        .buffered(concurrency);
-    while let Some(chunk) = stored.next().await {
-        let (id, size) = chunk?;
-        index.push(id, size);
+        .map(|plains| store_cuts_of(plains, digest, Arc::clone(&store), Arc::clone(&is_known)))
+        .buffered(groups(concurrency));
+    while let Some(chunks) = stored.next().await {
+        for (id, size) in chunks? {
+            index.push(id, size);
+        }
     }
     drop(stored);
     Ok(store.sync().await?)
 }
 
-async fn store_cut(
-    plain: Vec<u8>,
+async fn store_cuts_of(
+    plains: Vec<Bytes>,
     digest: DigestAlgorithm,
     store: Arc<dyn WriteStore>,
     is_known: KnownIds,
-) -> Result<(ChunkId, u32), DesyncError> {
-    let size = u32::try_from(plain.len()).unwrap_or(u32::MAX);
-    let id = store.put_plain(digest, Bytes::from(plain), is_known).await?;
-    Ok((id, size))
+) -> Result<Vec<(ChunkId, u32)>, DesyncError> {
+    let size = |plain: &Bytes| u32::try_from(plain.len()).unwrap_or(u32::MAX);
+    let sizes: Vec<u32> = plains.iter().map(size).collect();
+    let ids = store.put_plains(digest, plains, is_known).await?;
+    Ok(ids.into_iter().zip(sizes).collect())
+}
+
+/// Chunks that are hashed together: enough to keep all lanes of a processor's vectors busy.
+pub(crate) const GROUP: usize = 8;
+
+/// Returns how many groups of chunks to work on at a time where `concurrency` chunks are wanted: never fewer than
+/// there are processors for.
+pub(crate) fn groups(concurrency: usize) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    concurrency.min(processors.max(concurrency.div_ceil(GROUP)) + 1)
+}
+
+/// Collects chunks as they are cut, and sends them on in groups.
+#[derive(Debug)]
+pub(crate) struct CutSender {
+    sender: mpsc::Sender<Vec<Bytes>>,
+    group: Vec<Bytes>,
+}
+
+/// Nobody stores the chunks any more.
+#[derive(Debug)]
+pub(crate) struct NobodyStores;
+
+impl CutSender {
+    /// Returns the two ends.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Vec<Bytes>>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let group = Vec::with_capacity(GROUP);
+        (Self { sender, group }, receiver)
+    }
+
+    /// Takes a chunk; may wait.
+    pub(crate) fn send(&mut self, chunk: &[u8]) -> Result<(), NobodyStores> {
+        self.group.push(Bytes::copy_from_slice(chunk));
+        match self.group.len() < GROUP {
+            true => Ok(()),
+            false => self.flush(),
+        }
+    }
+
+    /// Sends what there is; may wait.
+    pub(crate) fn flush(&mut self) -> Result<(), NobodyStores> {
+        let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
+        self.sender.blocking_send(group).map_err(|_| NobodyStores)
+    }
 }
 
 /// Fetches the chunks at these positions of an index, in order, several at a time.
@@ -93,6 +140,6 @@ pub(crate) fn check_size(id: ChunkId, plain: &[u8], size: u32) -> Result<(), Des
     }
 }
 
-fn receive(mut cuts: mpsc::Receiver<Vec<u8>>) -> impl Stream<Item = Vec<u8>> + Unpin {
+fn receive(mut cuts: mpsc::Receiver<Vec<Bytes>>) -> impl Stream<Item = Vec<Bytes>> + Unpin {
     stream::poll_fn(move |context| cuts.poll_recv(context))
 }

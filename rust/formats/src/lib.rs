@@ -17,6 +17,7 @@ pub mod pck;
 pub mod read_at;
 pub mod regions;
 pub mod release;
+mod lanes;
 #[cfg(test)]
 mod testdata;
 pub mod user_paths;

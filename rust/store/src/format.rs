@@ -6,8 +6,9 @@ use vsekai_formats::DigestAlgorithm;
 /// Largest chunk anybody writes: casync's limit for one chunk, in bytes.
 pub const MAX_CHUNK_LIMIT: usize = 128 << 20;
 
-/// zstd level of the chunks a store compresses itself; casync and desync write level 3 too.
-pub const COMPRESSION_LEVEL: i32 = 3;
+/// zstd level of the chunks a store compresses itself: the quickest whose stores are no larger than desync's, which
+/// compresses with a zstd of its own.
+pub const COMPRESSION_LEVEL: i32 = 2;
 
 /// How a store keeps its chunks: one format per store, chunks of another are not seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

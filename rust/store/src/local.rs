@@ -24,7 +24,7 @@ use crate::durable;
 use crate::error::StoreError;
 use crate::format::StoreFormat;
 use crate::staging::Staging;
-use crate::task::blocking;
+use crate::task::{blocking, blocking_each};
 use crate::{ChunkStore, KnownIds, PruneStore, WriteStore};
 
 /// A chunk store in a folder.
@@ -251,6 +251,15 @@ impl ChunkStore for LocalStore {
         .await
     }
 
+    async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
+        let (shared, wanted) = (self.0.clone(), ids.to_vec());
+        let work = move || {
+            let stored = wanted.into_iter().map(|id| (id, shared.read_chunk(id)));
+            Chunk::decode_each(&shared.name(), shared.format, stored.collect())
+        };
+        blocking_each("read chunks", ids.len(), work).await
+    }
+
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
         let shared = self.0.clone();
         blocking("look for chunk", move || shared.has_chunk(id)).await
@@ -277,24 +286,26 @@ impl WriteStore for LocalStore {
         }
     }
 
-    async fn put_plain(
+    async fn put_plains(
         &self,
         digest: DigestAlgorithm,
-        plain: Bytes,
+        plains: Vec<Bytes>,
         is_known: KnownIds,
-    ) -> Result<ChunkId, StoreError> {
+    ) -> Result<Vec<ChunkId>, StoreError> {
         let shared = self.0.clone();
         let put = move || {
-            let chunk = Chunk::new(digest, plain);
-            let put = match is_known(chunk.id()) {
-                true => None,
-                false => shared.put_absent(&chunk)?,
-            };
-            Ok((chunk.id(), put))
+            let (mut ids, mut enough) = (Vec::with_capacity(plains.len()), false);
+            for chunk in Chunk::new_each(digest, plains) {
+                if !is_known(chunk.id()) {
+                    enough |= shared.put_absent(&chunk)?.unwrap_or(false);
+                }
+                ids.push(chunk.id());
+            }
+            Ok((ids, enough))
         };
-        let (id, put) = blocking("write chunk", put).await?;
-        self.flush_if(put.unwrap_or(false)).await?;
-        Ok(id)
+        let (ids, enough) = blocking("write chunks", put).await?;
+        self.flush_if(enough).await?;
+        Ok(ids)
     }
 
     /// Syncs every chunk put through this handle or its clones, and their folders, since the last call.
@@ -446,16 +457,22 @@ impl Shared {
         let Some(folder) = path.parent().map(Path::to_owned) else {
             return Err(StoreError::invalid(self.name(), id, "its path has no folder"));
         };
+        if let Some(staging) = &self.staging {
+            // A folder that is not there yet is made with the chunk's name, in one go for the disk. One that is
+            // may be on another file system, where names cannot be moved to from here.
+            let beside = match fs::metadata(&folder) {
+                Ok(_) => path.clone(),
+                Err(_) => self.root.join(TEMPORARY_PREFIX),
+            };
+            let temporary = durable::write_beside(&beside, TEMPORARY_PREFIX, stored).map_err(failed)?;
+            let temporary = temporary.keep().map_err(|refused| failed(refused.error))?;
+            return staging.put(id, temporary, path, stored.len()).map_err(failed);
+        }
         let made = match fs::create_dir(&folder) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(failed(error)),
         };
-        if let Some(staging) = &self.staging {
-            let temporary = durable::write_beside(&path, TEMPORARY_PREFIX, stored).map_err(failed)?;
-            let temporary = temporary.keep().map_err(|refused| failed(refused.error))?;
-            return staging.put(id, temporary, path, stored.len()).map_err(failed);
-        }
         if let Err(error) = durable::replace_unsynced(&path, TEMPORARY_PREFIX, stored) {
             // Windows refuses to replace a file that is being read; the same chunk by another writer will do.
             if !self.holds(id, error.kind()) {

@@ -87,14 +87,12 @@ async fn what_is_put_plain_is_hashed_and_stored_unless_it_is_known() {
     let (_folder, store) = store();
     let (new, known) = (chunk(1, 1000), chunk(2, 1000));
     let known_id = known.id();
-    for chunk in [&new, &known] {
-        let put = store.put_plain(
-            DigestAlgorithm::Sha512_256,
-            chunk.plain().clone(),
-            std::sync::Arc::new(move |id| id == known_id),
-        );
-        assert_eq!(put.await.unwrap(), chunk.id());
-    }
+    let put = store.put_plains(
+        DigestAlgorithm::Sha512_256,
+        vec![new.plain().clone(), known.plain().clone()],
+        std::sync::Arc::new(move |id| id == known_id),
+    );
+    assert_eq!(put.await.unwrap(), [new.id(), known_id]);
     store.sync().await.unwrap();
     assert_eq!(store.ids().await.unwrap(), [new.id()]);
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use fs_err as fs;
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::record;
 use vsekai_formats::chunker::{ChunkStream, cut_all};
@@ -18,7 +17,7 @@ use crate::env::{Cancel, Env, to_json};
 use crate::error::DesyncError;
 use crate::files::FileAt;
 use crate::session::{Session, chunker, new_index};
-use crate::transfer::store_cuts;
+use crate::transfer::{CutSender, store_cuts};
 
 /// Writes the index of a file, and its chunks if a store is given.
 pub(crate) async fn make(args: MakeArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -29,10 +28,10 @@ pub(crate) async fn make(args: MakeArgs, session: &Session, env: &mut Env) -> Re
     match &args.store {
         None => index = index_file(args.file.clone(), index, chunker, threads).await?,
         Some(store) => {
-            let store = session.opener_for(&index, &args.options)?.open_writable(store)?;
-            let (sender, cuts) = mpsc::channel(threads);
+            let store = session.opener_for(&index, &args.options).open_writable(store)?;
+            let (sender, cuts) = CutSender::new();
             let (file, cancel) = (args.file.clone(), env.cancel.clone());
-            let cutting = spawn_blocking(move || cut_file(&file, chunker, &sender, &cancel));
+            let cutting = spawn_blocking(move || cut_file(&file, chunker, sender, &cancel));
             let stored = store_cuts(cuts, &mut index, store, threads).await;
             // A failing store ends the cutting too, but is the cause and so reported first.
             stored?;
@@ -109,18 +108,19 @@ pub(crate) async fn index_file(
 fn cut_file(
     path: &Path,
     chunker: Arc<dyn Chunker>,
-    cuts: &mpsc::Sender<Vec<u8>>,
+    mut cuts: CutSender,
     cancel: &Cancel,
 ) -> Result<(), DesyncError> {
     let file = fs::File::open(path).map_err(DesyncError::file("open the file"))?;
     let mut stream = ChunkStream::new(file, chunker);
     while let Some(chunk) = stream.next_chunk().map_err(DesyncError::file("read the file"))? {
         cancel.check()?;
-        if cuts.blocking_send(chunk.to_vec()).is_err() {
+        if cuts.send(chunk).is_err() {
             // Whoever receives has failed and says why.
             return Ok(());
         }
     }
+    let _ = cuts.flush();
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err as fs;
-use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::Encoder;
 use vsekai_formats::chunker::ChunkWriter;
@@ -17,7 +16,7 @@ use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::{Session, chunker};
-use crate::transfer::store_cuts;
+use crate::transfer::{CutSender, store_cuts};
 use crate::tree::from_tar::{TarTree, spool};
 use crate::tree::pack::{PackOptions, pack};
 
@@ -128,11 +127,11 @@ async fn to_index(
     let chunker = chunker(&args.cut)?;
     let digest = session.digest;
     let mut index = Index::new(flags::for_catar(digest), digest, args.cut.sizes.for_index());
-    let store = session.opener_for(&index, &args.options)?.open_writable(store)?;
+    let store = session.opener_for(&index, &args.options).open_writable(store)?;
     let concurrency = usize::from(args.options.concurrency);
-    let (sender, cuts) = mpsc::channel(concurrency);
+    let (sender, cuts) = CutSender::new();
     let cancel = env.cancel.clone();
-    let packing = spawn_blocking(move || pack_cuts(source, digest, chunker, &sender, &cancel));
+    let packing = spawn_blocking(move || pack_cuts(source, digest, chunker, sender, &cancel));
     // A failing store ends the packing too, but is the cause and so reported first.
     store_cuts(cuts, &mut index, store, concurrency).await?;
     let skipped = packing.await??;
@@ -146,15 +145,16 @@ fn pack_cuts(
     source: Source,
     digest: DigestAlgorithm,
     chunker: Arc<dyn Chunker>,
-    cuts: &mpsc::Sender<Vec<u8>>,
+    mut cuts: CutSender,
     cancel: &Cancel,
 ) -> Result<Vec<String>, DesyncError> {
+    let stopped = |_| io::Error::other("the chunks cannot be stored");
     let writer = ChunkWriter::new(chunker, |chunk: &[u8]| {
         cancel.check_io()?;
-        let sent = cuts.blocking_send(chunk.to_vec());
-        sent.map_err(|_| io::Error::other("the chunks cannot be stored"))
+        cuts.send(chunk).map_err(stopped)
     });
     let (writer, skipped) = source.pack(Encoder::new(writer, digest), cancel)?;
-    writer.finish().map_err(DesyncError::file("cut the archive"))?;
+    let finished = writer.finish().and_then(|()| cuts.flush().map_err(stopped));
+    finished.map_err(DesyncError::file("cut the archive"))?;
     Ok(skipped)
 }

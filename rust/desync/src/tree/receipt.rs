@@ -6,8 +6,12 @@
 //! change a file change at least one of them. Receipts lie in the user's cache folder, one for each target;
 //! without one, or if anything differs, everything is read and compared.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fs_err as fs;
@@ -93,7 +97,7 @@ impl Receipt {
         };
         if fingerprint.age().is_none_or(|age| age < CLOCK_STEP) {
             // A change right now could get the very time that was just seen; after a step of the clock none can.
-            std::thread::sleep(CLOCK_STEP);
+            thread::sleep(CLOCK_STEP);
             match self.fingerprint(paths, has_times) {
                 Some(again) => fingerprint = again,
                 None => return Ok(()),
@@ -118,17 +122,45 @@ impl Receipt {
     }
 
     /// Returns the fingerprint of the paths; nothing if one is not there.
+    ///
+    /// Several threads look at a block of paths each, so that the disk is asked for more than one at a time.
     fn fingerprint(&self, paths: &Paths, has_times: bool) -> Option<Fingerprint> {
+        let paths: Vec<&[u8]> = paths.iter().collect();
+        let blocks: Vec<&[&[u8]]> = paths.chunks(BLOCK).collect();
+        let next = AtomicUsize::new(0);
+        let found = Mutex::new(BTreeMap::new());
+        let work = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(block) = blocks.get(number) else { return };
+                let Some(fingerprint) = self.of_block(block, has_times) else {
+                    // One path that is not there is enough for all.
+                    return next.store(blocks.len(), Ordering::Relaxed);
+                };
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                found.insert(number, fingerprint);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..THREADS.min(blocks.len()) {
+                // A thread that cannot be started is no loss: this one does the work then.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (found.len() == blocks.len()).then(|| Fingerprint::joined(found.values()))
+    }
+
+    fn of_block(&self, paths: &[&[u8]], has_times: bool) -> Option<Fingerprint> {
         let mut hasher = IdHasher::new(DigestAlgorithm::Sha256);
         let (mut newest, mut files) = (i128::MIN, 0);
-        for path in paths.iter() {
-            let place = path
-                .split(|byte| *byte == b'/')
-                .try_fold(self.target.clone(), |place, name| match name {
-                    b"" => Some(place),
-                    name => Some(place.join(system::name_from(name)?)),
-                })?;
-            let found = fs::symlink_metadata(place).ok()?;
+        for path in paths {
+            let found = match path {
+                [] => fs::symlink_metadata(&self.target),
+                path => fs::symlink_metadata(self.target.join(system::path_from(path).ok()?)),
+            };
+            let found = found.ok()?;
             let (fields, changed) = system::stamp(&found);
             newest = newest.max(changed);
             files += u64::from(found.is_file());
@@ -162,6 +194,22 @@ struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// Returns the fingerprint of blocks of paths, in their order.
+    fn joined<'a>(blocks: impl Iterator<Item = &'a Self>) -> Self {
+        let mut hasher = IdHasher::new(DigestAlgorithm::Sha256);
+        let (mut newest, mut files) = (i128::MIN, 0);
+        for block in blocks {
+            hasher.update(block.id.as_bytes());
+            newest = newest.max(block.newest);
+            files += block.files;
+        }
+        Self {
+            id: hasher.finish(),
+            newest,
+            files,
+        }
+    }
+
     /// Returns how long ago the newest change was, or nothing if it lies ahead.
     fn age(&self) -> Option<Duration> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos();
@@ -181,9 +229,13 @@ fn cache_folder(env: &Env) -> Option<PathBuf> {
     Some(base.join("vsekai-desync/untar"))
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The fields of a stamp that say which folder it is, and whose.
 const FOLDER_FIELDS: usize = 5;
+/// Paths that one thread looks at in a row.
+const BLOCK: usize = 512;
+/// More than processors, as a disk that has to be asked takes far longer than asking.
+const THREADS: usize = 8;
 /// Longest receipt: millions of paths.
 const MAX_LEN: u64 = 256 << 20;
 /// Longer than any system's step between two times of files.

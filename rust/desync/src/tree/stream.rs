@@ -11,14 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vsekai_formats::catar::{Decoder, Node, NodeKind};
 use vsekai_formats::{ChunkId, DigestAlgorithm, Index, IndexChunk};
-use vsekai_store::ChunkStore;
+use vsekai_store::{Chunk, ChunkStore};
 
 use crate::env::Cancel;
 use crate::error::DesyncError;
-use crate::transfer::check_size;
+use crate::transfer::{GROUP, check_size, groups};
 use crate::tree::image::TreeImage;
 use crate::tree::unpack::Watch;
 
@@ -68,6 +69,12 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    fn fetched(&self, wanted: &IndexChunk, found: &Chunk) -> Result<Found, DesyncError> {
+        check_size(wanted.id, found.plain(), wanted.size)?;
+        self.store.fetch_add(1, Ordering::Relaxed);
+        Ok(Found::Store(found.plain().clone()))
+    }
+
     pub(crate) fn stats(&self) -> StreamStats {
         StreamStats {
             chunks_from_folders: self.folders.load(Ordering::Relaxed),
@@ -197,10 +204,43 @@ impl IndexStream {
     /// Starts what is not on its way yet of the chunks from `wanted` on.
     fn fill_queue(&mut self, wanted: usize) {
         let next = self.queue.back().map_or(wanted, |(number, _)| number + 1);
+        if self.ahead > 1 && self.guesses.is_empty() {
+            return self.fetch_groups(next, wanted);
+        }
         let end = wanted.saturating_add(self.ahead).min(self.index.chunks.len());
         for number in next..end {
             self.start(number, number - wanted < self.fetch_ahead);
         }
+    }
+
+    /// Starts fetching whole groups of chunks from `next` on.
+    fn fetch_groups(&mut self, next: usize, wanted: usize) {
+        let total = self.index.chunks.len();
+        let until = wanted.saturating_add(GROUP * (groups(self.concurrency) + 1));
+        let starts = (next..total).step_by(GROUP);
+        for start in starts.take_while(|start| start.saturating_add(GROUP) <= until) {
+            self.fetch_group(start..start.saturating_add(GROUP).min(total));
+        }
+    }
+
+    fn fetch_group(&mut self, numbers: Range<usize>) {
+        let chunks = self.index.chunks.get(numbers.clone()).unwrap_or_default().to_vec();
+        let (senders, receivers): (Vec<_>, Vec<_>) = chunks.iter().map(|_| oneshot::channel()).unzip();
+        for (number, receiver) in numbers.zip(receivers) {
+            let cut_off = |_| DesyncError::Internal("a group of chunks was not fetched".to_owned());
+            let task = async move { receiver.await.map_err(cut_off)? };
+            self.queue.push_back((number, self.handle.spawn(task)));
+        }
+        let (store, counters) = (Arc::clone(&self.store), Arc::clone(&self.counters));
+        self.handle.spawn(async move {
+            let ids: Vec<ChunkId> = chunks.iter().map(|chunk| chunk.id).collect();
+            let found = store.get_each(&ids).await;
+            for ((chunk, found), sender) in chunks.iter().zip(found).zip(senders) {
+                let found = found.map_err(DesyncError::from);
+                // Nobody waits any more for what was skipped.
+                let _ = sender.send(found.and_then(|found| counters.fetched(chunk, &found)));
+            }
+        });
     }
 
     fn clear_queue(&mut self) {
@@ -228,9 +268,7 @@ impl IndexStream {
                 return Ok(Found::NotYet);
             }
             let found = store.get(chunk.id).await?;
-            check_size(chunk.id, found.plain(), chunk.size)?;
-            counters.store.fetch_add(1, Ordering::Relaxed);
-            Ok(Found::Store(found.plain().clone()))
+            counters.fetched(&chunk, &found)
         };
         self.queue.push_back((number, self.handle.spawn(task)));
     }

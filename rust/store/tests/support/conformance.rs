@@ -27,6 +27,7 @@ pub async fn check_reading(store: &dyn ChunkStore, known: &[Chunk]) {
         Err(StoreError::Missing { object, .. }) => assert_eq!(object.chunk_id(), Some(unknown)),
         other => panic!("a chunk that is not there gave {other:?}"),
     }
+    check_reading_together(store, known, unknown).await;
     assert!(!store.name().is_empty());
     assert!(
         !store.name().contains(['?', '@']),
@@ -49,6 +50,21 @@ pub async fn check_writing(store: &dyn WriteStore) {
     store.sync().await.unwrap();
     check_reading(store, &chunks).await;
     check_concurrent_writing(store).await;
+}
+
+/// Checks that chunks that are asked for together come in their order, each with its own outcome.
+async fn check_reading_together(store: &dyn ChunkStore, known: &[Chunk], unknown: ChunkId) {
+    let mut ids: Vec<ChunkId> = known.iter().map(Chunk::id).collect();
+    ids.insert(known.len() / 2, unknown);
+    let found = store.get_each(&ids).await;
+    assert_eq!(found.len(), ids.len());
+    for (id, found) in ids.iter().zip(found) {
+        match known.iter().find(|chunk| chunk.id() == *id) {
+            Some(chunk) => assert_eq!(found.unwrap().plain(), chunk.plain()),
+            None => assert!(found.unwrap_err().is_missing()),
+        }
+    }
+    assert!(store.get_each(&[]).await.is_empty());
 }
 
 /// Checks that a store finds out whatever lies under a chunk's name and is not it, and that a put mends it.
@@ -81,6 +97,11 @@ pub async fn check_damage(store: &dyn WriteStore, plant: Plant<'_>, compressed: 
             Err(StoreError::Invalid { object, .. }) => assert_eq!(object.chunk_id(), Some(right.id())),
             other => panic!("{what} under a chunk's name gave {other:?}"),
         }
+        // Among others, it alone is wrong.
+        store.put(&other).await.unwrap();
+        let together = store.get_each(&[other.id(), right.id(), other.id()]).await;
+        let good: Vec<bool> = together.iter().map(Result::is_ok).collect();
+        assert_eq!(good, [true, false, true], "{what}");
         assert!(
             store.has(right.id()).await.unwrap(),
             "{what} is there, if damaged"
