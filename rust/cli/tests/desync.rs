@@ -8,9 +8,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::{noise, shell, vsekai_in};
+use common::{shell, vsekai_in};
 use tempfile::TempDir;
 use vsekai_cli::{Interrupts, Shell};
+use vsekai_tests::noise;
 
 /// A blob, its index, and no store.
 struct Blob {
@@ -82,7 +83,6 @@ fn a_bad_command_line_fails_as_desyncs_does() {
         &["extract", "blob.caibx", "out"][..],
         &["no-such-command"],
         &["make", "--no-such-flag", "a", "b"],
-        &[],
         &["prune"],
     ] {
         let outcome = blob.run("desync", arguments);
@@ -93,13 +93,95 @@ fn a_bad_command_line_fails_as_desyncs_does() {
 }
 
 #[test]
+fn exit_codes_are_desyncs_but_where_it_calls_unfinished_work_a_success() {
+    let Some(desync) = vsekai_tests::tool(xtask::tools::Tool::Desync) else {
+        return;
+    };
+    let blob = Blob::new();
+    fs_err::create_dir(blob.path("store")).unwrap();
+    fs_err::create_dir(blob.path("damaged")).unwrap();
+    fs_err::write(blob.path("short"), b"short").unwrap();
+    for store in ["store", "damaged"] {
+        let chopped = blob.run("desync", &["chop", "-s", store, "blob.caibx", "blob"]);
+        assert_eq!(chopped.status.code(), Some(0), "{chopped:?}");
+    }
+    let ids = text(&blob.run("desync", &["list-chunks", "blob.caibx"]).stdout);
+    let first = ids.lines().next().unwrap();
+    let chunk = format!("damaged/{}/{first}.cacnk", &first[..4]);
+    fs_err::write(blob.path(&chunk), b"damaged").unwrap();
+    for (line, input, theirs, ours) in [
+        ("", "", 0, 0),
+        ("--help", "", 0, 0),
+        ("help make", "", 0, 0),
+        ("make -h", "", 0, 0),
+        ("no-such-command", "", 1, 1),
+        ("make --no-such-flag i blob", "", 1, 1),
+        ("make i", "", 1, 1),
+        ("list-chunks blob.caibx more", "", 1, 1),
+        ("make -m 1 i blob", "", 1, 1),
+        ("extract blob.caibx out", "", 1, 1),
+        ("extract -s missing blob.caibx out", "", 1, 1),
+        ("info -f xml blob.caibx", "", 1, 1),
+        ("--digest md5 info blob.caibx", "", 1, 1),
+        ("--config missing.json info blob.caibx", "", 1, 1),
+        ("cat -s store -o 700000 blob.caibx", "", 1, 1),
+        ("cat -s store -l 700000 blob.caibx", "", 1, 1),
+        ("verify-index blob.caibx short", "", 1, 1),
+        ("verify -s damaged", "", 0, 1),
+        ("extract -s damaged blob.caibx out", "", 1, 1),
+        ("prune -s store blob.caibx", "n\n", 0, 1),
+        ("prune -s store blob.caibx", "", 1, 1),
+        ("prune -s store blob.caibx", "y\n", 0, 0),
+        // The last of a flag that is given twice counts, and switches may have a value.
+        ("info -f plain -f json blob.caibx", "", 0, 0),
+        ("make -s missing -s store --print-stats=false i blob", "", 0, 0),
+        ("extract -k=false -s store blob.caibx out", "", 0, 0),
+        ("verify -s damaged -r=true", "", 0, 0),
+    ] {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let code = |mut command: Command| {
+            let input_file = blob.path("input");
+            fs_err::write(&input_file, input).unwrap();
+            let input_file = fs_err::File::open(input_file).unwrap().into_parts().0;
+            let output = command.args(&arguments).stdin(input_file).output().unwrap();
+            output.status.code()
+        };
+        let mut real = Command::new(&desync);
+        real.env_clear().env("HOME", blob.path("home")).current_dir(blob.dir.path());
+        assert_eq!(code(blob.program("desync")), Some(ours), "ours: {line}");
+        assert_eq!(code(real), Some(theirs), "desync: {line}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_from_the_command_line() {
+    let blob = Blob::new();
+    for (shell, expected) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef desync"),
+        ("fish", "complete -c desync"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let made = blob.run("desync", &["completion", shell, "--no-descriptions"]);
+        assert_eq!(made.status.code(), Some(0), "{made:?}");
+        assert!(text(&made.stdout).contains(expected), "{shell}");
+    }
+    fs_err::create_dir(blob.path("man")).unwrap();
+    let made = blob.run("desync", &["manpage", "man", "--section", "1", "--manual", "Chunks"]);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    for name in ["desync.1", "desync-make.1", "desync-index-server.1"] {
+        let page = fs_err::read_to_string(blob.path("man").join(name)).unwrap();
+        assert!(page.contains("Chunks"), "{name}: {page}");
+    }
+    assert_eq!(blob.run("desync", &["manpage", "no-such-folder"]).status.code(), Some(1));
+}
+
+#[test]
 fn what_is_not_supported_is_refused_with_what_to_use_instead() {
     let data = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
         (&["mount-index", "-s", "x", "i", "m"][..], "extract"),
-        (&["pull", "-", "-", "-", "store"], "chunk-server"),
-        (&["manpage", "folder", "--section", "3"], "--help"),
-        (&["completion", "bash", "--no-descriptions"], "--help"),
+        (&["pull", "-", "-", "index", "."], "only chunks are served"),
         (&["chunk-server", "-s", ".", "--encryption"], "https"),
         (
             &["chunk-server", "-s", ".", "-s", ".", "-w"],

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use vsekai_formats::{ChunkSizes, DigestAlgorithm};
+use vsekai_store::config::StoreOptions;
 
 /// A whole command line, for a program of the name `desync`.
 #[derive(Debug, Parser)]
@@ -13,7 +14,8 @@ use vsekai_formats::{ChunkSizes, DigestAlgorithm};
     name = "desync",
     about = "Work with chunk stores, indexes and archives as desync and casync do",
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    args_override_self = true
 )]
 pub struct DesyncCli {
     /// Everything but `--verbose`.
@@ -93,6 +95,8 @@ pub enum DesyncCommand {
     Prune(PruneArgs),
     /// Print or write the configuration
     Config(ConfigArgs),
+    /// Serve the chunks of a local store to casync or desync at the other end of ssh
+    Pull(PullArgs),
 }
 
 /// How stores are reached.
@@ -116,12 +120,28 @@ pub struct StoreArgs {
     /// Replace damaged chunks in the cache; they always are
     #[arg(short = 'r', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", hide = true)]
     pub cache_repair: bool,
-    /// Attempts for each request, all in all
-    #[arg(short = 'e', long, value_name = "N", default_value = "3")]
-    pub error_retry: u32,
-    /// Wait before the second attempt, such as 500ms or 2s
-    #[arg(short = 'b', long, value_name = "TIME", default_value = "500ms", value_parser = parse_duration)]
-    pub error_retry_base_interval: Duration,
+    /// Attempts for each request, all in all [default: 3]
+    #[arg(short = 'e', long, value_name = "N")]
+    pub error_retry: Option<u32>,
+    /// Wait before the second attempt, such as 500ms or 2s [default: 500ms]
+    #[arg(short = 'b', long, value_name = "TIME", value_parser = parse_duration)]
+    pub error_retry_base_interval: Option<Duration>,
+}
+
+impl StoreArgs {
+    /// Returns the options that were given, which go before those of the configuration.
+    pub(crate) fn given(&self) -> StoreOptions {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        StoreOptions {
+            error_retry: self.error_retry,
+            error_retry_base_interval: self.error_retry_base_interval.map(nanoseconds),
+            client_cert: self.client_cert.clone(),
+            client_key: self.client_key.clone(),
+            ca_cert: self.ca_cert.clone(),
+            trust_insecure: self.trust_insecure.then_some(true),
+            ..StoreOptions::default()
+        }
+    }
 }
 
 /// Where chunks come from.
@@ -539,6 +559,23 @@ pub struct ConfigArgs {
     pub write: bool,
 }
 
+/// `pull`
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Always -
+    #[arg(value_name = "-", allow_hyphen_values = true)]
+    pub base: String,
+    /// Always -
+    #[arg(value_name = "-", allow_hyphen_values = true)]
+    pub archive: String,
+    /// Always -
+    #[arg(value_name = "-", allow_hyphen_values = true)]
+    pub index: String,
+    /// Local store with the chunks
+    #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub store: String,
+}
+
 /// Reads Go's form of times: a sum of numbers with units, such as `500ms` or `1m30s`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let refuse = || format!("{text:?} is not a time: write a number and ns, us, ms, s, m or h");
@@ -606,6 +643,8 @@ mod tests {
             "verify-index idx file",
             "prune -s a -y one two",
             "config -w --config file",
+            "pull - - - store",
+            "make -s one -s two i file",
         ] {
             let words = std::iter::once("desync").chain(line.split(' '));
             assert!(DesyncCli::try_parse_from(words).is_ok(), "{line}");

@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use fs_err as fs;
@@ -12,7 +13,6 @@ use vsekai_formats::flags;
 use vsekai_formats::index::other_digest;
 use vsekai_formats::{ChunkSizes, Chunker, DigestAlgorithm, Index, IndexLimits};
 use vsekai_store::config::{Config, S3Credentials};
-use vsekai_store::http::ServerTrust;
 use vsekai_store::{
     ChunkStore, HttpOptions, IndexLocation, RetryPolicy, Secret, StoreError, StoreFormat, StoreOpener,
 };
@@ -57,32 +57,38 @@ impl Session {
     }
 
     /// Returns what opens stores of the process-wide digest.
-    ///
-    /// # Errors
-    /// A certificate or key cannot be read.
-    pub fn opener(&self, options: &StoreArgs) -> Result<StoreOpener, DesyncError> {
-        Ok(StoreOpener {
+    pub fn opener(&self, options: &StoreArgs) -> StoreOpener {
+        StoreOpener {
+            http: http_options(options),
+            given: options.given(),
+            s3: self.s3.clone(),
+            ..self.local_opener()
+        }
+    }
+
+    /// As [`Session::opener`], for commands that take folders only.
+    pub(crate) fn local_opener(&self) -> StoreOpener {
+        StoreOpener {
             format: StoreFormat {
                 digest: self.digest,
                 ..StoreFormat::default()
             },
-            http: http_options(options)?,
             config: self.config.clone(),
-            s3: self.s3.clone(),
             working_folder: self.working_folder.clone(),
-        })
+            ..StoreOpener::default()
+        }
     }
 
     /// Returns what opens stores with chunks of `index`, which bounds and names them.
-    pub(crate) fn opener_for(&self, index: &Index, options: &StoreArgs) -> Result<StoreOpener, DesyncError> {
-        let mut opener = self.opener(options)?;
+    pub(crate) fn opener_for(&self, index: &Index, options: &StoreArgs) -> StoreOpener {
+        let mut opener = self.opener(options);
         let max = usize::try_from(index.chunk_max).unwrap_or(usize::MAX);
         opener.format = StoreFormat {
             digest: index.digest,
             ..opener.format
         };
         opener.format = opener.format.with_max_chunk(max);
-        Ok(opener)
+        opener
     }
 
     /// Opens the stores an index's chunks come from.
@@ -96,7 +102,7 @@ impl Session {
         cache: Option<&str>,
         options: &StoreArgs,
     ) -> Result<Arc<dyn ChunkStore>, DesyncError> {
-        let source = self.opener_for(index, options)?.open_all(stores, cache)?;
+        let source = self.opener_for(index, options).open_all(stores, cache)?;
         let of_catar = index.feature_flags & flags::PERMISSIONS != 0;
         let (true, Some(first)) = (of_catar, index.chunks.first()) else {
             return Ok(source);
@@ -106,7 +112,7 @@ impl Session {
         }
         let mut corrected = index.clone();
         corrected.digest = other_digest(index.digest);
-        let other = self.opener_for(&corrected, options)?.open_all(stores, cache)?;
+        let other = self.opener_for(&corrected, options).open_all(stores, cache)?;
         match other.get(first.id).await {
             Ok(_) => {
                 index.digest = corrected.digest;
@@ -130,7 +136,7 @@ impl Session {
             }
             _ => {
                 let parsed = IndexLocation::parse(location)?;
-                let store = self.opener(options)?.open_index(&parsed)?;
+                let store = self.opener(options).open_index(&parsed)?;
                 store.get_index(&parsed.name, MAX_INDEX_LEN).await?
             }
         };
@@ -155,7 +161,7 @@ impl Session {
             return written.map_err(DesyncError::file("write the index"));
         }
         let parsed = IndexLocation::parse(location)?;
-        let store = self.opener(options)?.open_index(&parsed)?;
+        let store = self.opener(options).open_index(&parsed)?;
         Ok(store.put_index(&parsed.name, Bytes::from(bytes)).await?)
     }
 }
@@ -218,40 +224,19 @@ fn read_bounded(input: impl std::io::Read) -> Result<Bytes, DesyncError> {
     }
 }
 
-fn http_options(options: &StoreArgs) -> Result<HttpOptions, DesyncError> {
+fn http_options(options: &StoreArgs) -> HttpOptions {
     let base = HttpOptions::default();
-    let identity = match (&options.client_cert, &options.client_key) {
-        (Some(certificate), Some(key)) => Some(Secret::new(format!(
-            "{}\n{}",
-            read_text(certificate)?,
-            read_text(key)?
-        ))),
-        _ => None,
-    };
-    let trust = match &options.ca_cert {
-        _ if options.trust_insecure => ServerTrust::UnsafeAnyone,
-        Some(path) => ServerTrust::Only(read_small(path)?),
-        None => ServerTrust::System,
-    };
-    Ok(HttpOptions {
+    HttpOptions {
         retry: RetryPolicy {
-            attempts: options.error_retry.max(1),
-            base: options.error_retry_base_interval,
-            max_delay: base.retry.max_delay.max(options.error_retry_base_interval),
+            attempts: ATTEMPTS,
+            base: FIRST_WAIT,
             ..base.retry
         },
-        identity,
-        trust,
         max_connections: usize::from(options.concurrency),
         // Stores in local networks seldom have certificates, and every chunk is checked against its id.
         allow_http: true,
         ..base
-    })
-}
-
-fn read_text(path: &std::path::Path) -> Result<String, DesyncError> {
-    String::from_utf8(read_small(path)?)
-        .map_err(|_| DesyncError::Damaged(format!("{} is no text", path.display())))
+    }
 }
 
 fn s3_credentials(env: &Env) -> Option<S3Credentials> {
@@ -282,3 +267,7 @@ fn s3_credentials(env: &Env) -> Option<S3Credentials> {
 /// Longest index file that is read: that of the most chunks [`IndexLimits`] allows.
 const MAX_INDEX_LEN: usize = 104 + 40 * (1 << 22);
 const MAX_SMALL_FILE: u64 = 64 << 20;
+/// Attempts for each request where nobody says otherwise, as in desync.
+const ATTEMPTS: u32 = 3;
+/// Wait before the second attempt where nobody says otherwise, as in desync.
+const FIRST_WAIT: Duration = Duration::from_millis(500);

@@ -50,6 +50,9 @@ pub struct S3Credentials {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct StoreOptions {
+    /// Read and kept, without effect: the command line says how many chunks are worked on at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n: Option<i64>,
     /// Nanoseconds for one request with its body; 0 is the default, less than 0 no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
@@ -86,6 +89,12 @@ pub struct StoreOptions {
     /// Chunks are encrypted, which is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<bool>,
+    /// How they are encrypted; kept, as the program that wrote the file needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_algorithm: Option<String>,
+    /// The key; kept for the same reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_key: Option<Secret>,
 }
 
 /// A configuration that cannot be used.
@@ -144,6 +153,30 @@ impl Config {
 }
 
 impl StoreOptions {
+    /// Returns these options, and `other`'s where these say nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            n: self.n.or(other.n),
+            timeout: self.timeout.or(other.timeout),
+            error_retry: self.error_retry.or(other.error_retry),
+            error_retry_base_interval: self
+                .error_retry_base_interval
+                .or(other.error_retry_base_interval),
+            client_cert: self.client_cert.or(other.client_cert),
+            client_key: self.client_key.or(other.client_key),
+            ca_cert: self.ca_cert.or(other.ca_cert),
+            trust_insecure: self.trust_insecure.or(other.trust_insecure),
+            skip_verify: self.skip_verify.or(other.skip_verify),
+            uncompressed: self.uncompressed.or(other.uncompressed),
+            http_auth: self.http_auth.or(other.http_auth),
+            http_cookie: self.http_cookie.or(other.http_cookie),
+            encryption: self.encryption.or(other.encryption),
+            encryption_algorithm: self.encryption_algorithm.or(other.encryption_algorithm),
+            encryption_key: self.encryption_key.or(other.encryption_key),
+        }
+    }
+
     /// Returns `http` with these options in place of its own where they are given.
     ///
     /// Certificates are files; whoever opens the store reads them.

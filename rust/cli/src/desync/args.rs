@@ -15,7 +15,8 @@ use vsekai_desync::args::{Digest, StoreArgs};
     long_about = None,
     after_help = AFTER_HELP,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    args_override_self = true
 )]
 pub(super) struct Line {
     /// Configuration file [default: ~/.config/desync/config.json]
@@ -45,15 +46,40 @@ pub(super) enum Command {
     /// Mount a file
     #[command(hide = true, disable_help_flag = true)]
     MountIndex(Elsewhere),
-    /// Serve casync over standard input and output
-    #[command(hide = true, disable_help_flag = true)]
-    Pull(Elsewhere),
-    /// Write manual pages
-    #[command(hide = true, disable_help_flag = true)]
-    Manpage(Elsewhere),
-    /// Write completions for a shell
-    #[command(hide = true, disable_help_flag = true)]
-    Completion(Elsewhere),
+    /// Write a manual page for each command
+    Manpage(ManpageArgs),
+    /// Print a script that lets a shell complete commands and flags
+    Completion(CompletionArgs),
+}
+
+/// `manpage`
+#[derive(Debug, Args)]
+pub(super) struct ManpageArgs {
+    /// Folder to write to
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(super) folder: PathBuf,
+    /// Section of the manual
+    #[arg(long, value_name = "TEXT", default_value = "3")]
+    pub(super) section: String,
+    /// Title of the pages [default: each page's name]
+    #[arg(long, value_name = "TEXT")]
+    pub(super) title: Option<String>,
+    /// What the pages come from
+    #[arg(long, value_name = "TEXT")]
+    pub(super) source: Option<String>,
+    /// The manual's name
+    #[arg(long, value_name = "TEXT")]
+    pub(super) manual: Option<String>,
+}
+
+/// `completion`
+#[derive(Debug, Args)]
+pub(super) struct CompletionArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+    /// Scripts have no other descriptions than the shell shows
+    #[arg(long, hide = true)]
+    pub(super) no_descriptions: bool,
 }
 
 /// Arguments of a command that this program does not have.

@@ -4,17 +4,21 @@
 //! None of it passes through vsekai's own command line, whose options would take desync's away.
 
 mod args;
+mod generate;
 mod log;
 #[cfg(feature = "servers")]
 mod serve;
+#[cfg(test)]
+mod table;
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _};
 use tokio::runtime::Handle;
 use vsekai_desync::{Cancel, DesyncArgs, DesyncError, Env};
 
@@ -56,7 +60,11 @@ impl<'a> Invocation<'a> {
             Err(error) => {
                 let text = error.render().to_string();
                 // A reader that has gone away wants no help.
-                if error.kind() == ErrorKind::DisplayHelp {
+                let is_help = matches!(
+                    error.kind(),
+                    ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                );
+                if is_help {
                     let _ = shell.out.write_all(text.as_bytes());
                     let _ = shell.out.flush();
                     return exit::OK;
@@ -75,11 +83,35 @@ impl<'a> Invocation<'a> {
         if let Some(columns) = columns {
             command = command.term_width(columns);
         }
-        let program = OsStr::new(self.called);
-        let words = std::iter::once(program).chain(self.arguments.iter().map(OsString::as_os_str));
+        let program = OsString::from(self.called);
+        let words = std::iter::once(program).chain(without_values(&command, self.arguments));
         let matches = command.try_get_matches_from_mut(words)?;
         Line::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
+}
+
+/// Returns the words with switches that are written `--flag=true` or `--flag=false`, as Go's may be, written
+/// without the value or left out.
+fn without_values(command: &clap::Command, words: &[OsString]) -> Vec<OsString> {
+    let arguments = command.get_arguments().chain(
+        command
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments),
+    );
+    let mut switches = HashSet::new();
+    for argument in arguments.filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue)) {
+        switches.extend(argument.get_long().map(|long| format!("--{long}")));
+        switches.extend(argument.get_short().map(|short| format!("-{short}")));
+    }
+    let written = words.iter().filter_map(|word| {
+        let split = word.to_str().and_then(|word| word.split_once('='));
+        match split.filter(|(flag, _)| switches.contains(*flag)) {
+            Some((flag, "1" | "t" | "T" | "true" | "TRUE" | "True")) => Some(flag.into()),
+            Some((_, "0" | "f" | "F" | "false" | "FALSE" | "False")) => None,
+            _ => Some(word.clone()),
+        }
+    });
+    written.collect()
 }
 
 fn is_desync(stem: &OsStr) -> bool {
@@ -146,7 +178,7 @@ fn execute(
     outcome
 }
 
-async fn dispatch(line: Line, env: Env, err: SharedWriter, signals: bool) -> Result<(), DesyncError> {
+async fn dispatch(line: Line, mut env: Env, err: SharedWriter, signals: bool) -> Result<(), DesyncError> {
     let Line {
         config,
         digest,
@@ -184,15 +216,8 @@ async fn dispatch(line: Line, env: Env, err: SharedWriter, signals: bool) -> Res
             "mount-index is not supported",
             "write the file with extract, or a part of it with cat",
         )),
-        Command::Pull(_) => Err(elsewhere(
-            "pull is not supported",
-            "serve the store with chunk-server and read it over http",
-        )),
-        Command::Manpage(_) => Err(elsewhere("manpage is not supported", "--help says the same")),
-        Command::Completion(_) => Err(elsewhere(
-            "completion is not supported",
-            "--help lists what can be typed",
-        )),
+        Command::Manpage(args) => generate::manpage(&args),
+        Command::Completion(args) => generate::completion(&args, &mut env.out),
     }
 }
 

@@ -4,7 +4,8 @@
 
 mod support;
 
-use support::{Authority, Place, noise};
+use support::{Authority, Programs as _, Tools};
+use vsekai_tests::{Place, noise};
 
 #[track_caller]
 fn same(one: &str, other: &str) {
@@ -12,6 +13,20 @@ fn same(one: &str, other: &str) {
         fs_err::read(one).unwrap() == fs_err::read(other).unwrap(),
         "{one} and {other} differ"
     );
+}
+
+/// Extracts `index` from `store` with a tool that must succeed and give `blob` again.
+#[track_caller]
+fn brings_back(tool: &Tools<'_>, blob: &str, store: &str, index: &str, options: &[&str]) {
+    let out = format!("{blob}.out");
+    tool.ok(&[&["extract"], options, &["-s", store, index, &out]].concat());
+    same(blob, &out);
+    fs_err::remove_file(out).unwrap();
+}
+
+fn first_chunk(desync: &Tools<'_>, index: &str) -> String {
+    let ids = desync.ok(&["list-chunks", index]);
+    ids.lines().next().unwrap().to_owned()
 }
 
 #[test]
@@ -32,14 +47,11 @@ fn stock_desync_uses_our_servers_in_every_mode() {
 
     desync.ok(&["make", "-s", store, &index, &blob]);
     desync.ok(&["verify", "-s", &local]);
-    let out = place.at("out");
-    desync.ok(&["extract", "-s", store, &index, &out]);
-    same(&blob, &out);
+    brings_back(&desync, &blob, store, &index, &[]);
     desync.ok(&["verify-index", &index, &blob]);
     let copy = place.folder("copy");
     desync.ok(&["cache", "-s", store, "-c", &copy, &index]);
-    desync.ok(&["extract", "-s", &copy, &index, &place.at("again")]);
-    same(&blob, &place.at("again"));
+    brings_back(&desync, &blob, &copy, &index, &[]);
 
     desync.ok(&["tar", "-i", "-s", store, &archive, &tree]);
     let target = place.folder("target");
@@ -48,10 +60,9 @@ fn stock_desync_uses_our_servers_in_every_mode() {
     same(&place.at("tree/deep/two"), &place.at("target/deep/two"));
 
     // What a real client stored, ours reads, and the other way round.
-    let ours = place.ours();
-    ours.ok(&["extract", "-s", store, &index, &place.at("ours")]);
-    same(&blob, &place.at("ours"));
-    desync.fails(&["extract", "-s", store, &format!("{}no.caibx", indexes.url), &out]);
+    brings_back(&place.ours(), &blob, store, &index, &[]);
+    let none = format!("{}no.caibx", indexes.url);
+    desync.fails(&["extract", "-s", store, &none, &place.at("none")]);
 }
 
 #[test]
@@ -101,19 +112,9 @@ fn chunks_are_served_without_compression_whatever_they_are_in_the_store() {
     );
     let config = place.file("config.json", config);
     desync.ok(&["make", "--config", &config, "-s", &server.url, &index, &blob]);
-    desync.ok(&[
-        "extract",
-        "--config",
-        &config,
-        "-s",
-        &server.url,
-        &index,
-        &place.at("out"),
-    ]);
-    same(&blob, &place.at("out"));
+    brings_back(&desync, &blob, &server.url, &index, &["--config", &config]);
     // In the folder they are as any other, so that any other tool finds them.
-    desync.ok(&["extract", "-s", &local, &index, &place.at("local")]);
-    same(&blob, &place.at("local"));
+    brings_back(&desync, &blob, &local, &index, &[]);
     desync.fails(&["extract", "-s", &server.url, &index, &place.at("wrong")]);
 }
 
@@ -122,33 +123,12 @@ fn a_server_of_sha256_serves_sha256() {
     let place = Place::new();
     let Some(desync) = place.desync() else { return };
     let blob = place.file("blob", noise(6, 300_000));
-    let chunks = place.serve(&[
-        "chunk-server",
-        "--digest",
-        "sha256",
-        "-w",
-        "-s",
-        &place.folder("chunks"),
-    ]);
-    let indexes = place.serve(&[
-        "index-server",
-        "--digest=sha256",
-        "-w",
-        "-s",
-        &place.folder("indexes"),
-    ]);
+    let (local, names) = (place.folder("chunks"), place.folder("indexes"));
+    let chunks = place.serve(&["chunk-server", "--digest", "sha256", "-w", "-s", &local]);
+    let indexes = place.serve(&["index-server", "--digest=sha256", "-w", "-s", &names]);
     let index = format!("{}blob.caibx", indexes.url);
     desync.ok(&["--digest", "sha256", "make", "-s", &chunks.url, &index, &blob]);
-    desync.ok(&[
-        "--digest",
-        "sha256",
-        "extract",
-        "-s",
-        &chunks.url,
-        &index,
-        &place.at("out"),
-    ]);
-    same(&blob, &place.at("out"));
+    brings_back(&desync, &blob, &chunks.url, &index, &["--digest", "sha256"]);
     desync.fails(&["make", &index, &blob]);
 }
 
@@ -192,16 +172,7 @@ fn only_who_sends_the_right_authorization_is_served() {
     desync.fails(&["make", "--config", &wrong, &index, &blob]);
     let right = config("Bearer right");
     desync.ok(&["make", "--config", &right, "-s", &chunks.url, &index, &blob]);
-    desync.ok(&[
-        "extract",
-        "--config",
-        &right,
-        "-s",
-        &chunks.url,
-        &index,
-        &place.at("out"),
-    ]);
-    same(&blob, &place.at("out"));
+    brings_back(&desync, &blob, &chunks.url, &index, &["--config", &right]);
 }
 
 #[test]
@@ -220,36 +191,12 @@ fn stock_desync_reaches_our_servers_over_tls() {
     let index = format!("{}blob.caibx", indexes.url);
     desync.fails(&["make", "-e", "1", "-s", &chunks.url, &index, &blob]);
     desync.ok(&["make", "--ca-cert", &ca, "-s", &chunks.url, &index, &blob]);
-    desync.ok(&[
-        "extract",
-        "--ca-cert",
-        &ca,
-        "-s",
-        &chunks.url,
-        &index,
-        &place.at("out"),
-    ]);
-    same(&blob, &place.at("out"));
     let ours = place.ours();
-    ours.ok(&[
-        "extract",
-        "--ca-cert",
-        &ca,
-        "-s",
-        &chunks.url,
-        &index,
-        &place.at("ours"),
-    ]);
-    same(&blob, &place.at("ours"));
-    ours.fails(&[
-        "extract",
-        "-e",
-        "1",
-        "-s",
-        &chunks.url,
-        &index,
-        &place.at("untrusted"),
-    ]);
+    for tool in [&desync, &ours] {
+        brings_back(tool, &blob, &chunks.url, &index, &["--ca-cert", &ca]);
+    }
+    let untrusted = place.at("untrusted");
+    ours.fails(&["extract", "-e", "1", "-s", &chunks.url, &index, &untrusted]);
 }
 
 #[test]
@@ -315,10 +262,9 @@ fn groups_and_a_cache_stand_in_for_a_store_that_fails() {
     desync.ok(&["make", "-s", &good, &index, &blob]);
     let group = format!("http://127.0.0.1:1/|{good}");
     let server = place.serve(&["chunk-server", "-e", "1", "-s", &group, "-c", &cache]);
-    desync.ok(&["extract", "-s", &server.url, &index, &place.at("out")]);
-    same(&blob, &place.at("out"));
-    desync.ok(&["extract", "-s", &cache, &index, &place.at("cached")]);
-    same(&blob, &place.at("cached"));
+    for store in [&server.url, &cache] {
+        brings_back(&desync, &blob, store, &index, &[]);
+    }
 }
 
 #[test]
@@ -328,12 +274,7 @@ fn damage_in_the_store_is_never_served() {
     let blob = place.file("blob", noise(11, 200_000));
     let (local, index) = (place.folder("chunks"), place.at("blob.caibx"));
     desync.ok(&["make", "-s", &local, &index, &blob]);
-    let first = desync
-        .ok(&["list-chunks", &index])
-        .lines()
-        .next()
-        .unwrap()
-        .to_owned();
+    let first = first_chunk(&desync, &index);
     place.file(&format!("chunks/{}/{first}.cacnk", &first[..4]), b"damaged");
     // Even if somebody asks for it as desync does by default.
     let mut server = place.serve(&["chunk-server", "--skip-verify-read=true", "-s", &local]);
@@ -359,8 +300,7 @@ fn a_hangup_makes_the_server_read_its_store_file_again() {
     place.file("stores.json", format!(r#"{{"stores": ["{new}"]}}"#));
     server.signal("-HUP");
     server.hear("read the stores from ");
-    desync.ok(&extract);
-    same(&blob, &place.at("out"));
+    brings_back(&desync, &blob, &server.url, &index, &[]);
 }
 
 #[test]
@@ -375,12 +315,7 @@ fn requests_are_noted_in_the_log_that_was_asked_for() {
     );
     let server = place.serve(&["chunk-server", "-w", "--log", &log, "-s", &local]);
     desync.ok(&["make", "-s", &server.url, &index, &blob]);
-    let first = desync
-        .ok(&["list-chunks", &index])
-        .lines()
-        .next()
-        .unwrap()
-        .to_owned();
+    let first = first_chunk(&desync, &index);
     let noted = fs_err::read_to_string(&log).unwrap();
     assert!(noted.starts_with("before\n"), "{noted}");
     let path = format!("/{}/{first}.cacnk", &first[..4]);
@@ -416,4 +351,48 @@ fn an_address_that_is_taken_ends_all_of_them() {
     assert_eq!(outcome.status.code(), Some(1));
     let err = String::from_utf8(outcome.stderr).unwrap();
     assert!(err.contains(&format!("Error: listen: {address}: ")), "{err}");
+}
+
+#[test]
+fn stock_desync_reads_a_store_of_ours_through_ssh() {
+    let place = Place::new();
+    let Some(desync) = place.desync() else { return };
+    let blob = place.file("blob", noise(14, 500_000));
+    let (local, index) = (place.folder("chunks"), place.at("blob.caibx"));
+    place.ours().ok(&["make", "-s", &local, &index, &blob]);
+    let program = place.at("desync");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vsekai"), &program).unwrap();
+    // What ssh does with its arguments, without the way to another machine.
+    let ssh = "#!/bin/sh\n[ \"$1\" = -- ] && shift\nshift\nexec sh -c \"$*\"\n";
+    let ssh = place.program("ssh", ssh);
+    let store = format!("ssh://host{local}");
+    let variables = [("CASYNC_SSH_PATH", ssh.as_str()), ("CASYNC_REMOTE_PATH", &program)];
+    let out = place.at("out");
+    let extracts = |stores: &[&str]| {
+        let arguments = [&["extract"], stores, &[&index, &out]].concat();
+        let outcome = desync.command(&arguments).envs(variables).output().unwrap();
+        assert!(outcome.status.success(), "{outcome:?}");
+        same(&blob, &out);
+        fs_err::remove_file(&out).unwrap();
+    };
+    extracts(&["-s", &store]);
+    // A chunk that is not there is told as missing, and then asked for elsewhere.
+    let empty = format!("ssh://host{}", place.folder("empty"));
+    extracts(&["-s", &empty, "-s", &local]);
+}
+
+#[test]
+fn a_client_that_goes_away_without_a_goodbye_was_not_served() {
+    let place = Place::new();
+    let local = place.folder("chunks");
+    let outcome = place.ours().run(&["pull", "-", "-", "-", &local]);
+    assert_eq!(outcome.status.code(), Some(1));
+    let err = String::from_utf8(outcome.stderr).unwrap();
+    assert!(err.contains("went away without a goodbye"), "{err}");
+    // The hello: 24 bytes, its type, and that chunks can be read.
+    assert_eq!(hex(&outcome.stdout), "1800000000000000eefba58c94d0713c0100000000000000");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -22,7 +22,7 @@ pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Re
     let index = session.read_index(&args.index, &args.options, env).await?;
     let ignored = ignored(&args.ignore, &args.options, session, env).await?;
     let store = session
-        .opener_for(&index, &args.options)?
+        .opener_for(&index, &args.options)
         .open_writable(&args.store)?;
     let file = FileAt::open(&args.file).map_err(DesyncError::file("open the file"))?;
     check_length(&index, file.len(), &args.file.display().to_string())?;
@@ -76,7 +76,7 @@ pub(crate) async fn cache(args: CacheArgs, session: &Session, env: &mut Env) -> 
             .open_source(&mut index, &args.stores, None, &args.options)
             .await?;
         let target = session
-            .opener_for(&index, &args.options)?
+            .opener_for(&index, &args.options)
             .open_writable(&args.cache)?;
         let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
         let cancel = env.cancel.clone();

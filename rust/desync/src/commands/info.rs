@@ -29,7 +29,7 @@ pub(crate) async fn list_chunks(args: ListArgs, session: &Session, env: &mut Env
 /// Prints figures about an index, and about what of it is where.
 pub(crate) async fn info(args: InfoArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
     let index = session.read_index(&args.index, &args.options, env).await?;
-    let opener = session.opener_for(&index, &args.options)?;
+    let opener = session.opener_for(&index, &args.options);
     let concurrency = usize::from(args.options.concurrency);
     let unique: Vec<IndexChunk> = index.unique_chunks().copied().collect();
     let mut in_seed = HashSet::new();
@@ -206,7 +206,7 @@ pub(crate) async fn inspect_chunks(
     env: &mut Env,
 ) -> Result<(), DesyncError> {
     let index = session.read_index(&args.index, &args.options, env).await?;
-    let opener = session.opener_for(&index, &args.options)?;
+    let opener = session.opener_for(&index, &args.options);
     let store = args
         .store
         .as_deref()

@@ -9,6 +9,7 @@ mod info;
 mod make;
 mod mtree;
 mod prune;
+mod pull;
 mod tar;
 mod untar;
 mod verify;
@@ -36,6 +37,7 @@ pub(crate) async fn run(args: DesyncArgs, session: &Session, env: &mut Env) -> R
         DesyncCommand::Verify(verify) => verify::verify(verify, session, env).await,
         DesyncCommand::VerifyIndex(verify) => verify::verify_index(verify, session, env).await,
         DesyncCommand::Prune(prune) => prune::prune(prune, session, env).await,
+        DesyncCommand::Pull(pull) => pull::pull(pull, session, env).await,
         DesyncCommand::Config(config) => config::config(config, args.config, session, env),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn prune(args: PruneArgs, session: &Session, env: &mut Env) -> 
         let index = session.read_index(location, &args.options, env).await?;
         kept.extend(index.chunks.iter().map(|chunk| chunk.id));
     }
-    let opener = session.opener(&args.options)?;
+    let opener = session.opener(&args.options);
     let store = opener.open_prunable(&args.store)?;
     if !args.yes && !confirmed(kept.len(), &args.store, env).await? {
         return Err(DesyncError::Usage("nothing was deleted".to_owned()));

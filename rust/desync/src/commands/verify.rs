@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use vsekai_formats::{ChunkId, DigestAlgorithm, IndexChunk, ReadAt as _};
-use vsekai_store::{ChunkStore as _, PruneStore as _, StoreError, StoreFormat, StoreOpener};
+use vsekai_store::{ChunkStore as _, PruneStore as _, StoreError};
 
 use crate::args::{VerifyArgs, VerifyIndexArgs};
 use crate::commands::copy::check_length;
@@ -19,16 +19,7 @@ use crate::session::Session;
 ///
 /// Damaged chunks that are left in place are a failure; desync reports success then.
 pub(crate) async fn verify(args: VerifyArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
-    let opener = StoreOpener {
-        format: StoreFormat {
-            digest: session.digest,
-            ..StoreFormat::default()
-        },
-        config: session.config.clone(),
-        working_folder: env.working_folder.clone(),
-        ..StoreOpener::default()
-    };
-    let store = opener.open_local(&args.store)?;
+    let store = session.local_opener().open_local(&args.store)?;
     let cancel = env.cancel.clone();
     let ids = store.ids().await?;
     let mut checks = stream::iter(ids)

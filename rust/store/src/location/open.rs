@@ -25,6 +25,8 @@ pub struct StoreOpener {
     pub http: HttpOptions,
     /// Options by location.
     pub config: Config,
+    /// Options of every store that go before those of the configuration, as a command line's do.
+    pub given: StoreOptions,
     /// S3 credentials that go before those of the configuration, as the environment's do.
     pub s3: Option<S3Credentials>,
     /// The folder that relative paths start from when they are looked up in the configuration.
@@ -201,8 +203,9 @@ impl StoreOpener {
     }
 
     fn options(&self, location: &Location) -> Result<StoreOptions, OpenError> {
-        let options = self.config.options_for(&location.key())?;
-        if options.encryption == Some(true) {
+        let options = self.given.clone().or(self.config.options_for(&location.key())?);
+        let names_cipher = options.encryption_algorithm.is_some() || options.encryption_key.is_some();
+        if options.encryption == Some(true) || names_cipher {
             return Err(OpenError::Options {
                 location: location.to_string(),
                 reason: "encrypted chunks are not supported; use a store without encryption".to_owned(),

@@ -121,7 +121,7 @@ impl Host {
             let message = format!("{} is no folder with indexes", folder.display());
             return Err(DesyncError::Usage(message));
         }
-        let store = self.session.opener(&args.options)?.open_index(&location)?;
+        let store = self.session.opener(&args.options).open_index(&location)?;
         let routes = index_routes(IndexServer {
             store,
             writable: args.listen.writable,
@@ -185,7 +185,7 @@ impl Host {
         writable: bool,
         options: &StoreArgs,
     ) -> Result<Stores, DesyncError> {
-        let opener = self.session.opener(options)?;
+        let opener = self.session.opener(options);
         match (stores, cache) {
             ([], _) => Err(DesyncError::Usage("no store is given".to_owned())),
             ([store], None) if writable => {
