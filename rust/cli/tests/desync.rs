@@ -147,7 +147,9 @@ fn exit_codes_are_desyncs_but_where_it_calls_unfinished_work_a_success() {
             output.status.code()
         };
         let mut real = Command::new(&desync);
-        real.env_clear().env("HOME", blob.path("home")).current_dir(blob.dir.path());
+        real.env_clear()
+            .env("HOME", blob.path("home"))
+            .current_dir(blob.dir.path());
         assert_eq!(code(blob.program("desync")), Some(ours), "ours: {line}");
         assert_eq!(code(real), Some(theirs), "desync: {line}");
     }
@@ -167,13 +169,19 @@ fn completions_and_manual_pages_are_made_from_the_command_line() {
         assert!(text(&made.stdout).contains(expected), "{shell}");
     }
     fs_err::create_dir(blob.path("man")).unwrap();
-    let made = blob.run("desync", &["manpage", "man", "--section", "1", "--manual", "Chunks"]);
+    let made = blob.run(
+        "desync",
+        &["manpage", "man", "--section", "1", "--manual", "Chunks"],
+    );
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     for name in ["desync.1", "desync-make.1", "desync-index-server.1"] {
         let page = fs_err::read_to_string(blob.path("man").join(name)).unwrap();
         assert!(page.contains("Chunks"), "{name}: {page}");
     }
-    assert_eq!(blob.run("desync", &["manpage", "no-such-folder"]).status.code(), Some(1));
+    assert_eq!(
+        blob.run("desync", &["manpage", "no-such-folder"]).status.code(),
+        Some(1)
+    );
 }
 
 #[test]

@@ -36,7 +36,10 @@ impl<'a> Message<'a> {
         let (blocks, rest) = plain.as_chunks::<BLOCK>();
         let mut tail = [[0; BLOCK]; 2];
         let tail_len = if rest.len() < BLOCK - LENGTH_FIELD { 1 } else { 2 };
-        let used = tail.get_mut(2 - tail_len..).unwrap_or_default().as_flattened_mut();
+        let used = tail
+            .get_mut(2 - tail_len..)
+            .unwrap_or_default()
+            .as_flattened_mut();
         for (to, from) in used.iter_mut().zip(rest.iter().chain(&[0x80])) {
             *to = *from;
         }
@@ -75,8 +78,14 @@ fn side_by_side(plains: &[&[u8]], vectors: vectors::Vectors) -> Vec<ChunkId> {
     // The longest first, so that towards the end no lane is left with much to do alone.
     let mut order: Vec<usize> = (0..plains.len()).collect();
     order.sort_by_key(|number| plains.get(*number).map_or(0, |plain| plain.len()));
-    let mut waiting = order.into_iter().filter_map(|number| Some((number, *plains.get(number)?)));
-    let mut next = || waiting.next_back().map(|(number, plain)| Message::new(number, plain));
+    let mut waiting = order
+        .into_iter()
+        .filter_map(|number| Some((number, *plains.get(number)?)));
+    let mut next = || {
+        waiting
+            .next_back()
+            .map(|(number, plain)| Message::new(number, plain))
+    };
     let mut lanes: [Option<Message<'_>>; LANES] = std::array::from_fn(|_| next());
     let mut states = [[0; LANES]; 8];
     (0..LANES).for_each(|lane| begin(&mut states, lane));
@@ -89,7 +98,10 @@ fn side_by_side(plains: &[&[u8]], vectors: vectors::Vectors) -> Vec<ChunkId> {
         };
         let pieces: [&[[u8; BLOCK]]; LANES] = std::array::from_fn(|lane| {
             let message = lanes.get(lane).and_then(Option::as_ref);
-            message.map_or(idle, Message::next).get(..count).unwrap_or_default()
+            message
+                .map_or(idle, Message::next)
+                .get(..count)
+                .unwrap_or_default()
         });
         vectors.compress(&mut states, pieces);
         for (lane, slot) in lanes.iter_mut().enumerate() {
@@ -226,7 +238,10 @@ mod vectors {
             );
             let choice = simd.xor_u64x4(g, simd.and_u64x4(e, simd.xor_u64x4(f, g)));
             let word = simd.wrapping_add_u64x4(words[at], simd.splat_u64x4(constants[at]));
-            let sum = simd.wrapping_add_u64x4(simd.wrapping_add_u64x4(h, large), simd.wrapping_add_u64x4(choice, word));
+            let sum = simd.wrapping_add_u64x4(
+                simd.wrapping_add_u64x4(h, large),
+                simd.wrapping_add_u64x4(choice, word),
+            );
             let small = xor3(
                 simd,
                 rotated::<28, 36>(simd, a),
@@ -313,7 +328,8 @@ mod tests {
 
     fn one_by_one(plains: &[&[u8]]) -> Vec<ChunkId> {
         let ids = plains.iter();
-        ids.map(|plain| ChunkId::of(DigestAlgorithm::Sha512_256, plain)).collect()
+        ids.map(|plain| ChunkId::of(DigestAlgorithm::Sha512_256, plain))
+            .collect()
     }
 
     #[test]

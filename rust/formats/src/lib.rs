@@ -11,13 +11,13 @@ pub mod codec;
 pub mod flags;
 pub mod id;
 pub mod index;
+mod lanes;
 pub mod layout;
 pub mod name;
 pub mod pck;
 pub mod read_at;
 pub mod regions;
 pub mod release;
-mod lanes;
 #[cfg(test)]
 mod testdata;
 pub mod user_paths;

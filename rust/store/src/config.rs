@@ -160,9 +160,7 @@ impl StoreOptions {
             n: self.n.or(other.n),
             timeout: self.timeout.or(other.timeout),
             error_retry: self.error_retry.or(other.error_retry),
-            error_retry_base_interval: self
-                .error_retry_base_interval
-                .or(other.error_retry_base_interval),
+            error_retry_base_interval: self.error_retry_base_interval.or(other.error_retry_base_interval),
             client_cert: self.client_cert.or(other.client_cert),
             client_key: self.client_key.or(other.client_key),
             ca_cert: self.ca_cert.or(other.ca_cert),

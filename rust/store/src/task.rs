@@ -4,7 +4,11 @@
 use crate::error::StoreError;
 
 /// As [`blocking`] for several pieces of work, `count` of them, each of which may fail by itself.
-pub(crate) async fn blocking_each<T, F>(action: &'static str, count: usize, work: F) -> Vec<Result<T, StoreError>>
+pub(crate) async fn blocking_each<T, F>(
+    action: &'static str,
+    count: usize,
+    work: F,
+) -> Vec<Result<T, StoreError>>
 where
     T: Send + 'static,
     F: FnOnce() -> Vec<Result<T, StoreError>> + Send + 'static,

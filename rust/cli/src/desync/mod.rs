@@ -93,11 +93,9 @@ impl<'a> Invocation<'a> {
 /// Returns the words with switches that are written `--flag=true` or `--flag=false`, as Go's may be, written
 /// without the value or left out.
 fn without_values(command: &clap::Command, words: &[OsString]) -> Vec<OsString> {
-    let arguments = command.get_arguments().chain(
-        command
-            .get_subcommands()
-            .flat_map(clap::Command::get_arguments),
-    );
+    let arguments = command
+        .get_arguments()
+        .chain(command.get_subcommands().flat_map(clap::Command::get_arguments));
     let mut switches = HashSet::new();
     for argument in arguments.filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue)) {
         switches.extend(argument.get_long().map(|long| format!("--{long}")));

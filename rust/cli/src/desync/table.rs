@@ -36,7 +36,10 @@ fn quoted(cell: &str) -> Flags {
 }
 
 fn flags_for_stores() -> Flags {
-    rows("| Flag for stores").iter().flat_map(|row| quoted(row[0])).collect()
+    rows("| Flag for stores")
+        .iter()
+        .flat_map(|row| quoted(row[0]))
+        .collect()
 }
 
 fn page() -> BTreeMap<String, Row> {
@@ -48,7 +51,11 @@ fn page() -> BTreeMap<String, Row> {
         }
         let ours = theirs.union(&quoted(row[2])).cloned().collect();
         let refused = row[3].starts_with("refused");
-        let row_of = Row { theirs, ours, refused };
+        let row_of = Row {
+            theirs,
+            ours,
+            refused,
+        };
         (row[0].trim_matches('`').to_owned(), row_of)
     });
     rows.collect()
@@ -79,7 +86,10 @@ fn ours() -> BTreeMap<String, Flags> {
     let flags = |command: &clap::Command| {
         let flags = command.get_arguments().filter_map(|arg| {
             let long = format!("--{}", arg.get_long()?);
-            Some(arg.get_short().map_or(long.clone(), |short| format!("-{short}/{long}")))
+            Some(
+                arg.get_short()
+                    .map_or(long.clone(), |short| format!("-{short}/{long}")),
+            )
         });
         flags.collect()
     };
@@ -93,7 +103,11 @@ fn ours() -> BTreeMap<String, Flags> {
 fn the_page_lists_every_command_and_flag_of_desync() {
     let Some(desync) = tool(Tool::Desync) else { return };
     let help = |arguments: &[&str]| {
-        let output = Process::new(&desync).args(arguments).arg("--help").output().unwrap();
+        let output = Process::new(&desync)
+            .args(arguments)
+            .arg("--help")
+            .output()
+            .unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let all = help(&[]);
@@ -101,11 +115,16 @@ fn the_page_lists_every_command_and_flag_of_desync() {
     let commands = listed.iter().filter_map(|line| line.split_whitespace().next());
     let mut page = page();
     for command in commands.filter(|command| *command != "help") {
-        let row = page.remove(command).unwrap_or_else(|| panic!("{command} is not on the page"));
+        let row = page
+            .remove(command)
+            .unwrap_or_else(|| panic!("{command} is not on the page"));
         assert_eq!(flags_of(&help(&[command]), "Flags:"), row.theirs, "{command}");
     }
     assert!(page.is_empty(), "{:?}", page.keys());
-    let global: Flags = rows("| Flag of every command").iter().flat_map(|row| quoted(row[0])).collect();
+    let global: Flags = rows("| Flag of every command")
+        .iter()
+        .flat_map(|row| quoted(row[0]))
+        .collect();
     let mut theirs = flags_of(&all, "Flags:");
     theirs.insert(HELP.to_owned());
     assert_eq!(global, theirs);
@@ -114,10 +133,7 @@ fn the_page_lists_every_command_and_flag_of_desync() {
 #[test]
 fn the_page_lists_every_command_and_flag_of_ours() {
     let (page, ours) = (page(), ours());
-    assert_eq!(
-        page.keys().collect::<Vec<_>>(),
-        ours.keys().collect::<Vec<_>>()
-    );
+    assert_eq!(page.keys().collect::<Vec<_>>(), ours.keys().collect::<Vec<_>>());
     for (command, row) in page.iter().filter(|(_, row)| !row.refused) {
         assert_eq!(ours[command], row.ours, "{command}");
     }
@@ -130,7 +146,9 @@ fn the_configuration_knows_every_setting_of_desync_on_the_page() {
     let settings = |name: &str| -> Flags {
         let rows = rows("| Setting");
         let rows = rows.iter().filter(|row| row[0].contains(&format!("`{name}`:")));
-        rows.flat_map(|row| quoted(row[0])).filter(|key| key != name).collect()
+        rows.flat_map(|row| quoted(row[0]))
+            .filter(|key| key != name)
+            .collect()
     };
     let value = |key: &String| match key.as_str() {
         "trust-insecure" | "uncompressed" | "skip-verify" | "encryption" => true.into(),

@@ -366,7 +366,10 @@ fn stock_desync_reads_a_store_of_ours_through_ssh() {
     let ssh = "#!/bin/sh\n[ \"$1\" = -- ] && shift\nshift\nexec sh -c \"$*\"\n";
     let ssh = place.program("ssh", ssh);
     let store = format!("ssh://host{local}");
-    let variables = [("CASYNC_SSH_PATH", ssh.as_str()), ("CASYNC_REMOTE_PATH", &program)];
+    let variables = [
+        ("CASYNC_SSH_PATH", ssh.as_str()),
+        ("CASYNC_REMOTE_PATH", &program),
+    ];
     let out = place.at("out");
     let extracts = |stores: &[&str]| {
         let arguments = [&["extract"], stores, &[&index, &out]].concat();
@@ -390,7 +393,10 @@ fn a_client_that_goes_away_without_a_goodbye_was_not_served() {
     let err = String::from_utf8(outcome.stderr).unwrap();
     assert!(err.contains("went away without a goodbye"), "{err}");
     // The hello: 24 bytes, its type, and that chunks can be read.
-    assert_eq!(hex(&outcome.stdout), "1800000000000000eefba58c94d0713c0100000000000000");
+    assert_eq!(
+        hex(&outcome.stdout),
+        "1800000000000000eefba58c94d0713c0100000000000000"
+    );
 }
 
 fn hex(bytes: &[u8]) -> String {

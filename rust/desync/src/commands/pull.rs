@@ -18,7 +18,10 @@ use crate::session::Session;
 
 /// Answers until the client says goodbye.
 pub(crate) async fn pull(args: PullArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
-    if [&args.base, &args.archive, &args.index].iter().any(|other| *other != "-") {
+    if [&args.base, &args.archive, &args.index]
+        .iter()
+        .any(|other| *other != "-")
+    {
         return Err(DesyncError::Usage(
             "only chunks are served; write \"pull - - - STORE\"".to_owned(),
         ));

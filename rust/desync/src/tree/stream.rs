@@ -224,7 +224,12 @@ impl IndexStream {
     }
 
     fn fetch_group(&mut self, numbers: Range<usize>) {
-        let chunks = self.index.chunks.get(numbers.clone()).unwrap_or_default().to_vec();
+        let chunks = self
+            .index
+            .chunks
+            .get(numbers.clone())
+            .unwrap_or_default()
+            .to_vec();
         let (senders, receivers): (Vec<_>, Vec<_>) = chunks.iter().map(|_| oneshot::channel()).unzip();
         for (number, receiver) in numbers.zip(receivers) {
             let cut_off = |_| DesyncError::Internal("a group of chunks was not fetched".to_owned());

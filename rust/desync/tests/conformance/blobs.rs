@@ -19,7 +19,7 @@ fn assert_same(a: &str, b: &str) {
 #[test]
 fn a_file_comes_back_from_its_chunks() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let (index, output) = (place.at("i.caibx"), place.at("out"));
     ours_ok(&["make", "-s", &store, &index, &file]);
     ours_ok(&["extract", "-s", &store, &index, &output]);
@@ -32,7 +32,7 @@ fn a_file_comes_back_from_its_chunks() {
 fn indexes_and_stores_are_desyncs_and_the_other_way_round() {
     let Some(desync) = desync() else { return };
     let place = Place::new();
-    let file = place.file("blob", &blob());
+    let file = place.file("blob", blob());
     let (ours_store, theirs_store) = (place.folder("ours"), place.folder("theirs"));
     let (ours_index, theirs_index) = (place.at("ours.caibx"), place.at("theirs.caibx"));
     for digest in ["sha512-256", "sha256"] {
@@ -76,7 +76,7 @@ fn indexes_and_stores_are_desyncs_and_the_other_way_round() {
 fn indexes_and_stores_are_casyncs_and_the_other_way_round() {
     let Some(casync) = casync() else { return };
     let place = Place::new();
-    let file = place.file("blob", &blob());
+    let file = place.file("blob", blob());
     let (ours_store, theirs_store) = (place.folder("ours"), place.at("theirs"));
     let (ours_index, theirs_index) = (place.at("ours.caibx"), place.at("theirs.caibx"));
     ours_ok(&[
@@ -107,7 +107,7 @@ fn indexes_and_stores_are_casyncs_and_the_other_way_round() {
 fn what_is_printed_is_what_desync_prints() {
     let Some(desync) = desync() else { return };
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let (index, seed) = (place.at("i.caibx"), place.at("seed.caibx"));
     real_ok(&desync, &["make", "-s", &store, &index, &file]);
     let part = place.file("part", &blob()[..800_000]);
@@ -161,7 +161,7 @@ fn a_part_beyond_the_end_is_a_failure() {
 #[test]
 fn seeds_save_chunks_and_lying_seeds_are_noticed() {
     let place = Place::new();
-    let (file, store) = (place.file("v2", &blob()), place.folder("store"));
+    let (file, store) = (place.file("v2", blob()), place.folder("store"));
     let index = place.at("v2.caibx");
     ours_ok(&["make", "-s", &store, &index, &file]);
     let mut old = blob();
@@ -205,7 +205,7 @@ fn seeds_save_chunks_and_lying_seeds_are_noticed() {
 #[test]
 fn in_place_only_what_is_wrong_is_written() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let index = place.at("i.caibx");
     ours_ok(&["make", "-s", &store, &index, &file]);
     let mut damaged = blob();
@@ -227,7 +227,7 @@ fn in_place_only_what_is_wrong_is_written() {
 #[test]
 fn a_failed_extract_leaves_the_old_file() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let index = place.at("i.caibx");
     ours_ok(&["make", &index, &file]);
     let output = place.file("dir/out", b"old");
@@ -240,7 +240,7 @@ fn a_failed_extract_leaves_the_old_file() {
 #[test]
 fn an_interrupted_command_ends_with_130_and_publishes_nothing() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let (index, output) = (place.at("i.caibx"), place.at("out"));
     ours_ok(&["make", "-s", &store, &index, &file]);
     let cancel = vsekai_desync::Cancel::default();
@@ -262,7 +262,7 @@ fn an_interrupted_command_ends_with_130_and_publishes_nothing() {
 #[test]
 fn chop_and_cache_copy_exactly_the_chunks_of_an_index() {
     let place = Place::new();
-    let file = place.file("blob", &blob());
+    let file = place.file("blob", blob());
     let (index, a, b, c) = (
         place.at("i.caibx"),
         place.folder("a"),
@@ -279,7 +279,7 @@ fn chop_and_cache_copy_exactly_the_chunks_of_an_index() {
     ours_ok(&["cache", "-s", &a, "-c", &c, "--ignore-chunks", &list, &index]);
     ours_ok(&["chop", "-s", &c, "--ignore", &index, &index, &file]);
     assert_eq!(fs_err::read_dir(&c).unwrap().count(), 0);
-    let other = place.file("other", &noise(9, 2_700_000));
+    let other = place.file("other", noise(9, 2_700_000));
     assert_eq!(ours(&["chop", "-s", &c, &index, &other]).code, 1);
     assert_eq!(ours(&["verify-index", &index, &other]).code, 1);
 }
@@ -287,7 +287,7 @@ fn chop_and_cache_copy_exactly_the_chunks_of_an_index() {
 #[test]
 fn damaged_chunks_are_reported_and_repaired() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let index = place.at("i.caibx");
     ours_ok(&["make", "-s", &store, &index, &file]);
     let ids = ours_ok(&["list-chunks", &index]);
@@ -309,8 +309,8 @@ fn prune_keeps_what_indexes_need_and_asks_first() {
     let place = Place::new();
     let store = place.folder("store");
     let (one, two) = (
-        place.file("one", &noise(1, 400_000)),
-        place.file("two", &noise(2, 400_000)),
+        place.file("one", noise(1, 400_000)),
+        place.file("two", noise(2, 400_000)),
     );
     let (one_index, two_index) = (place.at("one.caibx"), place.at("two.caibx"));
     ours_ok(&["make", "-s", &store, &one_index, &one]);
@@ -332,7 +332,7 @@ fn prune_keeps_what_indexes_need_and_asks_first() {
 #[test]
 fn standard_streams_stand_in_for_indexes() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", &blob()), place.folder("store"));
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
     let made = ours(&["make", "-s", &store, "-", &file]);
     assert_eq!(made.code, 0, "{}", made.err);
     let cancel = vsekai_desync::Cancel::default();

@@ -56,7 +56,7 @@ impl Drop for Server {
 fn chunks_and_indexes_go_to_desyncs_servers_and_come_back() {
     let Some(desync) = desync() else { return };
     let place = Place::new();
-    let file = place.file("blob", &noise(3, 2_000_000));
+    let file = place.file("blob", noise(3, 2_000_000));
     let chunks = Server::start(&desync, "chunk-server", &place.folder("chunks"), &[]);
     let indexes = Server::start(&desync, "index-server", &place.folder("indexes"), &[]);
     let (store, index) = (chunks.address(), format!("{}i.caibx", indexes.address()));
@@ -73,7 +73,7 @@ fn chunks_and_indexes_go_to_desyncs_servers_and_come_back() {
 fn uncompressed_servers_and_passwords_are_configured_as_for_desync() {
     let Some(desync) = desync() else { return };
     let place = Place::new();
-    let file = place.file("blob", &noise(4, 500_000));
+    let file = place.file("blob", noise(4, 500_000));
     let extra = ["-u", "--authorization", "Bearer secret"];
     let server = Server::start(&desync, "chunk-server", &place.folder("chunks"), &extra);
     let (store, index) = (server.address(), place.at("i.caibx"));

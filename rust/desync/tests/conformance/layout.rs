@@ -90,7 +90,7 @@ fn casync_unpacks_the_archive_of_a_release() {
     let place = Place::new();
     let (root, contents) = release(&place);
     let layout = Layout::of(&contents).unwrap();
-    let archive = place.file("t.catar", &render(&layout, &contents, &root));
+    let archive = place.file("t.catar", render(&layout, &contents, &root));
     let target = place.at("target");
     real_ok(&casync, &["extract", &archive, &target]);
     assert_eq!(listing(&root).len(), listing(&target).len());

@@ -145,6 +145,10 @@ fn a_label_of_selinux_is_set() {
     for flag in ["--no-same-xattrs", "--no-same-owner"] {
         let bare = place.at(flag);
         ours_ok(&["untar", flag, &archive, &bare]);
-        assert_eq!(attribute(&format!("{bare}/file"), "security.selinux"), None, "{flag}");
+        assert_eq!(
+            attribute(&format!("{bare}/file"), "security.selinux"),
+            None,
+            "{flag}"
+        );
     }
 }

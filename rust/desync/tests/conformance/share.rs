@@ -89,7 +89,15 @@ impl Versions {
     fn extract(&self, options: &[&str]) -> Outcome {
         let (seed, store) = (self.disk.at("old.caibx"), self.disk.at("store"));
         let from = ["--seed", &seed, "-s", &store];
-        ours(&[&["extract"], options, &from, &[&self.disk.at("new.caibx"), &self.out()]].concat())
+        ours(
+            &[
+                &["extract"],
+                options,
+                &from,
+                &[&self.disk.at("new.caibx"), &self.out()],
+            ]
+            .concat(),
+        )
     }
 
     /// As [`Versions::extract`], which must work; returns what was printed.

@@ -20,7 +20,7 @@ fn has_tar() -> bool {
 
 fn tree(place: &Place) -> String {
     place.file("tree/a.txt", b"hello\n");
-    place.file("tree/d/big", &noise(1, 300_000));
+    place.file("tree/d/big", noise(1, 300_000));
     place.file("tree/d/empty", b"");
     place.file(&format!("tree/{}/{}", "l".repeat(120), "m".repeat(150)), b"long");
     std::os::unix::fs::symlink("../a.txt", place.at("tree/d/link")).unwrap();

@@ -11,9 +11,9 @@ fn tree(place: &Place, name: &str) -> String {
     let at = |path: &str| format!("{name}/{path}");
     place.file(&at("a.txt"), b"hello\n");
     place.file(&at("empty"), b"");
-    place.file(&at("big.bin"), &noise(7, 900_000));
-    place.file(&at("zero.bin"), &vec![0; 600_000]);
-    place.file(&at("deep/er/est/file"), &noise(8, 70_000));
+    place.file(&at("big.bin"), noise(7, 900_000));
+    place.file(&at("zero.bin"), vec![0; 600_000]);
+    place.file(&at("deep/er/est/file"), noise(8, 70_000));
     place.file(&at("name with space"), b"x");
     place.file(&at("日本語/ünï"), b"y");
     // casync cannot unpack longer ones.
@@ -22,7 +22,7 @@ fn tree(place: &Place, name: &str) -> String {
     for number in 0..200u64 {
         place.file(
             &at(&format!("many/{number:03}")),
-            &noise(number, number as usize * 37),
+            noise(number, number as usize * 37),
         );
     }
     let root = place.at(name);
@@ -273,7 +273,7 @@ fn an_update_writes_and_fetches_only_what_changed() {
     let (old, new) = (place.at("old.caidx"), place.at("new.caidx"));
     ours_ok(&["tar", "-i", "-s", &store, &old, &source]);
     place.file("tree/a.txt", b"something else, and longer than it was");
-    place.file("tree/many/100", &noise(5, 20_000));
+    place.file("tree/many/100", noise(5, 20_000));
     fs_err::remove_file(place.at("tree/empty")).unwrap();
     place.file("tree/new", b"new");
     let new_store = place.folder("new");

@@ -34,7 +34,11 @@ impl HttpStore {
         &self.origin
     }
 
-    async fn again_if_damaged(&self, id: ChunkId, outcome: Result<Chunk, StoreError>) -> Result<Chunk, StoreError> {
+    async fn again_if_damaged(
+        &self,
+        id: ChunkId,
+        outcome: Result<Chunk, StoreError>,
+    ) -> Result<Chunk, StoreError> {
         match outcome {
             Err(StoreError::Invalid { reason, .. }) => {
                 tracing::debug!(%id, reason, "damaged chunk, fetching it past the caches");
