@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Asking the server or, where that does not help, its mirrors.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use vsekai_formats::release::{ChannelPointer, ChannelSummary, ReleaseRef, address};
@@ -48,7 +48,7 @@ impl Updater {
         settings: &Settings,
         address: &str,
     ) -> Result<VerifiedTitle, EngineError> {
-        let origin = self.origin(settings, address, "")?;
+        let origin = self.origin(settings, address)?;
         trust::title(session, &self.config, &self.paths, origin, settings).await
     }
 
@@ -90,7 +90,7 @@ impl Updater {
     ) -> Result<Offer, EngineError> {
         let mut turns = self.turns(settings, Some(address))?;
         while let Some(address) = turns.next() {
-            title.ask(self.origin(settings, &address, "")?);
+            title.ask(self.origin(settings, &address)?);
             let answer = origin::offer(session, title, settings, release.clone()).await;
             if let Some(offer) = turns.believe(answer)? {
                 return Ok(offer);
@@ -109,7 +109,7 @@ impl Updater {
     ) -> Result<Bytes, EngineError> {
         let mut turns = self.turns(settings, Some(address))?;
         while let Some(address) = turns.next() {
-            let origin = self.origin(settings, &address, "")?;
+            let origin = self.origin(settings, &address)?;
             let answer = origin::document(session, &origin, &offer.manifest, which).await;
             if let Some(bytes) = turns.believe(answer)? {
                 return Ok(bytes);
@@ -156,11 +156,11 @@ impl Updater {
         let addresses = self.addresses(settings)?;
         let format = StoreFormat::default().with_max_chunk(largest);
         let store = |address: &String| -> Result<Arc<dyn ChunkStore>, EngineError> {
-            let origin = self.origin(settings, address, address::STORE)?;
+            let origin = self.origin(settings, address)?.below(address::STORE);
             Ok(Arc::new(HttpStore::new(origin, format)))
         };
         let batches = |address: &String| -> Result<HttpBatches, EngineError> {
-            Ok(HttpBatches::new(self.origin(settings, address, "")?, format))
+            Ok(HttpBatches::new(self.origin(settings, address)?, format))
         };
         let stores: Result<Vec<_>, EngineError> = addresses.iter().map(store).collect();
         let batches: Result<Vec<_>, EngineError> = addresses.iter().map(batches).collect();
@@ -188,18 +188,27 @@ impl Updater {
         ))
     }
 
-    fn origin(&self, settings: &Settings, address: &str, below: &str) -> Result<HttpOrigin, EngineError> {
+    /// Returns the server at an address; whoever asks it shares its connections, from one operation to the next.
+    fn origin(&self, settings: &Settings, address: &str) -> Result<HttpOrigin, EngineError> {
         let is_server = address == settings.server.trim_end_matches('/');
+        // Agreed to for the server, not for any other address.
+        let allow_http = self.config.allow_http || is_server && settings.allow_http;
+        let key = (address.to_owned(), allow_http);
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(origin) = origins.get(&key) {
+            return Ok(origin.clone());
+        }
         let options = HttpOptions {
             user_agent: self.config.user_agent.clone(),
             max_connections: self.config.connections,
-            // Agreed to for the server, not for any other address.
-            allow_http: self.config.allow_http || is_server && settings.allow_http,
+            allow_http,
             throttle: self.control.throttle().clone(),
             ..HttpOptions::default()
         };
-        HttpOrigin::new(&format!("{address}/{below}"), options)
-            .map_err(|error| EngineError::InvalidInput(error.to_string()))
+        let origin = HttpOrigin::new(&format!("{address}/"), options)
+            .map_err(|error| EngineError::InvalidInput(error.to_string()))?;
+        origins.insert(key, origin.clone());
+        Ok(origin)
     }
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //! The engine's face: one object per install folder.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use vsekai_formats::release::{InstallId, Slug, Version};
+use vsekai_store::HttpOrigin;
 use vsekai_trust::client::{TrustedState, VerifiedTitle};
 
 use crate::choice::{self, Choice};
@@ -46,6 +47,8 @@ pub struct Updater {
     /// Kept from the first time something is installed on.
     pub(crate) install: InstallId,
     pub(crate) one_at_a_time: Mutex<()>,
+    /// The servers asked so far, by address and whether they may be asked without encryption.
+    pub(crate) origins: std::sync::Mutex<HashMap<(String, bool), HttpOrigin>>,
 }
 
 impl std::fmt::Debug for Updater {
@@ -78,6 +81,7 @@ impl Updater {
             machine,
             install: kept.unwrap_or_else(|| InstallId::from_bytes(rand::random())),
             one_at_a_time: Mutex::default(),
+            origins: std::sync::Mutex::default(),
         })
     }
 

@@ -28,6 +28,7 @@ use crate::throttle::Throttle;
 #[derive(Clone)]
 pub struct HttpOrigin(Arc<Shared>);
 
+#[derive(Clone)]
 struct Shared {
     base: Url,
     name: String,
@@ -37,7 +38,7 @@ struct Shared {
     client: Client,
     /// The same without the client certificate, for other origins.
     foreign_client: Client,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl HttpOrigin {
@@ -62,13 +63,25 @@ impl HttpOrigin {
         };
         Ok(Self(Arc::new(Shared {
             credentials: address::credentials(&auth, options.cookie.as_ref())?,
-            permits: Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)),
+            permits: Arc::new(Semaphore::new(
+                options.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+            )),
             base,
             name,
             client,
             foreign_client,
             options,
         })))
+    }
+
+    /// Returns the folder `path` of this origin as an origin; both share connections and limits.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Self {
+        let mut shared = Shared::clone(&self.0);
+        let folder = shared.base.path().trim_end_matches('/').to_owned();
+        shared.base.set_path(&format!("{folder}/{path}"));
+        shared.name = public_name(&shared.base);
+        Self(Arc::new(shared))
     }
 
     /// Returns the base address without credentials and query, for messages.
