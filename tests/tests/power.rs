@@ -78,7 +78,7 @@ fn a_power_cut_at_any_step_of_a_move_leaves_a_whole_install_at_the_old_or_the_ne
     let outcomes = vec![outcome.clone(), outcome.at("elsewhere")];
     let mut command = world.player_command("move");
     command.arg(world.player_folder().join("elsewhere"));
-    Scenario::record("a move", &strace, world, &command, outcomes).survives(1500);
+    Scenario::record("a move", &strace, world, &command, outcomes).survives(1000);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_power_cut_at_any_step_of_an_uninstall_loses_no_file_of_the_players() {
     };
     Scenario::record("an uninstall", &strace, world, &command, outcomes)
         .also(keeps_the_players_file)
-        .survives(1500);
+        .survives(1000);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_power_cut_at_any_step_of_an_adoption_leaves_nothing_or_the_whole_version_an
             true => Ok(()),
             false => Err("the copy was changed".to_owned()),
         })
-        .survives(1500);
+        .survives(1000);
 }
 
 #[test]

@@ -67,6 +67,9 @@ pub(crate) fn relocate(
 ) -> Result<MoveReport, EngineError> {
     let new = InstallPaths::new(to);
     let _lock = InstallLock::take(paths)?;
+    if to == paths.root() {
+        return finish(&new);
+    }
     let bytes = bytes(paths)?;
     refuse_while_playing(paths)?;
     if !has_arrived(paths, &new)? {
@@ -90,6 +93,30 @@ pub(crate) fn relocate(
         bytes,
         left,
     })
+}
+
+/// Ends a move to this place that was cut off when the install had arrived: whoever looks for it at the old place
+/// is sent here already.
+fn finish(new: &InstallPaths) -> Result<MoveReport, EngineError> {
+    let report = |from: &InstallPaths, bytes, left| MoveReport {
+        from: from.root().to_owned(),
+        to: new.root().to_owned(),
+        bytes,
+        left,
+    };
+    let moving: Option<Moving> = record::load(&new.moving(), WHAT)?;
+    let Some(old) = moving.map(|moving| InstallPaths::new(moving.from)) else {
+        return Ok(report(new, 0, Vec::new()));
+    };
+    // Nothing is removed from a place that does not say that its install came here.
+    let moved: Option<Moved> = record::load(&old.moved(), WHAT)?;
+    if old.current().exists() || moved.is_none_or(|moved| moved.to != new.root()) {
+        return Ok(report(new, 0, Vec::new()));
+    }
+    let _lock = InstallLock::take(&old)?;
+    refuse_while_playing(&old)?;
+    let left = leave(&old, new)?;
+    Ok(report(&old, bytes(new)?, left))
 }
 
 /// Tells whether an earlier run has come past the commit point of this very move.
@@ -297,10 +324,19 @@ fn copy_folder(from: &Path, to: &Path, stay: &[&str]) -> Result<(), EngineError>
         if kind.is_dir() {
             copy_folder(&source, &target, &[])?;
         } else if kind.is_file() {
-            fs::copy(&source, &target).map(|_| ()).during("copy", source)?;
+            copy_whole(&source, &target)?;
         }
     }
     Ok(())
+}
+
+/// Copies a record so that it is there whole or not at all, whenever the power goes: whoever looks at the new place
+/// meanwhile shall not find a damaged install.
+fn copy_whole(source: &Path, target: &Path) -> Result<(), EngineError> {
+    let beside = target.with_file_name(".tmp-copy");
+    fs::copy(source, &beside).map(|_| ()).during("copy", source)?;
+    disk::sync_file(&beside)?;
+    fs::rename(&beside, target).during("create", target)
 }
 
 /// Checks every byte that arrived.

@@ -116,7 +116,7 @@ fn has_strace() -> bool {
 
 /// Kills the work at every point; `check` looks at what is left after each.
 async fn kill_everywhere(work: &str, check: impl AsyncFn(&Path, &[Files; 2], &str)) -> u32 {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::memory_folder();
     let pristine = folder.path().join("pristine");
     let builds = install(&pristine).await;
     let mut points = 0;

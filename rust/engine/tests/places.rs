@@ -138,6 +138,36 @@ async fn an_install_is_not_moved_where_something_is_or_into_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_was_cut_off_after_it_arrived_is_finished_at_the_new_place() {
+    let scene = played().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (old, to) = (scene.root.path(), elsewhere.path().join("game"));
+    let another = Scene::installed().await;
+    let moving = |from: &Path| {
+        let record = serde_json::json!({ "from": from });
+        fs_err::write(to.join(".vsekai/moving.json"), record.to_string()).unwrap();
+    };
+    scene.player.updater.move_to(&to).await.unwrap();
+    let moved = Player::open(&to, &scene.web.address);
+    assert_eq!(
+        moved.updater.move_to(&to).await.unwrap().bytes,
+        0,
+        "nothing to do"
+    );
+    // As the power left it.
+    write(old, "versions/1.0/rest.bin", b"not removed yet");
+    moving(old);
+    let report = moved.updater.move_to(&to).await.unwrap();
+    assert_eq!((report.from.as_path(), report.left.len()), (old, 0));
+    assert!(!old.join("versions").exists());
+    assert_eq!(Moved::follow(old).unwrap(), to);
+    // A record that names an install which never came here does it no harm.
+    moving(another.root.path());
+    moved.updater.move_to(&to).await.unwrap();
+    another.player.assert_has(&game(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_install_stays_where_it_is() {
     let scene = Scene::installed().await;
     let pack = scene.player.current().join("Game.pck");
