@@ -10,7 +10,7 @@ use fs_err as fs;
 use support::{Dice, Forest};
 
 /// There and back again so often, unless `VSEKAI_TEST_ROUNDS` says otherwise.
-const ROUNDS: u64 = 500;
+const ROUNDS: u64 = 1000;
 const TREES: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
