@@ -36,7 +36,12 @@ func _init(p_updater: VSekaiUpdater) -> void:
 	updater.finished.connect(_on_two.bind("finished"))
 	updater.verified.connect(_on_one.bind("verified"))
 	for one: String in [
-		"decided", "preferences_changed", "versions_listed", "uninstalled", "moved"
+		"decided",
+		"preferences_changed",
+		"network_changed",
+		"versions_listed",
+		"uninstalled",
+		"moved",
 	]:
 		updater.connect(one, _on_one.bind(one))
 	updater.channels_listed.connect(_on_two.bind("channels_listed"))

@@ -9,6 +9,7 @@ const CASES: Dictionary[String, String] = {
 	"care": "res://cases/care.gd",
 	"game": "res://cases/game.gd",
 	"choices": "res://cases/choices.gd",
+	"metered": "res://cases/metered.gd",
 	"handlers": "res://cases/handlers.gd",
 	"broken": "res://cases/broken.gd",
 	"example": "res://cases/example.gd",

@@ -105,7 +105,7 @@ impl Pacing<'_> {
             };
             if told != reason {
                 if let Some(reason) = &reason {
-                    session.notice("waits", format!("The download waits: {reason}"));
+                    session.notice(WAITS, format!("The download waits: {reason}"));
                 }
                 told = reason;
             }
@@ -114,5 +114,7 @@ impl Pacing<'_> {
     }
 }
 
+/// The code of the notice that a download waits, by the preferences.
+pub const WAITS: &str = "waits";
 /// How often the preferences are looked at during a download.
 const INTERVAL: Duration = Duration::from_secs(1);

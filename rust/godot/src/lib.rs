@@ -12,6 +12,7 @@ mod command_line;
 mod extension;
 mod instance;
 mod message;
+mod network;
 mod operation;
 mod session;
 mod shared;

@@ -2,7 +2,7 @@
 //! What the worker tells the main thread, one variant for each signal of `VSekaiUpdater`.
 
 use vsekai_engine::{
-    Decision, ErrorReport, GameExit, MoveReport, PlanSummary, Preferences, Progress, UninstallReport,
+    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress, UninstallReport,
     VerifyReport, VersionView,
 };
 
@@ -26,6 +26,8 @@ pub enum Message {
     Plan(PlanSummary, Option<Judgement>),
     /// What the player's settings make of the plan.
     Decided(Decision),
+    /// What the system says of the connection.
+    Network(NetworkKind),
     /// The player's settings.
     Preferences(Preferences),
     /// The versions in the install.

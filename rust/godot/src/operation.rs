@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vsekai_cli::ThisMachine;
 use vsekai_engine::{
     CheckOutcome, EngineError, GameExit, LaunchEntry, LaunchOptions, RunningGame, UpdateOutcome, Updater,
     UserFiles, Wish,
@@ -19,11 +18,11 @@ use crate::shared::Shared;
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Looks for an update; tells what the settings make of it.
-    Check(ThisMachine),
+    Check,
     /// Installs or updates.
     Update,
     /// The same if the settings allow it.
-    UpdateBySettings(ThisMachine),
+    UpdateBySettings,
     /// Checks every installed byte.
     Verify,
     /// Checks everything but the bytes.
@@ -69,9 +68,9 @@ impl Command {
     /// Returns which operation it starts.
     pub fn operation(&self) -> Operation {
         match self {
-            Self::Check(_) => Operation::Check,
+            Self::Check => Operation::Check,
             Self::Update => Operation::Update,
-            Self::UpdateBySettings(_) => Operation::UpdateBySettings,
+            Self::UpdateBySettings => Operation::UpdateBySettings,
             Self::Verify => Operation::Verify,
             Self::VerifyQuick => Operation::VerifyQuick,
             Self::Repair => Operation::Repair,
@@ -103,19 +102,23 @@ pub async fn perform(
     command: Command,
 ) -> Result<(), EngineError> {
     match command {
-        Command::Check(machine) => match updater.check().await? {
-            CheckOutcome::UpToDate { .. } => shared.set_offered(None),
-            CheckOutcome::Available { plan } => {
-                let decision = updater.decide(&plan, Wish::Background, &machine)?;
-                shared.messages.push(Message::Decided(decision));
+        Command::Check => {
+            shared.network_known().await;
+            match updater.check().await? {
+                CheckOutcome::UpToDate { .. } => shared.set_offered(None),
+                CheckOutcome::Available { plan } => {
+                    let decision = updater.decide(&plan, Wish::Background, &*shared)?;
+                    shared.messages.push(Message::Decided(decision));
+                }
             }
-        },
+        }
         Command::Update => {
             updater.update().await?;
             shared.set_offered(None);
         }
-        Command::UpdateBySettings(machine) => {
-            match updater.update_by_policy(Wish::Background, &machine).await? {
+        Command::UpdateBySettings => {
+            shared.network_known().await;
+            match updater.update_by_policy(Wish::Background, &*shared).await? {
                 UpdateOutcome::HeldBack { decision, .. } => {
                     shared.messages.push(Message::Decided(decision));
                 }

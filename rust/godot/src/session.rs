@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Preferences, Updater};
 
 use crate::message::{Message, Operation};
+use crate::network;
 use crate::operation::{Command, perform};
 use crate::outbox::Item;
 use crate::shared::Shared;
@@ -86,6 +87,8 @@ impl Session {
             wishes,
         };
         let on_stop = stopper(control.clone(), Arc::clone(&wish));
+        let told = Arc::clone(&shared);
+        runtime.spawn(network::follow(move |kind| told.set_network(kind)));
         let worker = Worker::start("vsekai-session", on_stop, move || {
             runtime.block_on(work.serve(receiver));
             runtime.shutdown_timeout(BLOCKING_GRACE);
@@ -357,10 +360,6 @@ mod tests {
         }
     }
 
-    fn here() -> vsekai_cli::ThisMachine {
-        vsekai_cli::ThisMachine::default()
-    }
-
     fn open(folder: &tempfile::TempDir, server: String) -> Session {
         let mut config = InstallConfig::new(folder.path().join("install"), Platform::LinuxX86_64);
         config.server = Some(server);
@@ -425,7 +424,7 @@ mod tests {
         let server = SilentServer::start();
         let folder = tempfile::tempdir().unwrap();
         let mut session = open(&folder, server.address());
-        for command in [Command::Check(here()), Command::Update, Command::Check(here())] {
+        for command in [Command::Check, Command::Update, Command::Check] {
             assert!(session.submit(command));
             session.cancel();
             let messages = until_finished(&mut session);
@@ -455,7 +454,7 @@ mod tests {
         assert!(session.close());
         assert!(start.elapsed() < CLOSE_LIMIT);
         assert!(
-            !session.submit(Command::Check(here())),
+            !session.submit(Command::Check),
             "nothing starts in a closed session"
         );
         assert!(session.close(), "closing again is no error");

@@ -4,13 +4,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use tokio::sync::watch;
+use tokio::time::timeout;
 use vsekai_cli::ThisMachine;
+use vsekai_engine::clock::TimeOfDay;
+use vsekai_engine::pace::WAITS;
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::{
-    EngineError, Event, GameExit, Observer, Phase, PlanSummary, Preferences, StateName, Status, Updater, Wish,
+    EngineError, Event, GameExit, NetworkKind, Observer, Phase, PlanSummary, Preferences, StateName, Status,
+    Surroundings, Updater, Wish,
 };
 
 use crate::message::{Judgement, Message, Messages};
+use crate::network::ANSWER_LIMIT;
 use crate::view::StatusView;
 
 /// The worker writes, the main thread reads; no lock is held longer than a copy takes.
@@ -23,6 +29,8 @@ pub struct Shared {
     judge: OnceLock<Weak<Updater>>,
     /// Whether the launcher takes the connection for one that costs by the byte.
     metered: AtomicBool,
+    /// What the system says of the connection; nothing before it was asked.
+    network: watch::Sender<Option<NetworkKind>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +43,8 @@ struct Known {
     /// Whether the running operation's plan is no offer to the player.
     silent: bool,
     preferences: Preferences,
+    /// What the running or last operation would do.
+    plan: Option<PlanSummary>,
 }
 
 impl Shared {
@@ -86,11 +96,21 @@ impl Shared {
         self.metered.store(metered, Ordering::Relaxed);
     }
 
-    /// Returns this machine as updates see it.
-    pub fn machine(&self) -> ThisMachine {
-        ThisMachine {
-            metered: self.metered.load(Ordering::Relaxed),
+    /// Notes what the system says of the connection, and tells it if it is news.
+    pub fn set_network(&self, kind: NetworkKind) {
+        let news = self
+            .network
+            .send_if_modified(|known| known.replace(kind) != Some(kind));
+        if news {
+            self.messages.push(Message::Network(kind));
         }
+    }
+
+    /// Waits until the system has said what it knows of the connection, which takes [`ANSWER_LIMIT`] at most.
+    pub async fn network_known(&self) {
+        let mut network = self.network.subscribe();
+        // Without an answer nobody can tell, which is an answer too.
+        let _ = timeout(ANSWER_LIMIT, network.wait_for(Option::is_some)).await;
     }
 
     /// Changes the player's settings and tells the new ones; changes are told in the order they come.
@@ -119,7 +139,7 @@ impl Shared {
     /// Says what the player's settings make of a plan.
     fn judgement(&self, plan: &PlanSummary) -> Option<Judgement> {
         let updater = self.judge.get()?.upgrade()?;
-        let decision = updater.decide(plan, Wish::Background, &self.machine()).ok()?;
+        let decision = updater.decide(plan, Wish::Background, self).ok()?;
         let pinned = updater.preferences().ok()?.pinned;
         Some(Judgement {
             decision,
@@ -169,6 +189,14 @@ impl Shared {
         }
     }
 
+    /// Tells what holds the running download back, as a decision about its plan.
+    fn tell_why_it_waits(&self) {
+        let plan = self.known().plan.clone();
+        if let Some(judgement) = plan.and_then(|plan| self.judgement(&plan)) {
+            self.messages.push(Message::Decided(judgement.decision));
+        }
+    }
+
     fn count_games(&self, change: impl FnOnce(u32) -> u32) {
         let view = {
             let mut known = self.known();
@@ -184,12 +212,26 @@ impl Shared {
     }
 }
 
+impl Surroundings for Shared {
+    fn now(&self) -> Option<TimeOfDay> {
+        ThisMachine::default().now()
+    }
+
+    fn network(&self) -> NetworkKind {
+        match self.metered.load(Ordering::Relaxed) {
+            true => NetworkKind::Metered,
+            false => self.network.borrow().unwrap_or_default(),
+        }
+    }
+}
+
 impl Observer for Shared {
     fn on_event(&self, event: Event) {
         match event {
             Event::State { state, phase } => self.messages.push(self.state(state, phase)),
             Event::Plan(_) if self.known().silent => {}
             Event::Plan(plan) => {
+                self.known().plan = Some(plan.clone());
                 self.set_offered(Some(plan.version.to_string()));
                 let judgement = self.judgement(&plan);
                 self.messages.push(Message::Plan(plan, judgement));
@@ -200,7 +242,12 @@ impl Observer for Shared {
                 self.count_games(|games| games.saturating_add(1));
             }
             Event::GameExited(exit) => self.game_exited(exit),
-            Event::Notice { code, message } => self.messages.push(Message::Notice { code, message }),
+            Event::Notice { code, message } => {
+                self.messages.push(Message::Notice { code, message });
+                if code == WAITS {
+                    self.tell_why_it_waits();
+                }
+            }
             // The operation's own result carries these.
             Event::Failed(_) | Event::Verified(_) => {}
         }

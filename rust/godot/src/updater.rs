@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use godot::classes::{FileAccess, INode, Node, ProjectSettings};
 use godot::prelude::*;
-use vsekai_cli::ThisMachine;
 use vsekai_engine::launch::{START_FILE, report_started};
 use vsekai_engine::{EngineError, ErrorReport, InstallConfig, Preferences, Progress, Updater, UserFiles};
 use vsekai_formats::release::{Platform, Slug, Version};
@@ -55,8 +54,8 @@ pub struct VSekaiUpdater {
     /// Takes a release that is older than the installed one when the channel offers it.
     #[export]
     allow_downgrade: bool,
-    /// The connection costs by the byte, as far as the launcher can tell; counts where the setting `metered` is
-    /// `auto`.
+    /// The connection costs by the byte, whatever the system says of it; counts where the setting `metered` is
+    /// `auto`. See [signal network_changed].
     #[export]
     metered: bool,
     /// Version of this library.
@@ -134,9 +133,9 @@ impl VSekaiUpdater {
     #[signal]
     fn finished(operation: GString, ok: bool);
 
-    /// What the settings make of the plan: `action` (`take`, `ask` or `hold-back`), `reason` (for programs) and
-    /// `message` (for people). Follows [signal plan_ready] of a check, and an [method update_by_settings] that was
-    /// not carried out.
+    /// What the settings make of the plan: `action` (`take`, `ask` or `hold-back`), `reason` (for programs), `until`
+    /// (a time of the day, or empty) and `message` (for people). Follows [signal plan_ready] of a check, an
+    /// [method update_by_settings] that was not carried out, and a pause of one that is held back meanwhile.
     #[signal]
     fn decided(decision: VarDictionary);
 
@@ -160,6 +159,11 @@ impl VSekaiUpdater {
     /// The install was moved: `from`, `to`, `bytes`, `left`. Set [member install_path] and [method open] it there.
     #[signal]
     fn moved(report: VarDictionary);
+
+    /// What the system says of the connection: `metered`, `unmetered` or `unknown`. Follows [method open] and every
+    /// change. Asked of NetworkManager on Linux; `unknown` on other systems.
+    #[signal]
+    fn network_changed(kind: GString);
 
     /// What [method verify] found: `files`, `bytes`, `damaged`, `modified` (by [method verify_quick]) and `extra`
     /// (paths).
@@ -210,8 +214,8 @@ impl VSekaiUpdater {
     /// [signal plan_ready].
     #[func]
     fn check(&mut self) -> bool {
-        let machine = self.machine();
-        self.submit(Command::Check(machine))
+        self.note_metered();
+        self.submit(Command::Check)
     }
 
     /// Installs or updates to what the channel offers; looks for it first if need be.
@@ -224,8 +228,8 @@ impl VSekaiUpdater {
     /// A download waits while they hold it back; [method resume] overrules them.
     #[func]
     fn update_by_settings(&mut self) -> bool {
-        let machine = self.machine();
-        self.submit(Command::UpdateBySettings(machine))
+        self.note_metered();
+        self.submit(Command::UpdateBySettings)
     }
 
     /// Stops a download for now; nothing that was fetched is lost.
@@ -461,13 +465,10 @@ impl VSekaiUpdater {
         started
     }
 
-    /// Returns this machine as updates see it, and lets the session know.
-    fn machine(&self) -> ThisMachine {
+    /// Lets the session know what the launcher says of the connection.
+    fn note_metered(&self) {
         if let Some(session) = &self.session {
             session.set_metered(self.metered);
-        }
-        ThisMachine {
-            metered: self.metered,
         }
     }
 
@@ -565,6 +566,7 @@ fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
             signals.plan_ready().emit(&dictionary(fields));
         }
         Message::Decided(decision) => signals.decided().emit(&dictionary(view::decision(&decision))),
+        Message::Network(kind) => signals.network_changed().emit(view::network(kind)),
         Message::Preferences(preferences) => {
             let fields = view::preferences(&preferences);
             signals.preferences_changed().emit(&dictionary(fields));

@@ -3,7 +3,7 @@
 
 use vsekai_engine::policy::Reason;
 use vsekai_engine::{
-    Decision, ErrorReport, GameExit, MoveReport, PlanSummary, Preferences, Progress, Step, UninstallReport,
+    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress, Step, UninstallReport,
     VerifyReport, VersionRole, VersionView,
 };
 
@@ -98,15 +98,10 @@ pub fn plan(plan: &PlanSummary, judgement: Option<&Judgement>) -> Fields {
 /// What the player's settings make of a plan; where nobody can tell, nothing stands in its way.
 fn judged(judgement: Option<&Judgement>) -> Fields {
     let decision = judgement.map_or(&Decision::Take, |judgement| &judgement.decision);
-    let reason = decision.reason();
-    let until = reason.and_then(Reason::until);
     vec![
         ("decision", text(decision.as_str())),
-        ("decision_reason", text(reason.map_or("", Reason::code))),
-        (
-            "decision_until",
-            text(&until.map_or_else(String::new, |until| until.to_string())),
-        ),
+        ("decision_reason", text(decision.reason().map_or("", Reason::code))),
+        ("decision_until", until(decision)),
         (
             "pinned_version",
             text(judgement.map_or("", |judgement| &judgement.pinned)),
@@ -161,8 +156,24 @@ pub fn decision(decision: &Decision) -> Fields {
     vec![
         ("action", text(decision.as_str())),
         ("reason", text(decision.reason().map_or("", Reason::code))),
+        ("until", until(decision)),
         ("message", text(&decision.to_string())),
     ]
+}
+
+/// The time of the day at which the decision no longer holds, or nothing.
+fn until(decision: &Decision) -> Value {
+    let until = decision.reason().and_then(Reason::until);
+    text(&until.map_or_else(String::new, |until| until.to_string()))
+}
+
+/// Returns the argument of `network_changed`.
+pub const fn network(kind: NetworkKind) -> &'static str {
+    match kind {
+        NetworkKind::Unknown => "unknown",
+        NetworkKind::Unmetered => "unmetered",
+        NetworkKind::Metered => "metered",
+    }
 }
 
 /// Returns the fields of `preferences_changed`: every setting by its name, then what is skipped and pinned.

@@ -35,6 +35,20 @@ func run(harness: Harness) -> void:
 	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged any more")
 	harness.equal(recorder.strays, 0, "every signal came on the main thread")
 	recorder.free()
+	await _a_copy_is_adopted(harness)
+
+
+func _a_copy_is_adopted(harness: Harness) -> void:
+	var versions: String = harness.install_path("damaged").path_join("versions")
+	var copy: String = versions.path_join(DirAccess.get_directories_at(versions)[0])
+	var recorder: Recorder = harness.recorder("adopted")
+	harness.check(recorder.updater.open(), "another folder opens")
+	harness.check(await recorder.operate(&"adopt", [copy]), "a copy of the game is adopted")
+	harness.equal(recorder.updater.get_status().get("version"), "1.0.0", "it is installed")
+	var plan: Dictionary = recorder.last_dictionary("plan_ready")
+	harness.equal(plan.get("network_bytes"), 0, "and nothing was downloaded for it")
+	harness.check(not await recorder.operate(&"adopt", [copy]), "it is not adopted twice")
+	recorder.free()
 
 
 func _flip_a_byte(harness: Harness) -> void:

@@ -5,6 +5,7 @@
 
 pub mod hostile;
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -120,14 +121,22 @@ impl Project {
         let output = process::capture(&mut self.command(config, cases), Some(LIMIT)).unwrap();
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
-        let last = text
-            .lines()
-            .rev()
-            .find(|line| line.contains(" passed, "))
-            .unwrap_or_default();
-        assert!(last.ends_with(" passed, 0 failed"), "{text}");
+        assert_passed(&text);
         assert!(output.status.success(), "ended with {}:\n{text}", output.status);
-        assert_clean(&text);
+        text
+    }
+
+    /// The same, with every line shown to `on_line` as it is printed.
+    pub fn watch(&self, config: &Value, cases: &[&str], mut on_line: impl FnMut(&str)) -> String {
+        let mut running = self.start(config, cases);
+        let output = BufReader::new(running.take_stdout().unwrap());
+        let mut text = String::new();
+        for line in output.lines().map_while(Result::ok) {
+            on_line(&line);
+            text.push_str(&line);
+            text.push('\n');
+        }
+        assert_passed(&text);
         text
     }
 
@@ -157,6 +166,17 @@ impl Project {
 pub fn find_godot() -> Option<Godot> {
     let found = Cache::of_the_user().ok().and_then(|cache| Godot::find(&cache));
     found.or_else(|| skip("Godot 4.6", GODOT_HINT))
+}
+
+/// Fails unless every check passed and Godot has nothing to complain of.
+fn assert_passed(text: &str) {
+    let last = text
+        .lines()
+        .rev()
+        .find(|line| line.contains(" passed, "))
+        .unwrap_or_default();
+    assert!(last.ends_with(" passed, 0 failed"), "{text}");
+    assert_clean(text);
 }
 
 /// Fails where Godot's output tells of something that its exit code does not.

@@ -37,6 +37,8 @@ pub enum Tool {
     Xdotool,
     /// Screenshots of a virtual display.
     Import,
+    /// The message bus that systems tell their state on, for tests of connections that cost by the byte.
+    DbusDaemon,
     /// Ends programs at single system calls, for tests of crashes.
     Strace,
     /// Makes btrfs file systems, for tests of shared blocks.
@@ -61,13 +63,14 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
         Self::Xvfb,
         Self::Xdotool,
         Self::Import,
+        Self::DbusDaemon,
         Self::Strace,
         Self::MkfsBtrfs,
         Self::S3s,
@@ -90,6 +93,7 @@ impl Tool {
             Self::Xvfb => "Xvfb",
             Self::Xdotool => "xdotool",
             Self::Import => "import",
+            Self::DbusDaemon => "dbus-daemon",
             Self::Strace => "strace",
             Self::MkfsBtrfs => "mkfs.btrfs",
             Self::S3s => s3s::NAME,
@@ -156,6 +160,7 @@ impl Tool {
             Self::Xvfb => &["xvfb", "libgl1-mesa-dri"],
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
+            Self::DbusDaemon => &["dbus-daemon"],
             Self::Strace => &["strace"],
             Self::MkfsBtrfs => &["btrfs-progs"],
             Self::Chromium => &["chromium"],
@@ -174,6 +179,7 @@ impl Tool {
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
             Self::Casync
+            | Self::DbusDaemon
             | Self::Strace
             | Self::MkfsBtrfs
             | Self::S3s
