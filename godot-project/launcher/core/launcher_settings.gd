@@ -7,22 +7,17 @@ class_name LauncherSettings
 extends RefCounted
 
 const PATH: String = "user://settings.cfg"
-const UPDATE_MODES: PackedStringArray = ["automatic", "ask", "manual"]
 const THEMES: PackedStringArray = ["system", "light", "dark"]
 const MOTIONS: PackedStringArray = ["system", "full", "reduced"]
 const LANGUAGES: PackedStringArray = ["", "en", "es", "ja"]
 const AFTER_START: PackedStringArray = ["stay", "close"]
 const TEXT_SCALES: PackedInt32Array = [100, 115, 130, 150]
-## The highest limit in KiB a second that is taken for one.
-const MAX_RATE_LIMIT: int = 1 << 30
 
 ## Empty means the build's own value.
 var server_url: String = ""
 ## The player agreed to `server_url` being without encryption.
 var allow_http: bool = false
 var install_dir: String = ""
-var update_mode: String = "ask"
-var rate_limit_kib: int = 0
 ## Empty means the system's language.
 var language: String = ""
 var theme: String = "system"
@@ -59,8 +54,6 @@ func save() -> Error:
 	file.set_value("update", "server_url", server_url)
 	file.set_value("update", "allow_http", allow_http)
 	file.set_value("update", "install_dir", install_dir)
-	file.set_value("update", "mode", update_mode)
-	file.set_value("update", "rate_limit_kib", rate_limit_kib)
 	file.set_value("window", "language", language)
 	file.set_value("window", "theme", theme)
 	file.set_value("window", "motion", motion)
@@ -80,19 +73,11 @@ func save() -> Error:
 	return DirAccess.rename_absolute(_path + ".new", _path)
 
 
-## Bytes a second, 0 for no limit.
-func rate_limit_bytes() -> int:
-	return rate_limit_kib * 1024
-
-
 func _take(file: ConfigFile) -> void:
 	server_url = _text(file, "update", "server_url", [])
 	allow_http = file.get_value("update", "allow_http", false) is bool
 	allow_http = allow_http and file.get_value("update", "allow_http", false)
 	install_dir = _text(file, "update", "install_dir", [])
-	update_mode = _text(file, "update", "mode", UPDATE_MODES, update_mode)
-	var limit: Variant = file.get_value("update", "rate_limit_kib", 0)
-	rate_limit_kib = clampi(limit, 0, MAX_RATE_LIMIT) if limit is int else 0
 	language = _text(file, "window", "language", LANGUAGES)
 	theme = _text(file, "window", "theme", THEMES, theme)
 	motion = _text(file, "window", "motion", MOTIONS, motion)

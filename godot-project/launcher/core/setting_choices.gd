@@ -48,24 +48,34 @@ static func of(name: String, current: String) -> Array[Choice]:
 	return choices
 
 
-## The first window of the engine's `quiet-hours`, as two times; both empty if there is none.
-static func quiet_window(quiet_hours: String) -> PackedStringArray:
-	var window: PackedStringArray = quiet_hours.get_slice(",", 0).split("-")
-	if window.size() != 2 or quiet_hours == NO_HOURS:
-		return PackedStringArray(["", ""])
-	return PackedStringArray([_time(window[0]), _time(window[1])])
+## The windows of the engine's `quiet-hours`, each as two times; what is none is left out.
+static func quiet_windows(hours: String) -> Array[PackedStringArray]:
+	var windows: Array[PackedStringArray] = []
+	for part: String in hours.split(",", false):
+		var ends: PackedStringArray = part.split("-")
+		var window: PackedStringArray = [_time(ends[0]), _time(ends[-1])]
+		if ends.size() == 2 and not window.has("") and window[0] != window[1]:
+			windows.append(window)
+	return windows
 
 
-## The engine's `quiet-hours` for one window. A window that begins when it ends is none.
-static func quiet_hours(from: String, to: String) -> String:
-	return NO_HOURS if from.is_empty() or to.is_empty() or from == to else "%s-%s" % [from, to]
+## The engine's `quiet-hours` for `windows`.
+static func quiet_hours(windows: Array[PackedStringArray]) -> String:
+	var parts: PackedStringArray = []
+	for window: PackedStringArray in windows:
+		parts.append("-".join(window))
+	return ",".join(parts) if parts else NO_HOURS
+
+
+## The time of the day an hour after `time`.
+static func an_hour_after(time: String) -> String:
+	var parts: PackedStringArray = time.split(":")
+	return "%02d:%s" % [(parts[0].to_int() + 1) % 24, parts[-1]]
 
 
 static func _usual(name: String) -> PackedStringArray:
 	match name:
-		"quiet-from":
-			return PackedStringArray([""]) + _hours()
-		"quiet-to":
+		"quiet-time":
 			return _hours()
 		"keep-versions":
 			return KEEP
@@ -90,8 +100,6 @@ static func _label(name: String, value: String) -> Message:
 	if value.is_valid_int():
 		return _number(name, value.to_int())
 	match name:
-		"quiet-from" when value.is_empty():
-			return Message.of("QUIET_NONE")
 		"language" when value.is_empty():
 			return Message.of("LANGUAGE_SYSTEM")
 		"language":

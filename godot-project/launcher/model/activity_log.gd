@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-## What happened and when: kept as lines of JSON in `user://activity.jsonl`, newest last.
+## What happened and when: kept as lines of JSON in `user://activity.jsonl`, newest last. Whoever
+## adds to it saves it.
 class_name ActivityLog
 extends RefCounted
 
@@ -40,7 +41,20 @@ static func read(path: String = PATH) -> ActivityLog:
 
 func add(time: int, text: String) -> void:
 	_append(time, text)
-	_save()
+
+
+## Writes the log; one that cannot be written is still shown.
+func save() -> void:
+	var lines: PackedStringArray = []
+	for entry: Entry in entries:
+		lines.append(JSON.stringify({"time": entry.time, "text": entry.text}))
+	var file: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
+	if file == null:
+		return
+	file.store_string("\n".join(lines) + "\n")
+	file.flush()
+	file.close()
+	DirAccess.rename_absolute(_path + ".new", _path)
 
 
 ## The whole log as text, without the player's own folders.
@@ -80,16 +94,3 @@ func _append(time: int, text: String) -> void:
 	entries.append(entry)
 	if entries.size() > MAX_ENTRIES:
 		entries.pop_front()
-
-
-func _save() -> void:
-	var lines: PackedStringArray = []
-	for entry: Entry in entries:
-		lines.append(JSON.stringify({"time": entry.time, "text": entry.text}))
-	var file: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
-	if file == null:
-		return
-	file.store_string("\n".join(lines) + "\n")
-	file.flush()
-	file.close()
-	DirAccess.rename_absolute(_path + ".new", _path)

@@ -3,7 +3,7 @@
 class_name Failure
 extends RefCounted
 
-## Codes with sentences of their own; for any other the engine's own sentence is the next step.
+## Codes with sentences of their own.
 const KNOWN_CODES: Array[String] = [
 	"offline",
 	"server",
@@ -27,6 +27,8 @@ const KNOWN_CODES: Array[String] = [
 	"clock",
 	"trust-state",
 	"not-installed",
+	"game-running",
+	"invalid-input",
 ]
 ## Nothing of the install is in doubt: what is there can be played.
 const HARMLESS_CODES: Array[String] = [
@@ -76,12 +78,12 @@ static func from(values: Dictionary, fetching: bool = false) -> Failure:
 func sentence() -> Message:
 	if KNOWN_CODES.has(code):
 		return Message.of(_key("ERROR_"))
-	return Message.of("ERROR_INVALID_INPUT" if code == "invalid-input" else "ERROR_INTERNAL")
+	return Message.of("ERROR_INTERNAL")
 
 
-## What to do next.
+## What to do next; where only the engine knows what is wrong, its own sentence.
 func next_step() -> Message:
-	if KNOWN_CODES.has(code):
+	if KNOWN_CODES.has(code) and code != "invalid-input":
 		return Message.of(_key("NEXT_"))
 	if _message.is_empty():
 		return Message.of("NEXT_INTERNAL")
@@ -121,9 +123,12 @@ func is_about_space() -> bool:
 	return code == "disk-full"
 
 
-## Another folder, address or channel may help.
-func wants_settings() -> bool:
-	return code in ["offline", "not-found", "disk-full", "permission", "disk", "invalid-input"]
+## The action that shows the settings which may help: another address or channel, or another folder;
+## empty if none do.
+func settings_action() -> String:
+	if code in ["offline", "not-found"]:
+		return "settings_network"
+	return "settings_place" if code in ["disk-full", "permission", "disk"] else ""
 
 
 ## A wall of letters takes a label minutes to lay out, so there are only so many, in lines.

@@ -5,12 +5,14 @@ extends RefCounted
 
 const WHOLE_GAME_HEADLINES: Dictionary[String, String] = {
 	"verify": "HOME_VERIFYING",
+	"verify_quick": "HOME_VERIFYING",
 	"repair": "HOME_REPAIRING",
 	"move_to": "HOME_MOVING",
 	"uninstall": "HOME_UNINSTALLING",
 }
 const WHOLE_GAME_DETAILS: Dictionary[String, String] = {
 	"verify": "HOME_VERIFYING_DETAIL",
+	"verify_quick": "HOME_VERIFYING_QUICK_DETAIL",
 	"repair": "HOME_VERIFYING_DETAIL",
 	"move_to": "HOME_MOVING_DETAIL",
 	"uninstall": "HOME_UNINSTALLING_DETAIL",
@@ -90,9 +92,7 @@ static func _show_offer(view: HomeView, model: LauncherModel) -> void:
 		view.primary = HomeView.Action.new(
 			"update", Message.of("ACTION_UPDATE", [size]), "download"
 		)
-		view.secondary = [play(model)]
-		if model.facts.can_skip:
-			view.secondary.append(HomeView.Action.new("skip", Message.of("ACTION_SKIP")))
+		view.secondary = [play(model), HomeView.Action.new("skip", Message.of("ACTION_SKIP"))]
 	else:
 		view.headline = Message.of("HOME_INSTALL", [model.game_name, plan.version])
 		view.detail = Message.of(
@@ -101,7 +101,10 @@ static func _show_offer(view: HomeView, model: LauncherModel) -> void:
 		view.primary = HomeView.Action.new(
 			"update", Message.of("ACTION_INSTALL", [size]), "download"
 		)
-		view.secondary = [HomeView.Action.new("settings", Message.of("ACTION_CHANGE_FOLDER"))]
+		view.secondary = [
+			HomeView.Action.new("settings_place", Message.of("ACTION_CHANGE_FOLDER")),
+			HomeView.Action.new("adopt", Message.of("ACTION_ADOPT"), "folder"),
+		]
 
 
 ## An update that is there and waits, by the player's own rules; the game comes first.
@@ -112,13 +115,9 @@ static func _show_held_back(view: HomeView, model: LauncherModel) -> void:
 	view.headline = Message.of("HOME_HELD", [plan.version])
 	view.detail = plan.hold.sentence(plan.version, size)
 	view.primary = play(model)
-	view.secondary = [
-		HomeView.Action.new("update_now", Message.of("ACTION_UPDATE_NOW", [size]), "download")
-	]
-	if model.facts.can_skip and plan.hold.reason in ["manual", "left-before"]:
+	view.secondary = [_why()]
+	if plan.hold.reason == "left-before":
 		view.secondary.append(HomeView.Action.new("skip", Message.of("ACTION_SKIP")))
-	if plan.hold.reason in ["quiet-hours", "metered", "playing"]:
-		view.secondary.append(HomeView.Action.new("settings", Message.of("ACTION_SETTINGS")))
 	_show_figures(view, model)
 
 
@@ -146,7 +145,10 @@ static func _show_ready(view: HomeView, model: LauncherModel) -> void:
 	)
 	view.primary = _play()
 	view.secondary = play_in_vr(model)
-	view.secondary.append(HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh"))
+	if model.files_to_check > 0:
+		view.secondary.append(HomeView.Action.new("verify", Message.of("ACTION_VERIFY"), "repair"))
+	else:
+		view.secondary.append(HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh"))
 
 
 static func _show_work(view: HomeView, model: LauncherModel) -> void:
@@ -156,8 +158,12 @@ static func _show_work(view: HomeView, model: LauncherModel) -> void:
 	view.progress_step = _step(model)
 	_show_progress(view, model)
 	var pausing: bool = model.phase == "DownloadingUpdate"
+	var hold: UpdateHold = model.plan.hold if model.plan != null else null
 	if model.state == "Paused":
 		view.detail = Message.of("HOME_PAUSED_DETAIL")
+		if hold != null:
+			var size: String = Formats.bytes(model.plan.download_bytes)
+			view.detail = hold.sentence(model.plan.version, size)
 		view.primary = HomeView.Action.new("resume", Message.of("ACTION_RESUME"), "play")
 	elif WHOLE_GAME_DETAILS.has(model.operation) and not pausing:
 		view.detail = Message.of(WHOLE_GAME_DETAILS[model.operation])
@@ -169,6 +175,8 @@ static func _show_work(view: HomeView, model: LauncherModel) -> void:
 	view.secondary = [
 		HomeView.Action.new("cancel", Message.of("ACTION_CANCEL"), "stop", not model.is_late())
 	]
+	if model.state == "Paused" and hold != null:
+		view.secondary.append(_why())
 
 
 static func _show_playing(view: HomeView, model: LauncherModel) -> void:
@@ -254,6 +262,11 @@ static func _build_label(model: LauncherModel) -> Message:
 	if not model.installed:
 		return Message.of("BUILD_NONE", [model.channel])
 	return Message.of("BUILD_LABEL", [model.version, model.platform, model.channel])
+
+
+## Says what holds the update back, and offers to update all the same.
+static func _why() -> HomeView.Action:
+	return HomeView.Action.new("why", Message.of("ACTION_WHY"), "info")
 
 
 static func _play() -> HomeView.Action:

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: MIT
-## What the engine has listed of the install folder, and what this engine can do beyond the least.
+## What the engine and the disk have told of the install folder and the connection.
 class_name InstallFacts
 extends RefCounted
 
 ## What lies in the folder, as far as the engine has listed it.
 var versions: Array[InstalledVersion] = []
-## The engine's update settings by their names, as text; empty if it has none.
+## The engine's update settings by their names, as text; empty before a folder is open.
 var preferences: Dictionary[String, String] = {}
 ## Room on the disk of the folder; -1 if nobody can tell.
 var free_bytes: int = -1
-## The engine decides by its settings whether an update is taken.
-var decides: bool = false
-var can_skip: bool = false
-var can_pin: bool = false
-var can_remove: bool = false
-var can_choose_version: bool = false
+## What the system says of the connection: `metered`, `unmetered` or `unknown`.
+var network: String = "unknown"
 
 
 func on_versions_listed(list: Array) -> void:
@@ -26,6 +22,10 @@ func on_preferences_changed(values: Dictionary) -> void:
 	for name: Variant in values:
 		if values[name] is String:
 			preferences[str(name)] = values[name]
+
+
+func on_network_changed(kind: String) -> void:
+	network = kind
 
 
 ## The version that the install stays at; empty if there is none.

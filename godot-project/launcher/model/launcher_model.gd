@@ -28,14 +28,14 @@ const LATE_PHASES: Array[String] = ["FinalizingUpdate", "UpdateSuccessful"]
 const RESTING_PHASES: Array[String] = ["NoUpdateFound", "UpdateAvailable", ""]
 
 ## Operations that fetch another version.
-const UPDATES: Array[String] = ["update", "update_by_settings"]
+const UPDATES: Array[String] = ["update", "update_by_settings", "adopt"]
 ## Operations on all that is installed, which have no phases of their own.
-const WHOLE_GAME_OPERATIONS: Array[String] = ["verify", "repair", "move_to", "uninstall"]
+const WHOLE_GAME_OPERATIONS: Array[String] = [
+	"verify", "verify_quick", "repair", "move_to", "uninstall"
+]
 
 var game_name: String = ""
 var install_path: String = ""
-## Updates of an installed game start without asking. A first install always asks.
-var automatic: bool = false
 ## Updates are only looked for when the player asks.
 var manual: bool = false
 
@@ -74,10 +74,15 @@ var last_attempt: String = "check"
 ## A link that waits for the game to take it along; empty if none.
 var link: String = ""
 
+## Files that were written to since they were installed, which a quick check cannot judge.
+var files_to_check: int = 0
+
 var _request: String = ""
 ## The engine has left a version by itself since the last start of the game.
 var _went_back: bool = false
-var _auto_tried_version: String = ""
+var _automatic: AutomaticUpdates = AutomaticUpdates.new()
+## The version that a rollback by hand left.
+var _left_version: String = ""
 var _activity: Array[Message] = []
 
 
@@ -113,7 +118,7 @@ func is_ready_for_link() -> bool:
 	return false
 
 
-## Returns what the model wants done by itself, once: `update` or nothing.
+## Returns what the model wants done by itself, once: `update_by_settings` or nothing.
 func take_request() -> String:
 	var request: String = _request
 	_request = ""
@@ -135,16 +140,23 @@ func on_requested(name: String) -> void:
 	notice = Message.new()
 	notice_picture = "info"
 	progress = UpdateProgress.new()
-	if name in ["check", "update", "verify", "repair"]:
-		last_attempt = name
-	elif name == "update_by_settings":
+	if name in UPDATES:
+		# What a copy of the game gave is kept, so an update goes on with it.
 		last_attempt = "update"
+	elif name in ["check", "verify", "verify_quick", "repair"]:
+		last_attempt = name
+	if name.begins_with("rollback"):
+		_left_version = version
+	if name != "check":
+		files_to_check = 0
 
 
 func on_state_changed(new_state: String, new_phase: String) -> void:
 	if state == new_state and phase == new_phase:
 		return
 	var was_paused: bool = state == "Paused"
+	if was_paused and plan != null:
+		plan.hold = null
 	state = new_state
 	phase = new_phase
 	match new_phase if new_state == "CheckForUpdates" else new_state:
@@ -158,6 +170,8 @@ func on_state_changed(new_state: String, new_phase: String) -> void:
 		"Paused":
 			_note("ACTIVITY_PAUSED")
 		"Cancelled":
+			if operation == "update_by_settings":
+				_automatic.turn_down()
 			notice = Message.of("NOTICE_CANCELLED")
 			_note("ACTIVITY_CANCELLED")
 		"RolledBack":
@@ -167,25 +181,22 @@ func on_state_changed(new_state: String, new_phase: String) -> void:
 func on_plan_ready(values: Dictionary) -> void:
 	var known: bool = plan != null and plan.version == str(values.get("version", ""))
 	plan = UpdatePlan.from(values)
+	if operation in ["update", "adopt"]:
+		# The player has said yes already.
+		plan.hold = null
 	if not known:
 		_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
-	if facts.decides:
-		return
-	# What the player went back from is not taken again without being asked for.
-	var unwanted: bool = Values.flag(values, "left_before") or operation == "update"
-	if automatic and installed and not unwanted and plan.version != _auto_tried_version:
-		_auto_tried_version = plan.version
-		_request = "update"
 
 
 ## What the player's settings, which the engine keeps, make of the plan. A first install asks.
 func on_decided(values: Dictionary) -> void:
 	if plan == null or not installed:
 		return
-	plan.hold = UpdateHold.from(values, plan, facts.pinned_version())
-	var taken: bool = str(values.get("action", "")) == "take" and not operation in UPDATES
-	if taken and plan.version != _auto_tried_version:
-		_auto_tried_version = plan.version
+	var action: String = Values.line(values, "action", "take")
+	plan.hold = UpdateHold.from(
+		action, Values.line(values, "reason"), Values.line(values, "until"), plan
+	)
+	if action == "take" and not operation in UPDATES and _automatic.is_due(plan.version):
 		_request = "update_by_settings"
 
 
@@ -211,7 +222,7 @@ func on_failed(values: Dictionary) -> void:
 		return
 	if operation.is_empty() and values.get("code", "") == "invalid-input":
 		# A setting that the engine does not take; nothing else is the matter.
-		_tell("warning", Message.of("ERROR_INVALID_INPUT"))
+		_tell("warning", Message.of("NOTICE_SETTING_REFUSED"))
 		return
 	failure = Failure.from(values, operation == "check" or operation in UPDATES)
 	_note("ACTIVITY_FAILED", [failure.sentence(), failure.code])
@@ -223,7 +234,9 @@ func on_finished(name: String, ok: bool) -> void:
 	match name:
 		"check":
 			checked = true
-		"update", "update_by_settings" when ok and (plan == null or version == plan.version):
+		"update", "update_by_settings", "adopt" when (
+			ok and (plan == null or version == plan.version)
+		):
 			plan = null
 			checked = true
 			_tell("done", Message.of("NOTICE_UPDATED", [version]))
@@ -232,7 +245,8 @@ func on_finished(name: String, ok: bool) -> void:
 			_tell("done", Message.of("NOTICE_REPAIRED"))
 			_note("ACTIVITY_REPAIRED")
 		"rollback", "rollback_to" when ok:
-			_note("ACTIVITY_ROLLED_BACK", [version])
+			_tell("back", Message.of("NOTICE_ROLLED_BACK", [version, _left_version]))
+			_note("ACTIVITY_ROLLED_BACK", [version, _left_version])
 		"remove_version" when ok:
 			_note("ACTIVITY_REMOVED")
 		"move_to" when ok:
@@ -250,12 +264,23 @@ func on_verified(report: Dictionary) -> void:
 	var named: Variant = report.get("damaged", PackedStringArray())
 	var damaged: PackedStringArray = named if named is PackedStringArray else PackedStringArray()
 	var files: int = Values.count(report, "files")
-	if damaged.is_empty():
+	var written: Variant = report.get("modified", PackedStringArray())
+	files_to_check = (written as PackedStringArray).size() if written is PackedStringArray else 0
+	if not damaged.is_empty():
+		failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged), "retry": false})
+		_note("ACTIVITY_DAMAGED", [damaged.size()])
+	elif files_to_check > 0:
+		_tell(
+			"warning",
+			Message.counted("NOTICE_FILE_WRITTEN", "NOTICE_FILES_WRITTEN", files_to_check)
+		)
+		_note("ACTIVITY_WRITTEN", [files_to_check])
+	elif operation == "verify_quick":
+		_tell("done", Message.counted("NOTICE_FILE_THERE", "NOTICE_FILES_THERE", files))
+		_note("ACTIVITY_THERE", [files])
+	else:
 		_tell("done", Message.counted("NOTICE_FILE_SOUND", "NOTICE_FILES_SOUND", files))
 		_note("ACTIVITY_SOUND", [files])
-		return
-	failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged), "retry": false})
-	_note("ACTIVITY_DAMAGED", [damaged.size()])
 
 
 func on_uninstalled(report: Dictionary) -> void:
@@ -315,11 +340,11 @@ func _is_at_work() -> bool:
 	)
 
 
-## By the player's wish, or by the engine because the newer version did not start.
+## By the player's wish, which is told once it is done, or by the engine because the newer version
+## did not start.
 func _on_rolled_back() -> void:
 	plan = null
 	if operation.begins_with("rollback"):
-		_tell("back", Message.of("NOTICE_ROLLED_BACK"))
 		return
 	crashed = false
 	_went_back = true

@@ -42,26 +42,20 @@ static func _row(version: InstalledVersion, model: LauncherModel) -> LibraryView
 	var resting: bool = model.operation.is_empty() and not model.game_running
 	if version.current:
 		row.actions.append(HomeView.Action.new("play", Message.of("ACTION_PLAY"), "play", resting))
-	elif _can_go_back_to(version, model):
+	else:
 		row.actions.append(
 			HomeView.Action.new("rollback", Message.of("ACTION_GO_BACK"), "back", resting)
 		)
-	if model.facts.can_pin:
-		var pinned: bool = _is_pinned(version, model)
-		var words: String = "ACTION_UNPIN" if pinned else "ACTION_PIN"
-		var action: String = "unpin" if pinned else "pin"
-		row.actions.append(HomeView.Action.new(action, Message.of(words), "pin", resting))
-	if model.facts.can_remove and not version.current:
+	var pinned: bool = _is_pinned(version, model)
+	var words: String = "ACTION_UNPIN" if pinned else "ACTION_PIN"
+	var action: String = "unpin" if pinned else "pin"
+	row.actions.append(HomeView.Action.new(action, Message.of(words), "pin", resting))
+	if not version.current:
 		var free: bool = resting and not version.in_use
 		row.actions.append(
 			HomeView.Action.new("remove", Message.of("ACTION_REMOVE"), "trash", free)
 		)
 	return row
-
-
-## Without a choice of versions the engine goes back to the one before.
-static func _can_go_back_to(version: InstalledVersion, model: LauncherModel) -> bool:
-	return model.facts.can_choose_version or version.version == model.previous_version
 
 
 static func _facts(version: InstalledVersion) -> Message:

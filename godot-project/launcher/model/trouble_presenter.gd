@@ -64,8 +64,11 @@ static func _offer_ways_out(view: HomeView, model: LauncherModel) -> void:
 		steps.append(_again(model))
 	if model.installed and not failure.leaves_the_game_alone():
 		steps.append(HomePresenter.play(model))
-	if failure.wants_settings() or not model.installed:
-		steps.append(HomeView.Action.new("settings", Message.of("ACTION_SETTINGS")))
+	var settings: String = failure.settings_action()
+	if settings.is_empty() and not model.installed:
+		settings = "settings_network"
+	if settings:
+		steps.append(HomeView.Action.new(settings, Message.of("ACTION_SETTINGS")))
 	view.primary = steps[0]
 	view.secondary = steps.slice(1, 4)
 

@@ -3,18 +3,16 @@
 class_name UpdateHold
 extends RefCounted
 
-## Reasons with sentences of their own.
+## Reasons with sentences of their own. With any other one an update only waits for an ordinary yes.
 const REASONS: Array[String] = [
 	"pinned",
 	"skipped",
 	"failed-starts",
 	"left-before",
-	"manual",
 	"metered",
 	"quiet-hours",
 	"playing",
 ]
-const MAX_MESSAGE: int = 400
 
 var reason: String = ""
 ## Local time at which it ends by itself, such as "07:00"; empty if it does not.
@@ -26,16 +24,14 @@ var pinned_version: String = ""
 
 
 ## What the engine's settings make of `plan`, or null where it only waits for an ordinary yes.
-static func from(decision: Dictionary, plan: UpdatePlan, pinned: String) -> UpdateHold:
-	var hold: UpdateHold = UpdateHold.new()
-	hold.reason = str(decision.get("reason", ""))
-	if str(decision.get("action", "take")) == "take" or not REASONS.has(hold.reason):
+static func from(action: String, why: String, ends: String, plan: UpdatePlan) -> UpdateHold:
+	if action == "take" or not REASONS.has(why):
 		return null
-	var time: RegEx = RegEx.create_from_string("\\b\\d\\d:\\d\\d\\b")
-	var found: RegExMatch = time.search(str(decision.get("message", "")).left(MAX_MESSAGE))
-	hold.until = found.get_string() if found != null else ""
+	var hold: UpdateHold = UpdateHold.new()
+	hold.reason = why
+	hold.until = Printable.line(ends, 5)
 	hold.failed_starts = plan.failed_starts
-	hold.pinned_version = pinned
+	hold.pinned_version = plan.pinned_version
 	return hold
 
 
@@ -48,8 +44,12 @@ func sentence(version: String, size: String) -> Message:
 	var values: Dictionary[String, String] = {
 		"quiet-hours": until, "metered": size, "pinned": pinned_version
 	}
-	var key: String = "HELD_QUIET" if reason == "quiet-hours" else _key()
-	return Message.of(key, [values.get(reason, version)])
+	return Message.of(_key("HELD_"), [values.get(reason, version)])
+
+
+## Where the rule behind it is changed, and what an update in spite of it does.
+func way_around() -> Message:
+	return Message.of(_key("WAY_"))
 
 
 ## It ends by itself, without a word from the player.
@@ -57,5 +57,13 @@ func passes() -> bool:
 	return reason == "quiet-hours" and not until.is_empty() or reason == "playing"
 
 
-func _key() -> String:
-	return "HELD_" + reason.replace("-", "_").to_upper()
+## Seconds until it ends by itself where it is `now`, in seconds since midnight; -1 if nobody knows.
+func seconds_left(now: int) -> int:
+	var parts: PackedStringArray = until.split(":")
+	if parts.size() != 2:
+		return -1
+	return posmod(parts[0].to_int() * 3600 + parts[1].to_int() * 60 - now, 86400)
+
+
+func _key(prefix: String) -> String:
+	return prefix + reason.replace("-", "_").to_upper()

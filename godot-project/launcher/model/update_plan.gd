@@ -18,13 +18,15 @@ var files_changed: int = 0
 var files_removed: int = 0
 ## How often this version failed to start here before it was given up.
 var failed_starts: int = 0
+## The version that the install stays at; empty for none.
+var pinned_version: String = ""
 ## Why it is not taken by itself, or null.
 var hold: UpdateHold = null
 
 
 static func from(values: Dictionary) -> UpdatePlan:
 	var plan: UpdatePlan = UpdatePlan.new()
-	for field: String in ["version", "from_version"]:
+	for field: String in ["version", "from_version", "pinned_version"]:
 		plan.set(field, Values.line(values, field))
 	plan.notes = str(values.get("notes", ""))
 	for field: String in [
@@ -39,4 +41,10 @@ static func from(values: Dictionary) -> UpdatePlan:
 		"failed_starts",
 	]:
 		plan.set(field, Values.count(values, field))
+	plan.hold = UpdateHold.from(
+		Values.line(values, "decision", "take"),
+		Values.line(values, "decision_reason"),
+		Values.line(values, "decision_until"),
+		plan
+	)
 	return plan

@@ -40,13 +40,12 @@ func test_every_label_of_the_theme_can_be_read_on_the_page() -> void:
 func test_tab_leads_to_every_control_of_every_page() -> void:
 	await open(SIZE, "en", 100)
 	await play("ready")
-	for page: String in Shell.PAGES:
-		shell.show_page(page)
-		await frames(2)
+	for stop: String in stops():
+		await show_stop(stop)
 		var reached: Dictionary[Control, bool] = _walk(viewport.gui_get_focus_owner())
 		for control: Control in visible_controls(shell):
 			if _takes_focus(control):
-				check(reached.has(control), "%s: %s is not reached" % [page, control.name])
+				check(reached.has(control), "%s: %s is not reached" % [stop, control.name])
 	await close()
 
 
@@ -89,6 +88,7 @@ func test_what_has_the_focus_wears_a_frame() -> void:
 			"PrimaryButton",
 			"RailButton",
 			"TextButton",
+			"TabButton",
 			"OptionButton",
 			"LineEdit",
 			"ScrollContainer",
@@ -101,15 +101,25 @@ func test_what_has_the_focus_wears_a_frame() -> void:
 
 
 func test_every_control_has_a_name_and_a_role_for_screen_readers() -> void:
+	for scene: String in ["offer_install", "held_quiet", "downloading", "crashed"]:
+		await open(SIZE, "en", 100)
+		await play(scene)
+		updater.versions_listed.emit(Scenes.versions())
+		for stop: String in stops():
+			await show_stop(stop)
+			_check_names("%s, %s" % [scene, stop])
+		await close()
+
+
+func test_a_question_is_named_by_its_words() -> void:
 	await open(SIZE, "en", 100)
-	await play("downloading")
-	for page: String in Shell.PAGES:
-		shell.show_page(page)
-		await frames(2)
-		for control: Control in visible_controls(shell):
-			if _takes_focus(control) or control is Range and not control is ScrollBar:
-				check(_has_name(control), "%s: %s has no name" % [page, control.name])
-				check(_has_role(control), "%s: %s has no role" % [page, control.name])
+	await play("held_quiet")
+	(shell.get_node("%HomePage/%SecondaryButton1") as Button).pressed.emit()
+	await frames(2)
+	_check_names("question")
+	var no: Button = shell.get_node("%Question/%QuestionNo")
+	check(not no.accessibility_described_by_nodes.is_empty(), "the answer tells the question")
+	no.pressed.emit()
 	await close()
 
 
@@ -141,10 +151,9 @@ func test_pages_are_mirrored_for_languages_from_right_to_left() -> void:
 	await open(SIZE, "en", 100)
 	await play("downloading")
 	shell.layout_direction = Control.LAYOUT_DIRECTION_RTL
-	for page: String in Shell.PAGES:
-		shell.show_page(page)
-		await frames(3)
-		check_layout("right to left " + page)
+	for stop: String in stops():
+		await show_stop(stop)
+		check_layout("right to left " + stop)
 	shell.show_page("home")
 	await frames(3)
 	var rail: Control = shell.get_node("%Rail")
@@ -165,10 +174,9 @@ func test_a_language_with_longer_words_still_fits() -> void:
 	for scene: String in ["offer_update", "held_metered", "downloading", "untrusted", "crashed"]:
 		await play(scene)
 		check_layout("pseudo " + scene)
-	for page: String in Shell.PAGES:
-		shell.show_page(page)
-		await frames(3)
-		check_layout("pseudo page " + page)
+	for stop: String in stops():
+		await show_stop(stop)
+		check_layout("pseudo page " + stop)
 	await close()
 	TranslationServer.pseudolocalization_enabled = false
 	TranslationServer.reload_pseudolocalization()
@@ -194,6 +202,18 @@ func _page_is_shown(page: String) -> bool:
 
 func _is_in_rail(control: Control) -> bool:
 	return (shell.get_node("%Rail") as Control).is_ancestor_of(control)
+
+
+## Everything that a screen reader stops at says what it is, in words and not in keys of them.
+func _check_names(where: String) -> void:
+	for control: Control in visible_controls(shell):
+		var is_stop: bool = _takes_focus(control) or control.focus_mode == Control.FOCUS_ALL
+		if not is_stop and not (control is Range and not control is ScrollBar):
+			continue
+		check(_has_name(control), "%s: %s has no name" % [where, control.name])
+		check(_has_role(control), "%s: %s has no role" % [where, control.name])
+		var said: String = control.atr(control.accessibility_name)
+		check(not said.contains("_"), "%s: %s is called %s" % [where, control.name, said])
 
 
 func _takes_focus(control: Control) -> bool:

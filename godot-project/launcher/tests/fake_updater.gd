@@ -1,100 +1,81 @@
 # SPDX-License-Identifier: MIT
-## Stands in for `VSekaiUpdater` in tests of the window: same properties, methods and signals. It
-## records what it is asked for and says what a test tells it to.
-extends Node
-
-signal state_changed(state: String, phase: String)
-signal plan_ready(plan: Dictionary)
-signal decided(decision: Dictionary)
-signal progress_changed(progress: Dictionary)
-signal status_changed(status: Dictionary)
-signal failed(error: Dictionary)
-signal finished(operation: String, ok: bool)
-signal verified(report: Dictionary)
-signal noticed(code: String, message: String)
-signal channels_listed(channels: PackedStringArray, current: String)
-signal game_started(pid: int)
-signal game_exited(code: int, crashed: bool)
-
-var server_url: String = ""
-var title: String = ""
-var channel: String = ""
-var install_path: String = ""
-var calls: PackedStringArray = []
-var busy: bool = false
-var allow_http: bool = false
-var status: Dictionary = {}
-var launch_arguments: PackedStringArray = []
+## Stands in for `VSekaiUpdater` in tests of the window: same properties, methods and signals, which
+## `engine_test.gd` sees to. It records what it is asked for and says what a test tells it to.
+extends "res://tests/fake_engine.gd"
 
 
-func open() -> bool:
-	calls.append("open")
-	return true
+func check() -> bool:
+	return _begin("check")
 
 
-func get_status() -> Dictionary:
-	return status
+func update() -> bool:
+	return _begin("update")
 
 
-func is_busy() -> bool:
-	return busy
+func update_by_settings() -> bool:
+	return _begin("update_by_settings")
 
 
-func set_rate_limit(bytes_per_second: int) -> void:
-	calls.append("set_rate_limit %d" % bytes_per_second)
+func adopt(folder: String) -> bool:
+	return _begin("adopt " + folder)
 
 
-func check() -> void:
-	_begin("check")
+func verify() -> bool:
+	return _begin("verify")
 
 
-func update() -> void:
-	_begin("update")
+func verify_quick() -> bool:
+	return _begin("verify_quick")
 
 
-func verify() -> void:
-	_begin("verify")
+func repair() -> bool:
+	return _begin("repair")
 
 
-func repair() -> void:
-	_begin("repair")
+func rollback_to(version: String) -> bool:
+	return _begin("rollback_to " + version)
 
 
-func rollback() -> void:
-	_begin("rollback")
+func list_versions() -> bool:
+	return _begin("list_versions")
 
 
-func list_channels() -> void:
-	_begin("list_channels")
+func remove_version(version: String) -> bool:
+	return _begin("remove_version " + version)
 
 
-func switch_channel(channel_name: String) -> void:
-	_begin("switch_channel " + channel_name)
+func skip_version(version: String) -> bool:
+	return _begin("skip_version " + version)
 
 
-func launch(arguments: PackedStringArray, vr: bool) -> void:
+func unskip_version(version: String) -> bool:
+	return _begin("unskip_version " + version)
+
+
+func pin_version(version: String) -> bool:
+	return _begin("pin_version " + version)
+
+
+func unpin_version() -> bool:
+	return _begin("unpin_version")
+
+
+func uninstall(_delete_user_files: bool) -> bool:
+	return _begin("uninstall")
+
+
+func move_to(folder: String) -> bool:
+	return _begin("move_to " + folder)
+
+
+func list_channels() -> bool:
+	return _begin("list_channels")
+
+
+func switch_channel(channel_name: String) -> bool:
+	return _begin("switch_channel " + channel_name)
+
+
+func launch(arguments: PackedStringArray, vr: bool) -> bool:
 	launch_arguments = arguments
-	_begin("launch vr" if vr else "launch")
-
-
-func pause() -> void:
-	calls.append("pause")
-
-
-func resume() -> void:
-	calls.append("resume")
-
-
-func cancel() -> void:
-	calls.append("cancel")
-
-
-## Ends the running operation, as the engine does.
-func finish(operation: String, ok: bool = true) -> void:
-	busy = false
-	finished.emit(operation, ok)
-
-
-func _begin(call: String) -> void:
-	calls.append(call)
-	busy = true
+	return _begin("launch vr" if vr else "launch")

@@ -26,6 +26,9 @@ func test_every_scene_leads_to_its_screen() -> void:
 		"held_quiet": LauncherModel.Screen.HELD_BACK,
 		"held_metered": LauncherModel.Screen.HELD_BACK,
 		"held_pinned": LauncherModel.Screen.HELD_BACK,
+		"held_download": LauncherModel.Screen.PAUSED,
+		"quick": LauncherModel.Screen.READY,
+		"written": LauncherModel.Screen.READY,
 		"server_down": LauncherModel.Screen.FAILED,
 		"untrusted": LauncherModel.Screen.FAILED,
 		"clock": LauncherModel.Screen.FAILED,
@@ -40,34 +43,6 @@ func test_every_scene_leads_to_its_screen() -> void:
 	}
 	for scene: String in expected:
 		equal(_after(scene).screen(), expected[scene], scene)
-
-
-func test_a_first_install_always_asks() -> void:
-	var model: LauncherModel = LauncherModel.new()
-	model.automatic = true
-	model.on_status_changed(Scenes.status(false))
-	model.on_plan_ready(Scenes.plan(true))
-	equal(model.take_request(), "")
-
-
-func test_an_automatic_update_is_wanted_once() -> void:
-	var model: LauncherModel = LauncherModel.new()
-	model.automatic = true
-	model.on_status_changed(Scenes.status(true))
-	model.on_plan_ready(Scenes.plan(false))
-	equal(model.take_request(), "update")
-	model.on_plan_ready(Scenes.plan(false))
-	equal(model.take_request(), "", "the same version is not tried again by itself")
-
-
-func test_a_version_that_was_left_is_not_taken_again_by_itself() -> void:
-	var model: LauncherModel = LauncherModel.new()
-	model.automatic = true
-	model.on_status_changed(Scenes.status(true))
-	var plan: Dictionary = Scenes.plan(false)
-	plan["left_before"] = true
-	model.on_plan_ready(plan)
-	equal(model.take_request(), "")
 
 
 func test_without_automatic_updates_nothing_starts_by_itself() -> void:
@@ -159,7 +134,6 @@ func _after(scene: String) -> LauncherModel:
 	var updater: Node = FakeUpdater.new()
 	for event: String in LauncherSession.MODEL_EVENTS:
 		updater.connect(event, Callable(model, "on_" + event))
-	updater.connect("decided", model.on_decided)
 	updater.connect("finished", model.on_finished)
 	updater.connect("game_started", model.on_game_started.unbind(1))
 	updater.connect("game_exited", model.on_game_exited)

@@ -6,7 +6,7 @@ const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 
 func test_the_current_version_comes_first_and_is_played() -> void:
-	var view: LibraryView = LibraryPresenter.present(_model(true))
+	var view: LibraryView = LibraryPresenter.present(_model())
 	equal(view.rows.size(), 3)
 	check(view.rows[0].current, "current")
 	equal(_names(view.rows[0]), PackedStringArray(["play", "pin"]))
@@ -15,9 +15,9 @@ func test_the_current_version_comes_first_and_is_played() -> void:
 
 func test_a_version_says_why_it_was_left() -> void:
 	TranslationServer.set_locale("en")
-	var view: LibraryView = LibraryPresenter.present(_model(true))
+	var view: LibraryView = LibraryPresenter.present(_model())
 	check(view.rows[2].story.text().contains("3 times"), view.rows[2].story.text())
-	var model: LauncherModel = _model(true)
+	var model: LauncherModel = _model()
 	model.facts.on_preferences_changed({"pinned": "0.1.0", "skipped": PackedStringArray()})
 	var row: LibraryView.Row = LibraryPresenter.present(model).rows[0]
 	equal(row.story.text(), "Updates stop at this version.")
@@ -26,20 +26,20 @@ func test_a_version_says_why_it_was_left() -> void:
 
 func test_size_and_room_on_the_disk_are_told() -> void:
 	TranslationServer.set_locale("en")
-	var view: LibraryView = LibraryPresenter.present(_model(true))
+	var view: LibraryView = LibraryPresenter.present(_model())
 	equal(view.summary.text(), "All versions: 124.0 MiB. Free on this disk: 1.0 GiB.")
 	check(view.rows[0].facts.text().begins_with("86.0 MiB, installed 2025-11-2"), "facts")
 
 
-func test_an_engine_that_lists_no_versions_still_goes_back() -> void:
-	var view: LibraryView = LibraryPresenter.present(_model(false))
+func test_before_the_versions_are_listed_the_status_is_shown() -> void:
+	var view: LibraryView = LibraryPresenter.present(_bare_model())
 	equal(view.rows.size(), 2)
-	equal(_names(view.rows[0]), PackedStringArray(["play"]))
-	equal(_names(view.rows[1]), PackedStringArray(["rollback"]))
+	equal(_names(view.rows[0]), PackedStringArray(["play", "pin"]))
+	equal(_names(view.rows[1]), PackedStringArray(["rollback", "pin", "remove"]))
 
 
 func test_nothing_is_changed_while_something_runs() -> void:
-	var model: LauncherModel = _model(true)
+	var model: LauncherModel = _model()
 	model.game_running = true
 	for row: LibraryView.Row in LibraryPresenter.present(model).rows:
 		for action: HomeView.Action in row.actions:
@@ -47,7 +47,7 @@ func test_nothing_is_changed_while_something_runs() -> void:
 
 
 func test_a_version_that_a_game_runs_from_is_not_removed() -> void:
-	var model: LauncherModel = _model(true)
+	var model: LauncherModel = _model()
 	model.facts.versions[2].in_use = true
 	var row: LibraryView.Row = LibraryPresenter.present(model).rows[2]
 	check(not row.actions[2].enabled, "remove")
@@ -62,7 +62,7 @@ func test_an_empty_folder_is_told_in_words() -> void:
 
 
 func test_a_list_that_makes_no_sense_does_no_harm() -> void:
-	var list: Array = [1, null, {}, {"version": ""}, {"version": "1", "own_bytes": -5}]
+	var list: Array = [1, null, {}, {"version": ""}, {"version": "1", "bytes": -5}]
 	list.resize(1000)
 	var versions: Array[InstalledVersion] = InstalledVersion.all_from(list)
 	equal(versions.size(), 1)
@@ -76,14 +76,15 @@ func _names(row: LibraryView.Row) -> PackedStringArray:
 	return names
 
 
-func _model(full: bool) -> LauncherModel:
+func _bare_model() -> LauncherModel:
 	var model: LauncherModel = LauncherModel.new()
 	model.game_name = "V-Sekai"
 	model.on_status_changed(Scenes.status(true))
-	if full:
-		model.facts.can_pin = true
-		model.facts.can_remove = true
-		model.facts.can_choose_version = true
-		model.facts.free_bytes = 1073741824
-		model.facts.on_versions_listed(Scenes.versions())
+	return model
+
+
+func _model() -> LauncherModel:
+	var model: LauncherModel = _bare_model()
+	model.facts.free_bytes = 1073741824
+	model.facts.on_versions_listed(Scenes.versions())
 	return model

@@ -4,7 +4,7 @@
 ##     godot --path . --script res://tests/preview.gd -- STATE [PAGE] [LANGUAGE] [THEME] [TEXT SIZE]
 extends SceneTree
 
-const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
+const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 

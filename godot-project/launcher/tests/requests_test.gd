@@ -3,33 +3,71 @@
 extends "res://tests/window_case.gd"
 
 
-func test_a_decision_needs_no_turn_and_an_operation_waits_for_its() -> void:
+func test_what_comes_while_the_engine_lists_something_waits_for_its_turn() -> void:
 	await open(SIZE, "en", 100)
 	await play("ready")
 	updater.calls.clear()
 	updater.list_versions()
-	shell.session().choose("pin_version", ["0.1.0"])
+	shell.session().start("pin_version", ["0.1.0"])
 	shell.session().start("remove_version", ["0.0.9-a"])
-	equal(updater.calls, PackedStringArray(["list_versions", "pin_version 0.1.0"]))
+	shell.session().set_preference("updates", "ask")
+	equal(updater.calls, PackedStringArray(["list_versions", "set_preference updates ask"]))
 	updater.finish("list_versions")
+	await frames(2)
+	equal(updater.calls[-1], "pin_version 0.1.0")
+	updater.finish("pin_version")
 	await frames(2)
 	equal(updater.calls[-1], "remove_version 0.0.9-a")
 	await close()
 
 
 func test_update_now_lifts_the_players_own_rule_first() -> void:
-	var expected: Dictionary[String, PackedStringArray] = {
-		"held_pinned": ["unpin_version", "update"],
-		"held_skipped": ["skip_version 0.2.0 false", "update"],
-		"held_metered": ["update"],
+	var expected: Dictionary[String, String] = {
+		"held_pinned": "unpin_version",
+		"held_skipped": "unskip_version 0.2.0",
+		"held_metered": "",
 	}
 	for scene: String in expected:
 		await open(SIZE, "en", 100)
 		await play(scene)
 		updater.calls.clear()
 		shell.session().perform("update_now")
-		equal(updater.calls, expected[scene], scene)
+		if expected[scene]:
+			equal(updater.calls, PackedStringArray([expected[scene]]), scene)
+			updater.finish(expected[scene].get_slice(" ", 0))
+			await frames(2)
+		equal(updater.calls[-1], "update", scene)
 		await close()
+
+
+func test_why_says_the_reason_and_offers_to_update_anyway() -> void:
+	await open(SIZE, "en", 100)
+	await play("held_quiet")
+	updater.calls.clear()
+	var question: Question = shell.get_node("%Question")
+	for anyway: bool in [false, true] as Array[bool]:
+		(shell.get_node("%HomePage/%SecondaryButton1") as Button).pressed.emit()
+		await frames(1)
+		check(question.visible, "asked")
+		var words: String = (question.get_node("%QuestionWords") as Label).text
+		check(words.contains("after 07:00") and words.contains("Settings, Updates"), words)
+		var answer: Button = question.get_node("%QuestionYes" if anyway else "%QuestionNo")
+		answer.pressed.emit()
+		await frames(1)
+		equal(updater.calls, PackedStringArray(["update"] if anyway else []))
+	await close()
+
+
+func test_why_lets_a_download_go_on_that_the_settings_paused() -> void:
+	await open(SIZE, "en", 100)
+	await play("held_download")
+	updater.calls.clear()
+	(shell.get_node("%HomePage/%SecondaryButton2") as Button).pressed.emit()
+	await frames(1)
+	(shell.get_node("%Question/%QuestionYes") as Button).pressed.emit()
+	await frames(1)
+	equal(updater.calls, PackedStringArray(["resume"]))
+	await close()
 
 
 func test_a_skipped_version_is_looked_at_again() -> void:
@@ -37,7 +75,90 @@ func test_a_skipped_version_is_looked_at_again() -> void:
 	await play("offer_update")
 	updater.calls.clear()
 	shell.session().perform("skip")
-	equal(updater.calls, PackedStringArray(["skip_version 0.2.0 true", "check"]))
+	equal(updater.calls, PackedStringArray(["skip_version 0.2.0"]))
+	updater.finish("skip_version")
+	await frames(2)
+	equal(updater.calls[-1], "check")
+	await close()
+
+
+func test_an_update_that_is_held_back_is_looked_at_when_its_reason_may_be_gone() -> void:
+	var events: Dictionary[String, Callable] = {
+		"held_metered": func() -> void: updater.network_changed.emit("unmetered"),
+		"held_quiet": func() -> void: shell.session().set_preference("quiet-hours", "none"),
+		"held_playing": func() -> void: updater.game_exited.emit(0, false),
+	}
+	for scene: String in events:
+		await open(SIZE, "en", 100)
+		await play(scene)
+		updater.calls.clear()
+		events[scene].call()
+		await frames(2)
+		check(updater.calls.has("check"), "%s: %s" % [scene, updater.calls])
+		updater.decided.emit({"action": "take", "reason": ""})
+		updater.finish("check")
+		await frames(2)
+		updater.finish("list_versions")
+		await frames(2)
+		check(updater.calls.has("update_by_settings"), "%s: %s" % [scene, updater.calls])
+		check(not updater.calls.has("update"), scene)
+		await close()
+
+
+func test_a_copy_of_the_game_is_used_once_the_player_agrees() -> void:
+	await open(SIZE, "en", 100)
+	await play("offer_install")
+	updater.calls.clear()
+	var dialog: FileDialog = shell.get_node("%HomePage/%CopyDialog")
+	var question: Question = shell.get_node("%Question")
+	for agreed: bool in [false, true] as Array[bool]:
+		dialog.dir_selected.emit("/games/copy")
+		await frames(1)
+		check((question.get_node("%QuestionWords") as Label).text.contains("/games/copy"), "named")
+		(question.get_node("%QuestionYes" if agreed else "%QuestionNo") as Button).pressed.emit()
+		await frames(1)
+		equal(updater.calls, PackedStringArray(["adopt /games/copy"] if agreed else []))
+	updater.state_changed.emit("CheckForUpdates", "DownloadingUpdate")
+	equal(shell.session().model.screen(), LauncherModel.Screen.WORKING)
+	updater.status_changed.emit(Scenes.status(true))
+	updater.state_changed.emit("Idle", "")
+	shell.session().model.plan = null
+	updater.finish("adopt")
+	await frames(2)
+	equal(shell.session().model.notice.key, "NOTICE_UPDATED")
+	await close()
+
+
+func test_a_quick_check_that_finds_changed_files_offers_the_whole_one() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	updater.calls.clear()
+	(shell.get_node("%LibraryPage/%QuickButton") as Button).pressed.emit()
+	await frames(1)
+	equal(updater.calls, PackedStringArray(["verify_quick"]))
+	updater.verified.emit({"files": 9, "modified": PackedStringArray(["a.pck"])})
+	updater.finish("verify_quick")
+	await frames(2)
+	shell.session().perform("verify")
+	await frames(1)
+	equal(updater.calls[-1], "verify")
+	await close()
+
+
+func test_the_log_is_written_after_the_window_has_shown_what_it_says() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	await frames(3)
+	var before: int = ActivityLog.read(LOG).entries.size()
+	updater.state_changed.emit("CheckForUpdates", "UpdateAvailable")
+	updater.plan_ready.emit(Scenes.plan(false))
+	var shown: Array[String] = []
+	shell.session().changed.connect(
+		func() -> void: shown.append(str(ActivityLog.read(LOG).entries.size() - before))
+	)
+	await frames(4)
+	equal(shown[0], "0", "not before")
+	check(ActivityLog.read(LOG).entries[-1].text.begins_with("Found 0.2.0"), "but then")
 	await close()
 
 

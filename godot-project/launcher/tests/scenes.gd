@@ -11,12 +11,12 @@ const NAMES: Array[String] = [
 	"little_space",
 	"held_quiet",
 	"held_metered",
-	"held_manual",
 	"held_pinned",
 	"held_skipped",
 	"held_failed_starts",
 	"held_left_before",
 	"held_playing",
+	"held_download",
 	"ready",
 	"preparing",
 	"downloading",
@@ -27,6 +27,8 @@ const NAMES: Array[String] = [
 	"cancelled",
 	"verifying",
 	"sound",
+	"quick",
+	"written",
 	"damaged",
 	"offline",
 	"offline_first",
@@ -41,6 +43,7 @@ const NAMES: Array[String] = [
 	"wrong_platform",
 	"permission",
 	"locked",
+	"game_running",
 	"disk_full",
 	"internal",
 	"playing",
@@ -77,8 +80,11 @@ static func play(scene: String, updater: Node) -> void:
 			_offer(updater, plan(fresh))
 		"preparing", "downloading", "paused", "applying", "finalizing", "updated", "cancelled":
 			_update(scene, updater, fresh)
-		"verifying", "sound", "damaged":
+		"verifying", "sound", "quick", "written", "damaged":
 			_verify(scene, updater)
+		"held_download":
+			_update("paused", updater, false)
+			updater.decided.emit(decision("quiet"))
 		_:
 			_play_rare(scene, updater)
 
@@ -88,14 +94,15 @@ static func prepare(scene: String, model: LauncherModel) -> void:
 	match scene:
 		"verifying":
 			model.on_requested("verify")
+		"quick", "written":
+			model.on_requested("verify_quick")
 		"rolled_back":
-			model.on_requested("rollback")
+			model.version = "0.2.0"
+			model.on_requested("rollback_to")
 		"moving":
 			model.on_requested("move_to")
 		"link":
 			model.on_link("v-sekai://v-sekai.org/alice/home?key=secret")
-	if scene == "held_pinned":
-		model.facts.preferences["pinned"] = "0.1.0"
 	model.facts.free_bytes = 12 * MIB if scene in ["little_space", "disk_full"] else -1
 	if scene == "disk_full":
 		model.on_plan_ready(plan(false))
@@ -105,6 +112,7 @@ static func _play_rare(scene: String, updater: Node) -> void:
 	if scene.begins_with("held_"):
 		var offered: Dictionary = plan(false)
 		offered["failed_starts"] = 3
+		offered["pinned_version"] = "0.1.0"
 		updater.state_changed.emit("CheckForUpdates", "UpdateAvailable")
 		updater.plan_ready.emit(offered)
 		updater.decided.emit(decision(scene.trim_prefix("held_").replace("_", "-")))
@@ -117,8 +125,11 @@ static func _play_rare(scene: String, updater: Node) -> void:
 			if scene == "crashed":
 				updater.game_exited.emit(139, true)
 		"rolled_back", "went_back":
-			_checked(updater)
+			if scene == "went_back":
+				_checked(updater)
 			updater.state_changed.emit("RolledBack", "")
+			if scene == "rolled_back":
+				updater.finish("rollback_to")
 		"link":
 			_offer(updater, plan(false))
 		"moving":
@@ -132,6 +143,7 @@ static func decision(reason: String) -> Dictionary:
 	return {
 		"action": "ask" if reason in ["metered", "left-before"] else "hold-back",
 		"reason": "quiet-hours" if reason == "quiet" else reason,
+		"until": "07:00" if reason == "quiet" else "",
 		"message": "held back until 07:00" if reason == "quiet" else "held back",
 	}
 
@@ -143,7 +155,7 @@ static func versions() -> Array[Dictionary]:
 			"version": "0.0.9",
 			"name": "0.0.9-a",
 			"role": "kept",
-			"own_bytes": 7 * MIB,
+			"bytes": 7 * MIB,
 			"installed_at": 1763000000,
 		},
 		{
@@ -151,14 +163,14 @@ static func versions() -> Array[Dictionary]:
 			"name": "0.1.0-b",
 			"role": "current",
 			"installed_bytes": 86 * MIB,
-			"own_bytes": 1,
+			"bytes": 1,
 			"installed_at": 1764000000,
 		},
 		{
 			"version": "0.2.0",
 			"name": "0.2.0-c",
 			"role": "previous",
-			"own_bytes": 31 * MIB,
+			"bytes": 31 * MIB,
 			"installed_at": 1764086400,
 			"given_up": "it crashed while starting, 3 times in a row",
 			"failed_starts": 3,
@@ -170,7 +182,7 @@ static func versions() -> Array[Dictionary]:
 static func preferences() -> Dictionary:
 	return {
 		"updates": "ask",
-		"quiet-hours": "22:00-07:00",
+		"quiet-hours": "22:00-07:00,12:00-13:30",
 		"metered": "auto",
 		"metered-size": "20000000",
 		"rate-limit": "2097152",
@@ -277,14 +289,17 @@ static func _verify(scene: String, updater: Node) -> void:
 	if scene == "verifying":
 		_progress(updater, "verify")
 		return
-	var damaged: PackedStringArray = []
-	if scene == "damaged":
-		damaged = ["vsekai-sample.pck", "extras/LICENSE.txt"]
+	var paths: PackedStringArray = ["vsekai-sample.pck", "extras/LICENSE.txt"]
+	var none: PackedStringArray = []
 	var report: Dictionary = {
-		"files": 1204, "bytes": 9, "damaged": damaged, "extra": PackedStringArray()
+		"files": 1204,
+		"bytes": 9,
+		"damaged": paths if scene == "damaged" else none,
+		"modified": paths if scene == "written" else none,
+		"extra": none,
 	}
 	updater.verified.emit(report)
-	updater.finish("verify")
+	updater.finish("verify_quick" if scene in ["quick", "written"] else "verify")
 
 
 static func _fail(code: String, updater: Node) -> void:

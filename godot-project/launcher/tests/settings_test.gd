@@ -11,7 +11,7 @@ func test_every_setting_shows_its_value_among_the_usual_ones() -> void:
 		"metered-size": "20000000",
 		"while-playing": "pause",
 		"keep-versions": "1",
-		"quiet-from": "22:00",
+		"quiet-time": "22:00",
 		"language": "",
 		"text": "100",
 	}
@@ -27,21 +27,23 @@ func test_a_value_set_elsewhere_is_shown_as_it_is() -> void:
 	var rates: Array[SettingChoices.Choice] = SettingChoices.of("rate-limit", "12345678")
 	equal(rates[-1].value, "12345678")
 	equal(rates[-1].label.text(), "11.8 MiB/s")
-	equal(SettingChoices.of("quiet-from", "22:30")[-1].label.text(), "22:30")
+	equal(SettingChoices.of("quiet-time", "22:30")[-1].label.text(), "22:30")
 	equal(
 		SettingChoices.of("while-playing", "1048576")[2].label.text(),
 		"Downloads at 1.0 MiB/s at most"
 	)
 
 
-func test_quiet_hours_are_one_window_over_midnight() -> void:
-	equal(SettingChoices.quiet_window("22:00-07:30"), PackedStringArray(["22:00", "07:30"]))
-	equal(SettingChoices.quiet_window("1:5-2:00,3:00-4:00"), PackedStringArray(["01:05", "02:00"]))
-	for nothing: String in ["none", "", "x-y", "22:00"]:
-		equal(SettingChoices.quiet_window(nothing)[0], "", nothing)
-	equal(SettingChoices.quiet_hours("22:00", "07:00"), "22:00-07:00")
-	equal(SettingChoices.quiet_hours("", "07:00"), "none")
-	equal(SettingChoices.quiet_hours("07:00", "07:00"), "none")
+func test_quiet_hours_are_any_number_of_windows() -> void:
+	var night: PackedStringArray = ["22:00", "07:30"]
+	var noon: PackedStringArray = ["12:05", "13:00"]
+	var both: Array[PackedStringArray] = [night, noon]
+	equal(SettingChoices.quiet_windows("22:00-7:30,12:5-13:00"), both)
+	equal(SettingChoices.quiet_hours(both), "22:00-07:30,12:05-13:00")
+	for nothing: String in ["none", "", "x-y", "22:00", "07:00-07:00", "1-2-3"]:
+		equal(SettingChoices.quiet_windows(nothing), [] as Array[PackedStringArray], nothing)
+	equal(SettingChoices.quiet_hours([]), "none")
+	equal(SettingChoices.an_hour_after("23:30"), "00:30")
 
 
 func test_only_plain_links_of_the_game_pass() -> void:

@@ -10,17 +10,17 @@ const EXPECTED: Dictionary[String, Array] = {
 	"starting": [""],
 	"checking": ["play", "play_vr"],
 	"nothing_offered": ["check"],
-	"offer_install": ["update", "settings"],
+	"offer_install": ["update", "settings_place", "adopt"],
 	"offer_update": ["update", "play", "skip"],
 	"little_space": ["update", "play", "skip"],
-	"held_quiet": ["play", "update_now", "settings"],
-	"held_metered": ["play", "update_now", "settings"],
-	"held_manual": ["play", "update_now", "skip"],
-	"held_pinned": ["play", "update_now"],
-	"held_skipped": ["play", "update_now"],
-	"held_failed_starts": ["play", "update_now"],
-	"held_left_before": ["play", "update_now", "skip"],
-	"held_playing": ["play", "update_now", "settings"],
+	"held_quiet": ["play", "why"],
+	"held_metered": ["play", "why"],
+	"held_pinned": ["play", "why"],
+	"held_skipped": ["play", "why"],
+	"held_failed_starts": ["play", "why"],
+	"held_left_before": ["play", "why", "skip"],
+	"held_playing": ["play", "why"],
+	"held_download": ["resume", "cancel", "why"],
 	"ready": ["play", "play_vr", "check"],
 	"preparing": ["pause", "cancel"],
 	"downloading": ["pause", "cancel"],
@@ -31,11 +31,13 @@ const EXPECTED: Dictionary[String, Array] = {
 	"cancelled": ["update", "play", "skip"],
 	"verifying": ["cancel"],
 	"sound": ["play", "play_vr", "check"],
+	"quick": ["play", "play_vr", "check"],
+	"written": ["play", "play_vr", "verify"],
 	"damaged": ["repair", "play"],
 	"offline": ["play", "play_vr", "check"],
-	"offline_first": ["check", "settings"],
+	"offline_first": ["check", "settings_network"],
 	"server_down": ["play", "play_vr", "check"],
-	"not_found": ["play", "check", "settings"],
+	"not_found": ["play", "check", "settings_network"],
 	"refused": ["play", "check"],
 	"untrusted": ["play", "check"],
 	"expired": ["play", "check"],
@@ -43,9 +45,10 @@ const EXPECTED: Dictionary[String, Array] = {
 	"trust_state": ["play", "check"],
 	"launcher_too_old": ["play", "website", "check"],
 	"wrong_platform": ["play", "check"],
-	"permission": ["check", "play", "settings"],
+	"permission": ["check", "play", "settings_place"],
 	"locked": ["check", "play"],
-	"disk_full": ["check", "play", "settings"],
+	"game_running": ["check", "play"],
+	"disk_full": ["check", "play", "settings_place"],
 	"internal": ["check", "play"],
 	"playing": [""],
 	"crashed": ["play", "verify", "library"],
@@ -118,23 +121,49 @@ func test_a_held_back_update_says_why_and_until_when() -> void:
 		check(words.contains(reasons[scene]), words)
 
 
-func test_the_engine_decides_by_its_settings_where_it_has_some() -> void:
-	for action: String in ["take", "hold-back"] as Array[String]:
-		var model: LauncherModel = LauncherModel.new()
-		model.facts.decides = true
-		model.automatic = true
-		model.on_status_changed(Scenes.status(true))
-		model.on_plan_ready(Scenes.plan(false))
+func test_an_update_that_the_settings_allow_is_taken_by_itself() -> void:
+	for action: String in ["take", "ask", "hold-back"] as Array[String]:
+		var model: LauncherModel = _offered()
 		equal(model.take_request(), "", "not before the decision")
 		model.on_decided({"action": action, "reason": "metered", "message": ""})
 		equal(model.take_request(), "update_by_settings" if action == "take" else "", action)
-		model.on_decided({"action": action, "reason": "metered", "message": ""})
-		equal(model.take_request(), "", "once for a version")
+
+
+func test_an_automatic_update_that_does_not_work_waits_longer_each_time() -> void:
+	var model: LauncherModel = _offered()
+	var tried: PackedInt32Array = []
+	for look: int in 16:
+		model.on_decided({"action": "take", "reason": ""})
+		if model.take_request():
+			tried.append(look)
+			model.on_requested("update_by_settings")
+			model.on_failed({"code": "offline"})
+			model.on_finished("update_by_settings", false)
+	equal(tried, PackedInt32Array([0, 2, 5, 10]))
+
+
+func test_an_automatic_update_that_the_player_stopped_is_not_taken_again() -> void:
+	var model: LauncherModel = _offered()
+	model.on_decided({"action": "take", "reason": ""})
+	equal(model.take_request(), "update_by_settings")
+	model.on_requested("update_by_settings")
+	model.on_state_changed("CheckForUpdates", "DownloadingUpdate")
+	model.on_state_changed("Cancelled", "")
+	model.on_finished("update_by_settings", false)
+	for _look: int in 100:
+		model.on_decided({"action": "take", "reason": ""})
+	equal(model.take_request(), "")
+
+
+func test_an_update_that_the_player_asked_for_is_not_started_twice() -> void:
+	var model: LauncherModel = _offered()
+	model.on_requested("update")
+	model.on_decided({"action": "take", "reason": ""})
+	equal(model.take_request(), "")
 
 
 func test_a_first_install_asks_whatever_the_settings_are() -> void:
 	var model: LauncherModel = LauncherModel.new()
-	model.facts.decides = true
 	model.on_status_changed(Scenes.status(false))
 	model.on_plan_ready(Scenes.plan(true))
 	model.on_decided({"action": "take", "reason": "", "message": ""})
@@ -142,11 +171,37 @@ func test_a_first_install_asks_whatever_the_settings_are() -> void:
 	equal(model.screen(), LauncherModel.Screen.OFFER_INSTALL)
 
 
-func test_an_unknown_reason_is_an_ordinary_offer() -> void:
+func test_a_reason_that_only_asks_is_an_ordinary_offer() -> void:
 	var plan: UpdatePlan = UpdatePlan.from(Scenes.plan(false))
-	check(UpdateHold.from({"action": "ask", "reason": "ask-first"}, plan, "") == null, "ask")
-	check(UpdateHold.from({"action": "hold-back", "reason": "moon"}, plan, "") == null, "moon")
-	check(UpdateHold.from({}, plan, "") == null, "nothing")
+	check(UpdateHold.from("ask", "ask-first", "", plan) == null, "ask")
+	check(UpdateHold.from("hold-back", "manual", "", plan) == null, "the player looked for it")
+	check(UpdateHold.from("hold-back", "moon", "", plan) == null, "moon")
+	check(UpdateHold.from("take", "", "", plan) == null, "nothing")
+
+
+func test_quiet_hours_end_at_a_time_of_the_day() -> void:
+	var plan: UpdatePlan = UpdatePlan.from(Scenes.plan(false))
+	var hold: UpdateHold = UpdateHold.from("hold-back", "quiet-hours", "07:00", plan)
+	equal(hold.seconds_left(6 * 3600), 3600)
+	equal(hold.seconds_left(23 * 3600), 8 * 3600, "over midnight")
+	var endless: UpdateHold = UpdateHold.from("hold-back", "quiet-hours", "", plan)
+	equal(endless.seconds_left(0), -1)
+	check(not endless.passes(), "a whole day never ends")
+
+
+func test_a_download_that_the_settings_pause_says_why_until_it_goes_on() -> void:
+	TranslationServer.set_locale("en")
+	var model: LauncherModel = _offered()
+	model.on_requested("update_by_settings")
+	model.on_state_changed("CheckForUpdates", "DownloadingUpdate")
+	model.on_decided({"action": "hold-back", "reason": "playing"})
+	model.on_state_changed("Paused", "DownloadingUpdate")
+	var words: String = HomePresenter.present(model).detail.text()
+	check(words.contains("left the game"), words)
+	model.on_state_changed("CheckForUpdates", "DownloadingUpdate")
+	model.on_state_changed("Paused", "DownloadingUpdate")
+	words = HomePresenter.present(model).detail.text()
+	check(words.contains("is kept"), "the next pause is the player's own: " + words)
 
 
 func test_a_setting_that_the_engine_refuses_is_no_failure_of_the_game() -> void:
@@ -154,7 +209,7 @@ func test_a_setting_that_the_engine_refuses_is_no_failure_of_the_game() -> void:
 	model.on_status_changed(Scenes.status(true))
 	model.on_failed({"code": "invalid-input", "message": "the setting mirrors cannot be x"})
 	check(model.failure == null, "no failure")
-	equal(model.notice.key, "ERROR_INVALID_INPUT")
+	equal(model.notice.key, "NOTICE_SETTING_REFUSED")
 
 
 func test_too_little_space_is_told_before_the_download() -> void:
@@ -172,10 +227,14 @@ func test_a_full_disk_shows_what_is_needed_and_what_is_free() -> void:
 
 func test_going_back_by_itself_names_the_version_that_did_not_start() -> void:
 	TranslationServer.set_locale("en")
-	var by_hand: String = _view("rolled_back").notice.text()
 	var by_itself: String = _view("went_back").notice.text()
 	check(by_itself.contains("0.1.0 did not start"), by_itself)
-	check(by_hand != by_itself, by_hand)
+
+
+func test_going_back_by_hand_says_what_became_of_both_versions() -> void:
+	TranslationServer.set_locale("en")
+	var by_hand: String = _view("rolled_back").notice.text()
+	check(by_hand.begins_with("You are back at 0.1.0. 0.2.0 stays"), by_hand)
 
 
 func test_a_crash_stays_on_the_screen_until_the_player_does_something() -> void:
@@ -189,15 +248,21 @@ func test_a_crash_stays_on_the_screen_until_the_player_does_something() -> void:
 	check(not model.crashed, "forgotten")
 
 
+## An install that an update is offered to.
+func _offered() -> LauncherModel:
+	var model: LauncherModel = LauncherModel.new()
+	model.on_status_changed(Scenes.status(true))
+	model.on_plan_ready(Scenes.plan(false))
+	return model
+
+
 func _view(scene: String) -> HomeView:
 	var updater: Node = FakeUpdater.new()
 	var model: LauncherModel = LauncherModel.new()
 	model.game_name = "V-Sekai"
-	model.facts.can_skip = true
 	Scenes.prepare(scene, model)
 	for event: String in LauncherSession.MODEL_EVENTS:
 		updater.connect(event, Callable(model, "on_" + event))
-	updater.connect("decided", model.on_decided)
 	updater.connect("finished", model.on_finished)
 	updater.connect("game_started", model.on_game_started.unbind(1))
 	updater.connect("game_exited", model.on_game_exited)

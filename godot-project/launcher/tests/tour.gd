@@ -2,10 +2,10 @@
 ## Saves a picture of every state of the window, for a look at the design:
 ##
 ##     godot --path . --rendering-driver opengl3 --script res://tests/tour.gd -- FOLDER \
-##         [WIDTHxHEIGHT] [LANGUAGE] [THEME] [TEXT SIZE] [STATE or PAGE ...]
+##         [WIDTHxHEIGHT] [LANGUAGE] [THEME] [TEXT SIZE] [STATE or PAGE or "settings SECTION" ...]
 extends SceneTree
 
-const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
+const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 
 const FRAMES: int = 12
@@ -34,7 +34,7 @@ func _run() -> void:
 
 
 func _picture(stop: String, settings: LauncherSettings, folder: String, size: Vector2i) -> void:
-	var is_page: bool = stop in Shell.PAGES
+	var is_page: bool = stop.get_slice(" ", 0) in Shell.PAGES
 	var config: LauncherConfig = LauncherConfig.read()
 	config.install_dir = "/home/player/.local/share/V-Sekai/vsekai-sample"
 	var shell: Shell = (load("res://ui/shell.tscn") as PackedScene).instantiate()
@@ -51,7 +51,8 @@ func _picture(stop: String, settings: LauncherSettings, folder: String, size: Ve
 		shell.session().model.facts.free_bytes = 52 * 1073741824
 	Scenes.play("ready" if is_page else stop, updater)
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
-	shell.show_page(stop if is_page else "home")
+	var section: String = stop.get_slice(" ", 1) if stop.contains(" ") else ""
+	shell.session().page_wanted.emit(stop.get_slice(" ", 0) if is_page else "home", section)
 	for _frame: int in FRAMES:
 		await process_frame
 	# The licences are laid out on a thread of their own.
@@ -60,6 +61,6 @@ func _picture(stop: String, settings: LauncherSettings, folder: String, size: Ve
 		await process_frame
 	await process_frame
 	var picture: Image = root.get_texture().get_image()
-	picture.save_png(folder.path_join("%s-%s.png" % [stop, settings.language]))
+	picture.save_png(folder.path_join("%s-%s.png" % [stop.replace(" ", "-"), settings.language]))
 	shell.free()
 	await process_frame

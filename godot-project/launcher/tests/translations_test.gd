@@ -10,6 +10,8 @@ const COMPOSED: Array[String] = [
 	"NEXT_",
 	"LINK_",
 	"HELD_",
+	"WAY_",
+	"NETWORK_",
 	"UPDATES_",
 	"METERED_",
 	"WHILE_PLAYING_",

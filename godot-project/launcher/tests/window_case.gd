@@ -2,10 +2,11 @@
 ## Base of the tests that open the window: the real scenes with a stand-in for the engine.
 extends "res://tests/test_case.gd"
 
-const FakeUpdater: GDScript = preload("res://tests/fake_full_updater.gd")
+const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
 const Scenes: GDScript = preload("res://tests/scenes.gd")
 const SIZE: Vector2i = Vector2i(1280, 800)
 const SETTINGS: String = "user://test_window.cfg"
+const LOG: String = "user://test_window.jsonl"
 
 var viewport: SubViewport
 var shell: Shell
@@ -33,6 +34,7 @@ func forget() -> void:
 	model.operation = ""
 	model.checked = false
 	model.progress = UpdateProgress.new()
+	model.files_to_check = 0
 
 
 func check_layout(where: String) -> void:
@@ -90,10 +92,31 @@ func visible_controls(from: Node) -> Array[Control]:
 	return controls
 
 
-func open(size: Vector2i, language: String, text_scale: int, with_engine: bool = true) -> void:
+## Every page, and every section of the settings, by the names that `show_stop` takes.
+func stops() -> Array[String]:
+	var found: Array[String] = Shell.PAGES.duplicate()
+	for section: String in SettingsPage.SECTIONS:
+		found.append("settings " + section)
+	return found
+
+
+func show_stop(stop: String) -> void:
+	var section: String = stop.get_slice(" ", 1) if stop.contains(" ") else ""
+	shell.session().page_wanted.emit(stop.get_slice(" ", 0), section)
+	await frames(3)
+
+
+func open(
+	size: Vector2i,
+	language: String,
+	text_scale: int,
+	with_engine: bool = true,
+	theme: String = "light"
+) -> void:
 	var settings: LauncherSettings = LauncherSettings.read(SETTINGS)
 	settings.language = language
-	settings.theme = "light"
+	settings.theme = theme
+	settings.motion = "reduced"
 	settings.text_scale = text_scale
 	viewport = SubViewport.new()
 	viewport.size = size
@@ -105,7 +128,7 @@ func open(size: Vector2i, language: String, text_scale: int, with_engine: bool =
 	config.install_dir = "/home/player/.local/share/V-Sekai/vsekai-sample"
 	if with_engine:
 		updater.preferences = Scenes.preferences()
-	shell.start(updater, config, settings, ActivityLog.read("user://test_window.jsonl"))
+	shell.start(updater, config, settings, ActivityLog.read(LOG))
 	await frames(1)
 
 

@@ -34,6 +34,7 @@ func test_the_primary_button_does_what_it_says() -> void:
 		"offer_install": "update",
 		"offer_update": "update",
 		"ready": "launch",
+		"held_quiet": "launch",
 		"downloading": "pause",
 		"paused": "resume",
 		"damaged": "repair",
@@ -179,8 +180,22 @@ func _check_layouts(language: String) -> void:
 			await close()
 
 
+func test_a_question_fits_the_smallest_window_in_every_language() -> void:
+	for language: String in ["en", "es", "ja"] as Array[String]:
+		await open(SIZES[0], language, 150)
+		for scene: String in ["held_failed_starts", "held_left_before", "held_quiet"]:
+			forget()
+			await play(scene)
+			(shell.get_node("%HomePage/%SecondaryButton1") as Button).pressed.emit()
+			await frames(3)
+			check_layout("%s why %s" % [language, scene])
+			(shell.get_node("%Question/%QuestionNo") as Button).pressed.emit()
+			await frames(1)
+		await close()
+
+
 func _check_pages(about: String) -> void:
-	for page: String in Shell.PAGES:
-		shell.show_page(page)
-		await frames(3)
-		check_layout("%s page %s" % [about, page])
+	updater.versions_listed.emit(Scenes.versions())
+	for stop: String in stops():
+		await show_stop(stop)
+		check_layout("%s page %s" % [about, stop])

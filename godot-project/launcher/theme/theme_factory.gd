@@ -100,6 +100,9 @@ func _add_buttons() -> void:
 	_variation("RailButton", "Button")
 	_button("RailButton", 17, 20, 6 if _compact else 11)
 	_paint_rail_button()
+	_variation("TabButton", "Button")
+	_button("TabButton", BASE_SIZE, 14, 7)
+	_paint_tab_button()
 	_variation("TextButton", "Button")
 	_button("TextButton", 14, 2, 6)
 	_paint_link_button()
@@ -208,6 +211,9 @@ func _add_spacing() -> void:
 	_box("Columns", "HBoxContainer", 24)
 	_theme.set_constant("h_separation", "GridContainer", 24)
 	_theme.set_constant("v_separation", "GridContainer", 12)
+	_variation("Tabs", "HFlowContainer")
+	_theme.set_constant("h_separation", "Tabs", 8)
+	_theme.set_constant("v_separation", "Tabs", 8)
 	_variation("Figures", "HFlowContainer")
 	_theme.set_constant("h_separation", "Figures", 24)
 	_theme.set_constant("v_separation", "Figures", 0)
@@ -307,6 +313,15 @@ func _paint_rail_button() -> void:
 	var ring: StyleBoxFlat = _focus_ring(-3)
 	ring.border_color = _palette.rail_text
 	_theme.set_stylebox("focus", "RailButton", ring)
+
+
+## One of several sections: the one that is shown is filled, so that colour is not alone.
+func _paint_tab_button() -> void:
+	_paint_button("TabButton", _palette.ground, _palette.headline, _palette.surface_edge)
+	for state: String in ["pressed", "hover_pressed"]:
+		var box: StyleBoxFlat = _theme.get_stylebox(state, "TabButton")
+		box.bg_color = _palette.accent
+		box.border_color = _palette.accent
 
 
 func _paint_link_button() -> void:

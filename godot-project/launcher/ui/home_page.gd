@@ -4,6 +4,7 @@ class_name HomePage
 extends VBoxContainer
 
 var _session: LauncherSession
+var _question: Question
 var _shown_notes: String = ""
 
 @onready var _head_picture: TextureRect = %HeadPicture
@@ -31,10 +32,13 @@ var _shown_notes: String = ""
 @onready var _primary: Button = %PrimaryButton
 @onready var _secondary: Array[Button] = [%SecondaryButton1, %SecondaryButton2, %SecondaryButton3]
 @onready var _build_label: Label = %BuildLabel
+@onready var _copy_dialog: FileDialog = %CopyDialog
 
 
-func start(session: LauncherSession) -> void:
+func start(session: LauncherSession, question: Question) -> void:
 	_session = session
+	_question = question
+	_copy_dialog.dir_selected.connect(_ask_adopt)
 	_details_button.toggled.connect(_on_details_toggled)
 	for button: Button in [_primary] + _secondary:
 		button.pressed.connect(_on_pressed.bind(button))
@@ -124,7 +128,40 @@ func _show_action(button: Button, action: HomeView.Action) -> void:
 
 
 func _on_pressed(button: Button) -> void:
-	_session.perform(str(button.get_meta(&"action", "")))
+	var action: String = button.get_meta(&"action", "")
+	match action:
+		"why":
+			_say_why()
+		"adopt":
+			_copy_dialog.current_dir = _session.install_path().get_base_dir()
+			_copy_dialog.popup_centered_clamped(_copy_dialog.size)
+		_:
+			_session.perform(action)
+
+
+## Why the update waits, in full, with the way around it as the answer.
+func _say_why() -> void:
+	var plan: UpdatePlan = _session.model.plan
+	if plan == null or plan.hold == null:
+		return
+	var size: String = Formats.bytes(plan.download_bytes)
+	var reason: String = plan.hold.sentence(plan.version, size).text()
+	var anyway: bool = await _question.ask(
+		tr("WHY_TITLE").format([plan.version]),
+		reason + "\n\n" + plan.hold.way_around().text(),
+		tr("WHY_YES").format([size]),
+		tr("WHY_NO")
+	)
+	if anyway:
+		_session.perform("update_now")
+
+
+func _ask_adopt(folder: String) -> void:
+	var sure: bool = await _question.ask(
+		tr("ADOPT_TITLE"), tr("ADOPT_WORDS").format([folder]), tr("ADOPT_YES"), tr("ANSWER_NO")
+	)
+	if sure:
+		_session.start("adopt", [folder])
 
 
 func _on_details_toggled(shown: bool) -> void:

@@ -13,6 +13,7 @@ var _question: Question
 @onready var _rows: VBoxContainer = %Rows
 @onready var _summary: Label = %SummaryLabel
 @onready var _actions: Control = %Actions
+@onready var _quick: Button = %QuickButton
 @onready var _verify: Button = %VerifyButton
 @onready var _repair: Button = %RepairButton
 @onready var _open_folder: Button = %OpenFolderButton
@@ -21,6 +22,7 @@ var _question: Question
 func start(session: LauncherSession, question: Question) -> void:
 	_session = session
 	_question = question
+	_quick.pressed.connect(_work.bind("verify_quick"))
 	_verify.pressed.connect(_work.bind("verify"))
 	_repair.pressed.connect(_work.bind("repair"))
 	_open_folder.pressed.connect(_show_folder)
@@ -32,7 +34,7 @@ func first_focus() -> Control:
 		var button: Button = (row as VersionRow).first_button()
 		if (row as VersionRow).visible and button != null:
 			return button
-	return _verify if _actions.visible and not _verify.disabled else null
+	return _quick if _actions.visible and not _quick.disabled else null
 
 
 func show_model(model: LauncherModel) -> void:
@@ -43,8 +45,8 @@ func show_model(model: LauncherModel) -> void:
 	_actions.visible = model.installed
 	_summary.text = view.summary.text()
 	var busy: bool = not model.operation.is_empty() or model.game_running
-	_verify.disabled = busy
-	_repair.disabled = busy
+	for button: Button in [_quick, _verify, _repair]:
+		button.disabled = busy
 	_show_rows(view.rows)
 
 
@@ -72,22 +74,15 @@ func _on_wanted(action: String, row: LibraryView.Row) -> void:
 			_work("play")
 		"rollback":
 			if await _agrees("ROLLBACK", [row.version, _session.model.version]):
-				_session.page_wanted.emit("home")
-				_roll_back_to(row.id)
+				_session.page_wanted.emit("home", "")
+				_session.start("rollback_to", [row.id])
 		"remove":
 			if await _agrees("REMOVE", [row.version]):
 				_session.start("remove_version", [row.id])
 		"pin":
-			_session.choose("pin_version", [row.version])
+			_session.start("pin_version", [row.version])
 		"unpin":
-			_session.choose("unpin_version")
-
-
-func _roll_back_to(id: String) -> void:
-	if _session.model.facts.can_choose_version:
-		_session.start("rollback_to", [id])
-	else:
-		_session.start("rollback")
+			_session.start("unpin_version")
 
 
 func _agrees(about: String, values: Array) -> bool:
@@ -100,7 +95,7 @@ func _agrees(about: String, values: Array) -> bool:
 
 
 func _work(operation: String) -> void:
-	_session.page_wanted.emit("home")
+	_session.page_wanted.emit("home", "")
 	_session.perform(operation)
 
 

@@ -17,6 +17,10 @@ func _ready() -> void:
 	hide()
 	_yes.pressed.connect(_answer.bind(true))
 	_no.pressed.connect(_answer.bind(false))
+	for button: Button in [_yes, _no]:
+		button.accessibility_described_by_nodes = [
+			button.get_path_to(_title), button.get_path_to(_words)
+		]
 	for pair: Array[Button] in [[_yes, _no] as Array[Button], [_no, _yes] as Array[Button]]:
 		for side: Side in [SIDE_LEFT, SIDE_RIGHT, SIDE_TOP, SIDE_BOTTOM]:
 			pair[0].set_focus_neighbor(side, pair[0].get_path_to(pair[1]))

@@ -8,11 +8,13 @@ signal changed
 signal activity_added
 signal game_started
 signal game_exited
-## The player asked for a page by a button of another one.
-signal page_wanted(page: String)
+## The player asked for a page, and maybe a section of it, by a button of another one.
+signal page_wanted(page: String, section: String)
 
 ## How often a launcher that stays open looks for updates.
 const RECHECK_SECONDS: float = 1800.0
+## How long after the end of quiet hours, whose times know no seconds.
+const QUIET_MARGIN_SECONDS: float = 30.0
 ## The engine's signals that the model takes as they are, with their number of arguments.
 const MODEL_EVENTS: Dictionary[String, int] = {
 	"state_changed": 2,
@@ -22,12 +24,29 @@ const MODEL_EVENTS: Dictionary[String, int] = {
 	"failed": 1,
 	"verified": 1,
 	"channels_listed": 2,
+	"decided": 1,
+	"uninstalled": 1,
 }
-## The same for signals that not every engine has.
-const MORE_EVENTS: Dictionary[String, int] = {"decided": 1, "uninstalled": 1}
 ## What changes the versions in the folder.
 const DISK_OPERATIONS: Array[String] = [
-	"update", "repair", "rollback", "rollback_to", "remove_version", "uninstall", "move_to"
+	"update",
+	"update_by_settings",
+	"adopt",
+	"repair",
+	"rollback",
+	"rollback_to",
+	"remove_version",
+	"uninstall",
+	"move_to",
+]
+## What is done in a moment, beside whatever the page shows.
+const QUIET_OPERATIONS: Array[String] = [
+	"list_versions",
+	"list_channels",
+	"skip_version",
+	"unskip_version",
+	"pin_version",
+	"unpin_version",
 ]
 const PLAY_ACTIONS: Array[String] = ["play", "play_vr"]
 
@@ -39,9 +58,12 @@ var activity: ActivityLog
 var browse: Callable = OS.shell_open
 
 var _updater: Node
-## What is done once the engine is free; not valid if there is nothing.
-var _queued: Callable = Callable()
+## What is done once the engine is free, one after the other.
+var _queue: Array[Callable] = []
 var _dirty: bool = true
+## The log has something new; then, the window has shown it too.
+var _log_is_new: bool = false
+var _log_was_shown: bool = false
 var _is_open: bool = false
 var _moving_to: String = ""
 ## Whether the link that waits has been tried already, so that a game that fails is not started
@@ -57,10 +79,21 @@ func _ready() -> void:
 	_recheck.start()
 
 
+## The log is written a frame after the window has shown what it says: whoever reads it knows what
+## can be seen.
 func _process(_delta: float) -> void:
+	if _log_was_shown:
+		activity.save()
+	_log_was_shown = _log_is_new
+	_log_is_new = false
 	if _dirty:
 		_dirty = false
 		changed.emit()
+
+
+func _exit_tree() -> void:
+	if _log_was_shown or _log_is_new:
+		activity.save()
 
 
 ## `updater` has the properties, methods and signals of `VSekaiUpdater`, or is null where the
@@ -80,10 +113,6 @@ func setup(
 	for event: String in MODEL_EVENTS:
 		_updater.connect(event, Callable(model, "on_" + event))
 		_updater.connect(event, _after_event.unbind(MODEL_EVENTS[event]))
-	for event: String in MORE_EVENTS:
-		if _updater.has_signal(event):
-			_updater.connect(event, Callable(model, "on_" + event))
-			_updater.connect(event, _after_event.unbind(MORE_EVENTS[event]))
 	_connect_own()
 	add_child(_updater)
 
@@ -98,11 +127,12 @@ func open() -> void:
 	_updater.set("channel", config.channel)
 	_updater.set("install_path", install_path())
 	model.install_path = install_path()
-	_set_if_known("trusted_root", config.trusted_root)
+	_updater.set("trusted_root", config.trusted_root)
 	model.failure = null
 	model.plan = null
 	model.checked = false
 	model.facts.versions.clear()
+	_queue.clear()
 	_is_open = _updater.call("open")
 	if _is_open:
 		_read_preferences()
@@ -113,15 +143,9 @@ func open() -> void:
 
 
 func _connect_own() -> void:
-	model.facts.decides = _updater.has_signal("decided")
-	model.facts.can_skip = can("skip_version")
-	model.facts.can_pin = can("pin_version")
-	model.facts.can_remove = can("remove_version")
-	model.facts.can_choose_version = can("rollback_to")
-	if _updater.has_signal("versions_listed"):
-		_updater.connect("versions_listed", _on_versions_listed)
-	if _updater.has_signal("preferences_changed"):
-		_updater.connect("preferences_changed", _read_preferences.unbind(1))
+	_updater.connect("versions_listed", _on_versions_listed)
+	_updater.connect("preferences_changed", _on_preferences_changed.unbind(1))
+	_updater.connect("network_changed", _on_network_changed)
 	_updater.connect("noticed", _on_noticed)
 	_updater.connect("game_started", _on_game_started)
 	_updater.connect("game_exited", _on_game_exited)
@@ -142,34 +166,15 @@ func is_busy() -> bool:
 	return _is_open and bool(_updater.call("is_busy"))
 
 
-## Whether this engine has the method `name`.
-func can(name: String) -> bool:
-	return _updater != null and _updater.has_method(name)
-
-
-## The value of an update setting, as the engine writes it.
+## The value of an update setting, as the engine writes it; empty before a folder is open.
 func preference(name: String) -> String:
-	if model.facts.preferences.has(name):
-		return model.facts.preferences[name]
-	match name:
-		"updates":
-			return settings.update_mode
-		"rate-limit":
-			return str(settings.rate_limit_bytes()) if settings.rate_limit_kib > 0 else "none"
-	return ""
+	return model.facts.preferences.get(name, "")
 
 
-## Changes an update setting. The engine keeps it; one without preferences leaves it to us.
+## Changes an update setting, which the engine keeps and which needs no turn.
 func set_preference(name: String, value: String) -> void:
-	if can("set_preference"):
-		choose("set_preference", [name, value])
-	else:
-		settings.update_mode = value if name == "updates" else settings.update_mode
-		if name == "rate-limit":
-			@warning_ignore("integer_division")
-			settings.rate_limit_kib = value.to_int() / 1024
-		settings.save()
-		_read_preferences()
+	if _is_open:
+		_updater.call("set_preference", name, value)
 	_after_event()
 
 
@@ -196,22 +201,17 @@ func move_to(path: String) -> void:
 	start("move_to", [path])
 
 
-## Keeps a decision of the player's, which needs no turn.
-func choose(method: String, arguments: Array = []) -> void:
-	if _is_open and can(method):
-		_updater.callv(method, arguments)
-	_after_event()
-
-
-## Starts the operation `method` of the engine, as soon as it is its turn.
+## Starts the operation `method` of the engine, as soon as it is its turn: nothing waits behind one
+## that the player watches.
 func start(method: String, arguments: Array = []) -> void:
-	if not _is_open or not can(method):
+	if not _is_open:
 		return
 	if is_busy():
 		if model.operation.is_empty():
-			_queued = start.bind(method, arguments)
+			_queue.append(start.bind(method, arguments))
 		return
-	model.on_requested(method)
+	if not method in QUIET_OPERATIONS:
+		model.on_requested(method)
 	_updater.callv(method, arguments)
 	_after_event()
 
@@ -219,8 +219,8 @@ func start(method: String, arguments: Array = []) -> void:
 ## Asks for the installed versions and the room on the disk.
 func look_at_disk() -> void:
 	model.facts.free_bytes = InstallDisk.free_bytes(install_path())
-	if _is_open and can("list_versions") and not is_busy():
-		_updater.call("list_versions")
+	if not is_busy():
+		start("list_versions")
 	refresh()
 
 
@@ -239,12 +239,14 @@ func perform(action: String) -> void:
 		"pause", "resume", "cancel":
 			if _is_open:
 				_updater.call(action)
-		"settings", "library":
-			page_wanted.emit(action)
+		"library":
+			page_wanted.emit("library", "")
+		"settings_network", "settings_place":
+			page_wanted.emit("settings", action.trim_prefix("settings_"))
 		"website":
 			browse.call(config.links.get("LINK_WEBSITE", ""))
 		"skip":
-			choose("skip_version", [model.plan.version, true])
+			start("skip_version", [model.plan.version])
 			_perform_operation("check")
 		"update_now":
 			_update_now()
@@ -264,8 +266,8 @@ func switch_channel(channel: String) -> void:
 
 
 func list_channels() -> void:
-	if _is_open and not is_busy():
-		_updater.call("list_channels")
+	if not is_busy():
+		start("list_channels")
 
 
 ## Marks the window as out of date, for example after a change of language.
@@ -287,13 +289,14 @@ func _perform_operation(action: String) -> void:
 		_request(action)
 
 
-## Only a check gives way, and only to the game; a list of channels is there in a moment.
+## Only a check gives way, and only to the game. Other wishes wait for its end, which comes a moment
+## after its offer is shown; a list of channels is there in a moment, too.
 func _wait_for_turn(action: String) -> void:
 	if model.operation == "check" and action in PLAY_ACTIONS:
-		_queued = perform.bind(action)
+		_queue.append(perform.bind(action))
 		_updater.call("cancel")
-	elif model.operation.is_empty():
-		_queued = perform.bind(action)
+	elif model.operation in ["", "check"]:
+		_queue.append(perform.bind(action))
 
 
 func _request(operation: String) -> void:
@@ -304,32 +307,43 @@ func _request(operation: String) -> void:
 ## The player's word counts more than a rule of the player's own, which is lifted first.
 func _update_now() -> void:
 	var reason: String = model.plan.hold.reason if model.plan != null and model.plan.hold else ""
+	if model.state == "Paused":
+		_updater.call("resume")
+		return
 	if reason == "pinned":
-		choose("unpin_version")
+		start("unpin_version")
 	elif reason == "skipped":
-		choose("skip_version", [model.plan.version, false])
+		start("unskip_version", [model.plan.version])
 	_perform_operation("update")
 
 
 func _read_preferences() -> void:
-	if can("get_preferences"):
-		model.facts.on_preferences_changed(_updater.call("get_preferences"))
-	else:
-		_updater.call("set_rate_limit", settings.rate_limit_bytes())
-	model.automatic = preference("updates") == "automatic"
+	model.facts.on_preferences_changed(_updater.call("get_preferences"))
+	model.manual = preference("updates") == "manual"
 	_dirty = true
+
+
+func _on_preferences_changed() -> void:
+	_read_preferences()
+	_look_if_held_back()
+
+
+func _on_network_changed(kind: String) -> void:
+	model.facts.on_network_changed(kind)
+	_dirty = true
+	_look_if_held_back()
+
+
+## What held an update back may have changed.
+func _look_if_held_back() -> void:
+	if model.screen() == LauncherModel.Screen.HELD_BACK and not is_busy():
+		perform("check")
 
 
 ## With updates by hand the launcher is silent, but a game that is not there yet is looked for.
 func _checks_by_itself() -> bool:
-	model.manual = preference("updates") == "manual"
 	var status: Dictionary = _updater.call("get_status")
 	return not (model.manual and bool(status.get("installed", false)))
-
-
-func _set_if_known(property: StringName, value: Variant) -> void:
-	if property in _updater:
-		_updater.set(property, value)
 
 
 ## Starts the game for a link that waits, once what is there has been looked at.
@@ -342,16 +356,29 @@ func _go_to_link() -> void:
 
 
 func _check_again() -> void:
+	_recheck.start(RECHECK_SECONDS)
 	var resting: bool = (
 		model.screen()
 		in [
 			LauncherModel.Screen.READY,
 			LauncherModel.Screen.FAILED,
 			LauncherModel.Screen.NOTHING_OFFERED,
+			LauncherModel.Screen.HELD_BACK,
 		]
 	)
-	if resting and not is_busy():
+	if resting and not is_busy() and not (model.manual and model.installed):
 		perform("check")
+
+
+## Looks again when the quiet hours end that an update waits for.
+func _plan_next_look() -> void:
+	if model.screen() != LauncherModel.Screen.HELD_BACK:
+		return
+	var time: Dictionary = Time.get_time_dict_from_system()
+	var now: int = int(time["hour"]) * 3600 + int(time["minute"]) * 60 + int(time["second"])
+	var left: int = model.plan.hold.seconds_left(now)
+	if left >= 0 and left + QUIET_MARGIN_SECONDS < _recheck.time_left:
+		_recheck.start(left + QUIET_MARGIN_SECONDS)
 
 
 func _after_event() -> void:
@@ -362,6 +389,7 @@ func _after_event() -> void:
 
 func _log(words: String) -> void:
 	activity.add(int(Time.get_unix_time_from_system()), words)
+	_log_is_new = true
 	activity_added.emit()
 
 
@@ -377,14 +405,14 @@ func _on_finished(operation: String, ok: bool) -> void:
 
 
 func _go_on(operation: String, ok: bool) -> void:
-	var queued: Callable = _queued
-	_queued = Callable()
+	_plan_next_look()
+	_work_off()
+	if is_busy():
+		return
 	var wish: String = model.take_request()
 	if operation == "switch_channel" and ok:
 		wish = "check"
-	if queued.is_valid():
-		queued.call()
-	elif operation == "uninstall" and ok:
+	if operation == "uninstall" and ok:
 		_look_for_it_again()
 	elif wish:
 		perform(wish)
@@ -392,6 +420,13 @@ func _go_on(operation: String, ok: bool) -> void:
 		look_at_disk()
 	else:
 		_go_to_link()
+
+
+## Goes on with what waits until something keeps the engine busy.
+func _work_off() -> void:
+	while not _queue.is_empty() and not is_busy():
+		var next: Callable = _queue.pop_front()
+		next.call()
 
 
 ## Something worth a line in the log, in the engine's own words.
@@ -408,7 +443,7 @@ func _look_for_it_again() -> void:
 
 
 func _on_versions_listed(versions: Array) -> void:
-	model.facts.on_versions_listed(InstallDisk.with_dates(versions, install_path()))
+	model.facts.on_versions_listed(versions)
 	_after_event()
 
 
@@ -421,8 +456,8 @@ func _on_game_started(_pid: int) -> void:
 func _on_game_exited(code: int, crashed: bool) -> void:
 	model.on_game_exited(code, crashed)
 	_after_event()
-	if is_busy():
-		_queued = look_at_disk if not _queued.is_valid() else _queued
-	else:
-		look_at_disk()
+	# An update may have waited for the end of the game.
+	_queue.append(_look_if_held_back)
+	_queue.append(look_at_disk)
+	_work_off()
 	game_exited.emit()

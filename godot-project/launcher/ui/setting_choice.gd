@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-## One setting with a few things it can be, and its name beside it.
+## One setting with a few things it can be.
 class_name SettingChoice
 extends OptionButton
 
@@ -11,7 +11,8 @@ const LABEL_WIDTH: float = 200.0
 var setting: String = ""
 
 var _values: PackedStringArray = []
-var _label: Label = Label.new()
+## Its name beside it; null if it stands among others.
+var _label: Label = null
 
 
 ## Adds the setting `what` with its label `words` to `grid` and returns it.
@@ -19,10 +20,7 @@ static func add_to(grid: GridContainer, what: String, words: String) -> SettingC
 	var choice: SettingChoice = SettingChoice.new()
 	choice.setting = what
 	choice.name = what.to_pascal_case() + "Choice"
-	choice._label.text = words
-	choice._label.name = what.to_pascal_case() + "Label"
-	choice._label.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
-	choice._label.custom_minimum_size.x = LABEL_WIDTH
+	choice._label = label(what.to_pascal_case() + "Label", words)
 	choice.size_flags_horizontal = Control.SIZE_EXPAND_FILL
 	choice.clip_text = true
 	# The words are put together here, values and all.
@@ -30,8 +28,21 @@ static func add_to(grid: GridContainer, what: String, words: String) -> SettingC
 	grid.add_child(choice._label)
 	grid.add_child(choice)
 	choice.accessibility_labeled_by_nodes = [choice.get_path_to(choice._label)]
-	choice.item_selected.connect(choice._on_selected)
 	return choice
+
+
+## Makes the label of a setting, as wide as those of all others.
+static func label(node_name: String, words: String) -> Label:
+	var made: Label = Label.new()
+	made.name = node_name
+	made.text = words
+	made.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
+	made.custom_minimum_size.x = LABEL_WIDTH
+	return made
+
+
+func _ready() -> void:
+	item_selected.connect(_on_selected)
 
 
 ## Shows `value` among what the setting can be.
@@ -57,7 +68,8 @@ func is_open() -> bool:
 
 func set_shown(shown: bool) -> void:
 	visible = shown
-	_label.visible = shown
+	if _label != null:
+		_label.visible = shown
 
 
 func _on_selected(place: int) -> void:

@@ -1,25 +1,36 @@
 # SPDX-License-Identifier: MIT
-## The player's settings. Each change is kept and takes effect at once: what is about updates by the
-## engine, in the install folder, and what is about the window by the launcher.
+## The player's settings, in sections of which one is shown. Each change is kept and takes effect at
+## once: what is about updates by the engine, in the install folder, and what is about the window by
+## the launcher.
 class_name SettingsPage
 extends VBoxContainer
 
 ## Language, colours, text size or motion changed.
 signal appearance_changed
 
-## Name and label of the choices, in the order they are shown.
+## Sections by their names, with their labels, in the order they are shown.
+const SECTIONS: Dictionary[String, String] = {
+	"updates": "SETTINGS_UPDATES",
+	"network": "SETTINGS_NETWORK",
+	"place": "SETTINGS_PLACE",
+	"launcher": "SETTINGS_LAUNCHER",
+}
+## Name and label of the choices in each section, in the order they are shown. The quiet hours come
+## after the channel.
 const UPDATE_CHOICES: Dictionary[String, String] = {
 	"updates": "SETTING_MODE",
 	"channel": "SETTING_CHANNEL",
-	"rate-limit": "SETTING_RATE",
-	"quiet-from": "SETTING_QUIET_FROM",
-	"quiet-to": "SETTING_QUIET_TO",
-	"metered": "SETTING_METERED",
-	"metered-size": "SETTING_METERED_SIZE",
+}
+const MORE_UPDATE_CHOICES: Dictionary[String, String] = {
 	"while-playing": "SETTING_WHILE_PLAYING",
 	"keep-versions": "SETTING_KEEP",
 }
-const WINDOW_CHOICES: Dictionary[String, String] = {
+const NETWORK_CHOICES: Dictionary[String, String] = {
+	"rate-limit": "SETTING_RATE",
+	"metered": "SETTING_METERED",
+	"metered-size": "SETTING_METERED_SIZE",
+}
+const LAUNCHER_CHOICES: Dictionary[String, String] = {
 	"language": "SETTING_LANGUAGE",
 	"theme": "SETTING_THEME",
 	"text": "SETTING_TEXT",
@@ -28,41 +39,55 @@ const WINDOW_CHOICES: Dictionary[String, String] = {
 	"autostart": "SETTING_AUTOSTART",
 	"links": "SETTING_LINKS",
 }
-## What an engine without preferences still takes from the launcher.
-const ALWAYS: PackedStringArray = ["updates", "channel", "rate-limit"]
 const LOOKS: PackedStringArray = ["language", "theme", "text", "motion"]
 
 var _session: LauncherSession
 var _settings: LauncherSettings
 var _choices: Dictionary[String, SettingChoice] = {}
+var _tabs: Dictionary[String, Button] = {}
+var _quiet: QuietHours
 var _channels_asked: bool = false
+## The section that is shown.
+var _section: String = "updates"
 
+@onready var _tab_row: HFlowContainer = %Tabs
 @onready var _scroll: ScrollContainer = %Scroll
-@onready var _updates: GridContainer = %UpdatesGrid
-@onready var _window: GridContainer = %WindowGrid
-@onready var _note: Label = %UpdatesNote
-@onready var _place: PlaceSection = %Place
+@onready var _note: Label = %Note
+@onready var _metered_note: Label = %MeteredNote
+@onready var _network: NetworkSection = %NetworkSection
+@onready var _place: PlaceSection = %PlaceSection
+@onready var _sections: Dictionary[String, Control] = {
+	"updates": %UpdatesSection,
+	"network": _network,
+	"place": _place,
+	"launcher": %LauncherSection,
+}
 
 
 func start(session: LauncherSession, question: Question) -> void:
 	_session = session
 	_settings = session.settings
-	for setting: String in UPDATE_CHOICES:
-		_add(_updates, setting, UPDATE_CHOICES[setting])
-	for setting: String in WINDOW_CHOICES:
-		_add(_window, setting, WINDOW_CHOICES[setting])
+	_add_tabs()
+	_add_choices(%UpdatesGrid as GridContainer, UPDATE_CHOICES)
+	_quiet = QuietHours.add_to(%UpdatesGrid as GridContainer)
+	_quiet.chosen.connect(_on_chosen)
+	_add_choices(%UpdatesGrid as GridContainer, MORE_UPDATE_CHOICES)
+	_add_choices(%NetworkGrid as GridContainer, NETWORK_CHOICES)
+	_add_choices(%LauncherGrid as GridContainer, LAUNCHER_CHOICES)
 	for setting: String in ["autostart", "links"]:
 		_choices[setting].set_shown(DesktopEntries.are_used_here())
+	_network.start(session, question)
 	_place.start(session, question)
+	_network.told.connect(_tell)
 	_place.told.connect(_tell)
-	_place.server_changed.connect(func() -> void: _channels_asked = false)
+	_network.server_changed.connect(func() -> void: _channels_asked = false)
 	visibility_changed.connect(_ask_channels)
 	_refill()
+	show_section(_section)
 
 
 func first_focus() -> Control:
-	_scroll_to_top.call_deferred()
-	return _choices["updates"]
+	return _tabs[_section]
 
 
 ## The control of a setting, by its name.
@@ -70,11 +95,23 @@ func choice(setting: String) -> SettingChoice:
 	return _choices[setting]
 
 
+## Shows one of `SECTIONS`; an empty name leaves the one that is shown.
+func show_section(section: String) -> void:
+	_section = section if SECTIONS.has(section) else _section
+	for name: String in SECTIONS:
+		_sections[name].visible = name == _section
+		_tabs[name].set_pressed_no_signal(name == _section)
+	_join_focus()
+	_scroll.scroll_vertical = 0
+	_tell("")
+
+
 ## Shows what depends on the install.
 func show_model(model: LauncherModel) -> void:
 	var busy: bool = not model.operation.is_empty() or model.game_running
 	_show_channels(model, busy)
 	_show_preferences(model)
+	_network.show_model(busy)
 	_place.show_model(model, busy)
 
 
@@ -83,15 +120,41 @@ func _notification(what: int) -> void:
 		_refill()
 
 
-func _add(grid: GridContainer, setting: String, words: String) -> void:
-	_choices[setting] = SettingChoice.add_to(grid, setting, words)
-	_choices[setting].chosen.connect(_on_chosen)
+## Down leads from every tab into the section, and up from there back to its tab: by distance alone
+## the rail would be nearer.
+func _join_focus() -> void:
+	var first: Control = _first_in(_sections[_section])
+	for name: String in SECTIONS:
+		_tabs[name].focus_neighbor_bottom = _tabs[name].get_path_to(first)
+	first.focus_neighbor_top = first.get_path_to(_tabs[_section])
 
 
-## The focus would scroll the first heading out of sight.
-func _scroll_to_top() -> void:
-	await get_tree().process_frame
-	_scroll.scroll_vertical = 0
+## The first control in `from` that takes the focus.
+func _first_in(from: Control) -> Control:
+	for child: Node in from.find_children("*", "Control", true, false):
+		if (child as Control).focus_mode == Control.FOCUS_ALL:
+			return child
+	return from
+
+
+func _add_tabs() -> void:
+	var group: ButtonGroup = ButtonGroup.new()
+	for name: String in SECTIONS:
+		var tab: Button = Button.new()
+		tab.name = name.to_pascal_case() + "Tab"
+		tab.text = SECTIONS[name]
+		tab.theme_type_variation = &"TabButton"
+		tab.toggle_mode = true
+		tab.button_group = group
+		tab.pressed.connect(show_section.bind(name))
+		_tab_row.add_child(tab)
+		_tabs[name] = tab
+
+
+func _add_choices(grid: GridContainer, choices: Dictionary[String, String]) -> void:
+	for setting: String in choices:
+		_choices[setting] = SettingChoice.add_to(grid, setting, choices[setting])
+		_choices[setting].chosen.connect(_on_chosen)
 
 
 func _refill() -> void:
@@ -102,20 +165,18 @@ func _refill() -> void:
 	_choices["after-start"].show_value(_settings.after_start)
 	_choices["autostart"].show_value("yes" if DesktopEntries.starts_with_system() else "no")
 	_choices["links"].show_value("yes" if DesktopEntries.opens_links() else "no")
+	_quiet.show_words()
 	_show_preferences(_session.model)
 
 
 func _show_preferences(model: LauncherModel) -> void:
-	var known: bool = not model.facts.preferences.is_empty()
-	for setting: String in UPDATE_CHOICES:
-		_choices[setting].set_shown(known or setting in ALWAYS)
-		if setting in ["channel", "quiet-from", "quiet-to"] or _choices[setting].is_open():
-			continue
-		_choices[setting].show_value(_session.preference(setting))
-	var quiet: PackedStringArray = SettingChoices.quiet_window(_session.preference("quiet-hours"))
-	_choices["quiet-from"].show_value(quiet[0])
-	_choices["quiet-to"].show_value(quiet[1] if quiet[1] else "07:00")
-	_choices["quiet-to"].disabled = quiet[0].is_empty()
+	for setting: String in _choices:
+		var is_kept_by_us: bool = LAUNCHER_CHOICES.has(setting) or setting == "channel"
+		if not is_kept_by_us and not _choices[setting].is_open():
+			_choices[setting].show_value(_session.preference(setting))
+	_quiet.show_value(_session.preference("quiet-hours"))
+	_metered_note.visible = _session.preference("metered") == "auto"
+	_metered_note.text = tr("NETWORK_" + model.facts.network.to_upper())
 
 
 func _show_channels(model: LauncherModel, busy: bool) -> void:
@@ -140,25 +201,12 @@ func _on_chosen(setting: String, value: String) -> void:
 	match setting:
 		"channel":
 			_session.switch_channel(value)
-		"quiet-from", "quiet-to":
-			_set_quiet(setting, value)
 		"autostart", "links":
 			_set_desktop_entry(setting, value == "yes")
-		_ when setting in UPDATE_CHOICES:
-			_session.set_preference(setting, value)
-		_:
+		_ when LAUNCHER_CHOICES.has(setting):
 			_set_window(setting, value)
-
-
-func _set_quiet(setting: String, value: String) -> void:
-	var quiet: PackedStringArray = SettingChoices.quiet_window(_session.preference("quiet-hours"))
-	var to: String = quiet[1] if quiet[1] else "07:00"
-	if setting == "quiet-from":
-		# A window needs some length; the night is what most people mean.
-		to = "07:00" if to == value and value != "07:00" else to
-		_session.set_preference("quiet-hours", SettingChoices.quiet_hours(value, to))
-	else:
-		_session.set_preference("quiet-hours", SettingChoices.quiet_hours(quiet[0], value))
+		_:
+			_session.set_preference(setting, value)
 
 
 func _set_desktop_entry(setting: String, wanted: bool) -> void:

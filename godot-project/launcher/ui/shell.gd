@@ -67,14 +67,14 @@ func start(
 	_settings = settings
 	_session.setup(updater, config, settings, log)
 	_session.changed.connect(_show_state)
-	_session.page_wanted.connect(show_page)
+	_session.page_wanted.connect(_on_page_wanted)
 	_session.game_started.connect(_on_game_started)
 	_session.game_exited.connect(_on_game_exited)
 	add_child(_session)
 	get_window().title = config.launcher_name
 	_name_label.text = config.game_name
 	_apply_appearance()
-	(_page_nodes["home"] as HomePage).start(_session)
+	(_page_nodes["home"] as HomePage).start(_session, _question)
 	(_page_nodes["library"] as LibraryPage).start(_session, _question)
 	(_page_nodes["activity"] as ActivityPage).start(_session)
 	(_page_nodes["settings"] as SettingsPage).start(_session, _question)
@@ -144,6 +144,12 @@ func _notification(what: int) -> void:
 		OS.low_processor_usage_mode_sleep_usec = ASLEEP_USEC
 	elif what == NOTIFICATION_TRANSLATION_CHANGED and is_node_ready():
 		_session.refresh()
+
+
+func _on_page_wanted(page: String, section: String) -> void:
+	if page == "settings":
+		(_page_nodes["settings"] as SettingsPage).show_section(section)
+	show_page(page)
 
 
 func _step_page(by: int) -> void:
