@@ -4,11 +4,10 @@
 //! The cases themselves are GDScript, in `tests/editor/driver`. Where there is no Godot the tests say so and pass,
 //! with `CI=true` they fail.
 
-#[allow(dead_code, reason = "nothing is typed here")]
 mod display;
 mod godot_support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ fn the_dock_works_in_a_window_with_a_mouse() {
     let (Some(editor), Some(display)) = (Editor::new(true), Display::new()) else {
         return;
     };
-    let picture = pictures().join("editor-dock.png");
+    let picture = display::pictures().join("editor-dock.png");
     editor.run(&json!({ "case": "window", "picture": picture }), Some(&display));
     assert!(picture.is_file());
 }
@@ -174,13 +173,6 @@ fn without_vulkan(output: &str) -> String {
     };
     let kept: Vec<&str> = output.lines().filter(|line| !about_it(line)).collect();
     kept.join("\n")
-}
-
-/// Returns the folder for pictures that people look at.
-pub fn pictures() -> PathBuf {
-    let folder = workspace::target_dir().join("test-pictures");
-    fs_err::create_dir_all(&folder).unwrap();
-    folder
 }
 
 fn text_of(output: &std::process::Output) -> String {

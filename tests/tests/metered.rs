@@ -20,7 +20,9 @@ use zbus::object_server::InterfaceRef;
 
 #[test]
 fn an_update_waits_while_the_system_says_that_the_connection_is_metered() {
-    let Some(daemon) = tool(Tool::DbusDaemon) else { return };
+    let Some(daemon) = tool(Tool::DbusDaemon) else {
+        return;
+    };
     let Some(project) = Project::new() else { return };
     let published = Published::new();
     let folder = published.world.path("buses");
@@ -53,7 +55,9 @@ fn bus(daemon: &Path, folder: &Path, name: &str) -> (Running, String) {
     let config = folder.join(format!("{name}.conf"));
     fs_err::write(&config, CONFIG.replace("ADDRESS", &address(&folder.join(name)))).unwrap();
     let mut command = workspace::command(daemon);
-    command.args(["--nofork", "--print-address=1", "--config-file"]).arg(config);
+    command
+        .args(["--nofork", "--print-address=1", "--config-file"])
+        .arg(config);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut running = process::spawn(&mut command).unwrap();
     // It tells its address once it can be used.

@@ -7,6 +7,7 @@
 
 pub mod addons;
 pub mod bench;
+pub mod display;
 pub mod events;
 pub mod fs;
 pub mod fuzz;

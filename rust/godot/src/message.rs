@@ -2,8 +2,8 @@
 //! What the worker tells the main thread, one variant for each signal of `VSekaiUpdater`.
 
 use vsekai_engine::{
-    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress, UninstallReport,
-    VerifyReport, VersionView,
+    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress,
+    UninstallReport, VerifyReport, VersionView,
 };
 
 use crate::outbox::{Outbox, Supersede};

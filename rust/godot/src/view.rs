@@ -3,8 +3,8 @@
 
 use vsekai_engine::policy::Reason;
 use vsekai_engine::{
-    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress, Step, UninstallReport,
-    VerifyReport, VersionRole, VersionView,
+    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress, Step,
+    UninstallReport, VerifyReport, VersionRole, VersionView,
 };
 
 use crate::fields::{Fields, Value, line as text, lines as notes, list, number};
@@ -100,7 +100,10 @@ fn judged(judgement: Option<&Judgement>) -> Fields {
     let decision = judgement.map_or(&Decision::Take, |judgement| &judgement.decision);
     vec![
         ("decision", text(decision.as_str())),
-        ("decision_reason", text(decision.reason().map_or("", Reason::code))),
+        (
+            "decision_reason",
+            text(decision.reason().map_or("", Reason::code)),
+        ),
         ("decision_until", until(decision)),
         (
             "pinned_version",

@@ -1,69 +1,70 @@
 // SPDX-License-Identifier: MIT
-//! A virtual display with keys to press and pictures to keep.
+//! A virtual display with keys to press, places to click and pictures to keep.
 
-use std::io::{BufRead as _, BufReader};
+#![allow(dead_code, unused_imports, reason = "every test program uses a part of it")]
+
+#[cfg(target_os = "linux")]
+mod watched;
+
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use vsekai_tests::tool;
 use xtask::tools::Tool;
-use xtask::{process, workspace};
+use xtask::{display, process, workspace};
+
+#[cfg(target_os = "linux")]
+pub use watched::Watched;
 
 /// A display of 1280x800, ended when it is dropped.
 pub struct Display {
-    name: String,
+    display: display::Display,
     xdotool: PathBuf,
     import: PathBuf,
-    _server: process::Running,
 }
 
 impl Display {
     /// Returns nothing where a tool is missing, after saying so.
     pub fn new() -> Option<Self> {
         let (xvfb, xdotool, import) = (tool(Tool::Xvfb)?, tool(Tool::Xdotool)?, tool(Tool::Import)?);
-        let mut command = workspace::command(xvfb);
-        command
-            .args([
-                "-displayfd",
-                "1",
-                "-screen",
-                "0",
-                "1280x800x24",
-                "-nolisten",
-                "tcp",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut server = process::spawn(&mut command).unwrap();
-        // The server takes a free number and tells it once it can be used.
-        let mut number = String::new();
-        BufReader::new(server.take_stdout().unwrap())
-            .read_line(&mut number)
-            .unwrap();
         Some(Self {
-            name: format!(":{}", number.trim()),
+            display: display::Display::start(&xvfb).unwrap(),
             xdotool,
             import,
-            _server: server,
         })
     }
 
     /// Returns the value for `DISPLAY`.
     pub fn name(&self) -> &str {
-        &self.name
+        self.display.name()
     }
 
     /// Presses and releases a key, by its X name.
     pub fn press(&self, key: &str) {
-        let mut command = workspace::command(&self.xdotool);
-        process::read(command.args(["key", key]).env("DISPLAY", &self.name)).unwrap();
+        self.act(&["key", key]);
+    }
+
+    /// Moves the pointer to a place of the display and clicks there.
+    pub fn click(&self, (x, y): (u32, u32)) {
+        self.act(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
     }
 
     /// Keeps a picture of the display for people to look at; nothing depends on it.
     pub fn keep_picture(&self, name: &str) {
-        let file = crate::pictures().join(format!("{name}.png"));
+        let file = pictures().join(format!("{name}.png"));
         let mut command = workspace::command(&self.import);
         command.args(["-window", "root"]).arg(file);
-        process::read(command.env("DISPLAY", &self.name)).unwrap();
+        process::read(command.env("DISPLAY", self.name())).unwrap();
     }
+
+    fn act(&self, arguments: &[&str]) {
+        let mut command = workspace::command(&self.xdotool);
+        process::read(command.args(arguments).env("DISPLAY", self.name())).unwrap();
+    }
+}
+
+/// Where the pictures of the window are kept for people to look at.
+pub fn pictures() -> PathBuf {
+    let folder = workspace::target_dir().join("test-pictures");
+    fs_err::create_dir_all(&folder).unwrap();
+    folder
 }

@@ -9,6 +9,7 @@ mod line;
 mod measure;
 mod protocol;
 mod report;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,8 @@ pub enum What {
     Protocol,
     /// Installing and updating, against desync and cp.
     Engine,
+    /// The launcher's window, against an empty Godot project.
+    Window,
 }
 
 /// How to measure.
@@ -53,6 +56,7 @@ pub fn bench(cache: &Cache, options: &Options) -> Result<()> {
     let (name, mut report) = match options.what {
         What::Protocol => ("protocol", protocol::run(cache, &bench)?),
         What::Engine => ("engine", engine::run(cache, &bench)?),
+        What::Window => ("window", window::run(cache, &bench)?),
     };
     report.note(format!("Load at the end: {}", report::load()));
     let text = report.markdown();
