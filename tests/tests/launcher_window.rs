@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use display::Display;
 use godot_support::{LIMIT, assert_clean};
 use tempfile::TempDir;
-use vsekai_tests::skip;
-use xtask::tools::{Cache, GODOT_HINT, Godot};
+use xtask::tools::Godot;
 use xtask::{fs, process, workspace};
 
 #[test]
@@ -51,8 +50,7 @@ struct Project {
 impl Project {
     /// Returns nothing where there is no Godot, after saying so.
     fn new() -> Option<Self> {
-        let found = Cache::of_the_user().ok().and_then(|cache| Godot::find(&cache));
-        let godot = found.or_else(|| skip("Godot 4.6", GODOT_HINT))?;
+        let godot = godot_support::find_godot()?;
         godot_support::build_extension();
         let launcher = xtask::projects::launcher();
         let folder = tempfile::tempdir().unwrap();

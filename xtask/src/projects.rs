@@ -31,6 +31,15 @@ pub fn launcher() -> Project {
     launcher_with(built_extension(false), extension_in_project())
 }
 
+/// Returns the launcher with the library built for players on this machine.
+#[must_use]
+pub fn launcher_for_players() -> Project {
+    Project {
+        name: "launcher-for-players".to_owned(),
+        ..launcher_with(built_extension(true), extension_in_project())
+    }
+}
+
 /// Returns the launcher with the built library `library`, which belongs at `place` in the project.
 #[must_use]
 pub fn launcher_with(library: PathBuf, place: PathBuf) -> Project {

@@ -56,7 +56,7 @@ pub fn bench(cache: &Cache, options: &Options) -> Result<()> {
     let (name, mut report) = match options.what {
         What::Protocol => ("protocol", protocol::run(cache, &bench)?),
         What::Engine => ("engine", engine::run(cache, &bench)?),
-        What::Window => ("window", window::run(cache, &bench)?),
+        What::Window => ("window", window::run(cache, &bench, options.no_build)?),
     };
     report.note(format!("Load at the end: {}", report::load()));
     let text = report.markdown();

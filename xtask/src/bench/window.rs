@@ -18,8 +18,11 @@ use crate::tools::{Cache, Godot, Tool};
 use crate::{process, projects, ui, workspace};
 
 /// Measures and returns the report.
-pub(super) fn run(cache: &Cache, bench: &Bench) -> Result<Report> {
+pub(super) fn run(cache: &Cache, bench: &Bench, built: bool) -> Result<Report> {
     let godot = Godot::get(cache)?;
+    if !built {
+        workspace::build(&["--release", "--package", "vsekai-godot"])?;
+    }
     let display = Display::start(&Tool::Xvfb.get(cache)?)?;
     let mut report = bench.report("The launcher's window", cache);
     report.note(format!("Godot {}", godot.version));
@@ -31,7 +34,7 @@ pub(super) fn run(cache: &Cache, bench: &Bench) -> Result<Report> {
 }
 
 fn first_frame(bench: &Bench, godot: &Godot, display: &Display, report: &mut Report) -> Result<()> {
-    let launcher = godot::export(godot, &projects::launcher())?;
+    let launcher = godot::export(godot, &projects::launcher_for_players())?;
     let empty = godot::export(godot, &empty_project(bench)?)?;
     let contenders = [
         Contender::new("launcher", || Ok(one_frame(&launcher, display))),
@@ -93,7 +96,7 @@ fn frames(cache: &Cache, bench: &Bench, godot: &Godot, display: &Display, report
     report.note(format!("Installed meanwhile: {}", tree.describe()));
     publish(bench, &server, &game)?;
     // The project that was exported, imported already.
-    let project = workspace::target_dir().join("godot/launcher/project");
+    let project = workspace::target_dir().join("godot/launcher-for-players/project");
     fs_err::copy(projects::launcher_folder().join(SCRIPT), project.join(SCRIPT))?;
     let mut command = on_display(&godot.editor, display);
     command.arg("--path").arg(&project);
