@@ -457,22 +457,16 @@ impl Shared {
         let Some(folder) = path.parent().map(Path::to_owned) else {
             return Err(StoreError::invalid(self.name(), id, "its path has no folder"));
         };
-        if let Some(staging) = &self.staging {
-            // A folder that is not there yet is made with the chunk's name, in one go for the disk. One that is
-            // may be on another file system, where names cannot be moved to from here.
-            let beside = match fs::metadata(&folder) {
-                Ok(_) => path.clone(),
-                Err(_) => self.root.join(TEMPORARY_PREFIX),
-            };
-            let temporary = durable::write_beside(&beside, TEMPORARY_PREFIX, stored).map_err(failed)?;
-            let temporary = temporary.keep().map_err(|refused| failed(refused.error))?;
-            return staging.put(id, temporary, path, stored.len()).map_err(failed);
-        }
         let made = match fs::create_dir(&folder) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(failed(error)),
         };
+        if let Some(staging) = &self.staging {
+            let temporary = durable::write_beside(&path, TEMPORARY_PREFIX, stored).map_err(failed)?;
+            let temporary = temporary.keep().map_err(|refused| failed(refused.error))?;
+            return staging.put(id, temporary, path, stored.len()).map_err(failed);
+        }
         if let Err(error) = durable::replace_unsynced(&path, TEMPORARY_PREFIX, stored) {
             // Windows refuses to replace a file that is being read; the same chunk by another writer will do.
             if !self.holds(id, error.kind()) {

@@ -40,22 +40,6 @@ struct Staged {
     path: PathBuf,
 }
 
-impl Staged {
-    /// Gives the chunk its name, in a folder that may not be there yet.
-    fn name(&self) -> io::Result<()> {
-        match (fs::rename(&self.temporary, &self.path), self.path.parent()) {
-            (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-                match fs::create_dir(folder) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                    _ => {}
-                }
-                fs::rename(&self.temporary, &self.path)
-            }
-            (named, _) => named,
-        }
-    }
-}
-
 impl Staging {
     /// Gets ready to stage chunks of the store in the folder `root`.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
@@ -146,7 +130,7 @@ impl Staging {
         let mut outcome = self.disk.sync_files(&files.collect());
         for (_, staged) in batch {
             let named = match &outcome {
-                Ok(()) => staged.name(),
+                Ok(()) => fs::rename(&staged.temporary, &staged.path),
                 Err(_) => Ok(()),
             };
             if outcome.is_err() || named.is_err() {
