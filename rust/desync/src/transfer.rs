@@ -68,12 +68,15 @@ async fn store_cuts_of(
 /// Chunks that are hashed together: enough to keep all lanes of a processor's vectors busy.
 pub(crate) const GROUP: usize = 8;
 
-/// Returns how many groups of chunks to work on at a time where `concurrency` chunks are wanted: never fewer than
-/// there are processors for.
+/// Returns how many groups of chunks to work on at a time where `concurrency` chunks are wanted: enough for all
+/// processors, and for some to wait for the disk meanwhile.
 pub(crate) fn groups(concurrency: usize) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    concurrency.min(processors.max(concurrency.div_ceil(GROUP)) + 1)
+    concurrency.min(processors + WAITING)
 }
+
+/// Groups that may wait for the disk: making a file or folder does, while what was written is synced.
+const WAITING: usize = 6;
 
 /// Collects chunks as they are cut, and sends them on in groups.
 #[derive(Debug)]
