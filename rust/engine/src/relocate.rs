@@ -133,7 +133,7 @@ fn prepare(paths: &InstallPaths, new: &InstallPaths) -> Result<(), EngineError> 
     if moving.is_some_and(|moving| moving.from == paths.root()) {
         clear(new)?;
     }
-    disk::create_folders(new.root())?;
+    disk::create_folders_durably(new.root())?;
     if let Some(name) = stranger(new)? {
         return Err(EngineError::InvalidInput(format!(
             "{} is not empty, it has \"{}\" in it",
@@ -141,7 +141,8 @@ fn prepare(paths: &InstallPaths, new: &InstallPaths) -> Result<(), EngineError> 
             name.escape_debug()
         )));
     }
-    disk::create_folders(&new.state())?;
+    // The record must not be lost while what is copied after it stays.
+    disk::create_folders_durably(&new.state())?;
     let from = paths.root().to_owned();
     record::store(&new.moving(), &Moving { from })
 }
