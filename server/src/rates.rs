@@ -2,8 +2,9 @@
 //! How often the same client may ask: token buckets, one for each address and each token.
 
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -61,14 +62,16 @@ impl Rates {
         }
     }
 
-    /// Counts a request from `address`.
+    /// Counts a request from `address`; what shares the first 64 bits of an IPv6 address is one client, for a
+    /// single home has that many addresses.
     ///
     /// # Errors
     /// It is one too many; the time after which there is room for it.
     pub fn address(&self, class: Class, address: IpAddr) -> Result<(), Duration> {
+        let client = client(address);
         match class {
-            Class::Read => self.reads.take(&address),
-            Class::Api => self.calls.take(&address),
+            Class::Read => self.reads.take(&client),
+            Class::Api => self.calls.take(&client),
         }
     }
 
@@ -85,6 +88,7 @@ impl Rates {
 struct Buckets<K: Clone + Eq + Hash> {
     limiter: Option<DefaultKeyedRateLimiter<K>>,
     clock: DefaultClock,
+    taken: AtomicU32,
 }
 
 impl<K: Clone + Eq + Hash> Buckets<K> {
@@ -92,6 +96,7 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         Self {
             limiter: rate.quota().map(RateLimiter::keyed),
             clock: DefaultClock::default(),
+            taken: AtomicU32::new(0),
         }
     }
 
@@ -99,8 +104,10 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        // Full buckets say nothing; without this, everybody who was ever here would be remembered.
-        if limiter.len() > MOST_KEYS {
+        // Full buckets say nothing; without this, everybody who was ever here would be remembered. It looks at every
+        // bucket, so not each request pays for it, not even while more clients than that are busy.
+        let taken = self.taken.fetch_add(1, Ordering::Relaxed);
+        if taken.is_multiple_of(TAKEN_BETWEEN) && limiter.len() > MOST_KEYS {
             limiter.retain_recent();
         }
         let taken = limiter.check_key(key);
@@ -108,8 +115,17 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
     }
 }
 
+fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
 /// Buckets beyond which those are forgotten that are full again.
 const MOST_KEYS: usize = 50_000;
+/// Requests between two looks at whether there are so many.
+const TAKEN_BETWEEN: u32 = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +161,21 @@ mod tests {
         }
         assert!(rates.token("0a").is_err());
         assert_eq!(rates.token("0b"), Ok(()));
+    }
+
+    #[test]
+    fn one_home_is_one_client_however_many_addresses_it_has() {
+        let rates = Rates::new(Rate::NONE, RARE, Rate::NONE);
+        let ask = |address: &str| rates.address(Class::Api, address.parse().unwrap());
+        for address in ["2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2:ffff::"] {
+            assert_eq!(ask(address), Ok(()));
+        }
+        assert!(ask("2001:db8:1:2::7").is_err());
+        assert_eq!(ask("2001:db8:1:3::1"), Ok(()), "the neighbour");
+        for _ in 0..3 {
+            assert_eq!(ask("::ffff:192.0.2.1"), Ok(()));
+        }
+        assert!(ask("192.0.2.1").is_err(), "the same address, written in two ways");
     }
 
     #[test]
