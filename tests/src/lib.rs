@@ -4,6 +4,7 @@
 //! The tests start the programs that `cargo build --workspace` makes, as a player or publisher would; they
 //! are built first if need be. Every test has folders and ports of its own.
 
+pub mod browser;
 pub mod dice;
 pub mod exported;
 pub mod nginx;

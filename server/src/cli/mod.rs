@@ -8,6 +8,8 @@ mod fsck;
 mod gc;
 mod mirror;
 mod place;
+#[cfg(test)]
+mod reference;
 mod restore;
 mod serve;
 mod settings;
