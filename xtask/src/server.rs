@@ -24,7 +24,14 @@ impl Server {
     /// Starts `program` for development on the data folder `data`, with keys for `title`, and waits until it
     /// answers.
     pub fn start(program: &Path, data: &Path, title: &str) -> Result<Self> {
+        Self::start_configured(program, data, title, "")
+    }
+
+    /// As [`Server::start`], with the text of a configuration file.
+    pub fn start_configured(program: &Path, data: &Path, title: &str, configuration: &str) -> Result<Self> {
         fs_err::create_dir_all(data)?;
+        let config = data.join("server.toml");
+        fs_err::write(&config, configuration)?;
         let ready = data.join("ready");
         match fs_err::remove_file(&ready) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -42,6 +49,8 @@ impl Server {
         command
             .arg("--data")
             .arg(data)
+            .arg("--config")
+            .arg(&config)
             .args(["--listen", "127.0.0.1:0", "--dev", "--dev-title", title])
             .arg("--ready-file")
             .arg(&ready);
@@ -64,6 +73,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Returns the process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.id()
     }
 
     /// Returns the data folder.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! `cargo xtask bench`: how fast we are, beside desync, casync and cp, on real game data.
+//! `cargo xtask bench`: how fast we are, beside desync, casync, cp and nginx, on real game data.
 //!
 //! It measures the programs as they are shipped, never asserts a time, and says which goals hold.
 
@@ -9,6 +9,8 @@ mod line;
 mod measure;
 mod protocol;
 mod report;
+mod server;
+mod slow;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +32,8 @@ pub enum What {
     Protocol,
     /// Installing and updating, against desync and cp.
     Engine,
+    /// Serving chunks, against nginx and desync, and what a server bears.
+    Server,
     /// The launcher's window, against an empty Godot project.
     Window,
 }
@@ -51,11 +55,12 @@ pub struct Options {
 
 /// Builds the programs as they are shipped, measures them, prints a report and keeps it in `target/bench`.
 pub fn bench(cache: &Cache, options: &Options) -> Result<()> {
-    let programs = Programs::get(options.no_build)?;
+    let programs = Programs::get(options.no_build, options.what == What::Server)?;
     let bench = Bench::new(options, programs)?;
     let (name, mut report) = match options.what {
         What::Protocol => ("protocol", protocol::run(cache, &bench)?),
         What::Engine => ("engine", engine::run(cache, &bench)?),
+        What::Server => ("server", server::run(cache, &bench, options.small)?),
         What::Window => ("window", window::run(cache, &bench, options.no_build)?),
     };
     report.note(format!("Load at the end: {}", report::load()));
@@ -90,15 +95,20 @@ struct Programs {
     vsekai: PathBuf,
     server: PathBuf,
     game: PathBuf,
+    /// Fills a database and asks it, for the benchmark of the server.
+    database: PathBuf,
 }
 
 impl Programs {
-    fn get(built: bool) -> Result<Self> {
+    fn get(built: bool, with_examples: bool) -> Result<Self> {
         if !built {
             ui::step("Building the programs as they are shipped");
             let packages = ["vsekai-cli", "vsekai-server", "sample-game"];
             let packages = packages.iter().flat_map(|name| ["--package", name]);
             workspace::build(&std::iter::once("--release").chain(packages).collect::<Vec<_>>())?;
+            if with_examples {
+                workspace::build(&["--release", "--package", "vsekai-server", "--example", DATABASE])?;
+            }
         }
         let program = |name: &str| {
             workspace::target_dir()
@@ -109,6 +119,7 @@ impl Programs {
             vsekai: program("vsekai"),
             server: program("vsekai-server"),
             game: program("sample-game"),
+            database: program(&format!("examples/{DATABASE}")),
         })
     }
 }
@@ -289,6 +300,7 @@ fn evict(_folder: &Path) -> Result<()> {
     Ok(())
 }
 
+const DATABASE: &str = "database_scale";
 /// Chunks worked on at the same time, for every program that can be told.
 const CONCURRENCY: &str = "10";
 

@@ -12,7 +12,17 @@ pub(super) struct Report {
     title: String,
     notes: Vec<String>,
     rows: Vec<Row>,
+    tables: Vec<Table>,
     goals: Vec<Goal>,
+}
+
+/// Figures that are no times of whole programs.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// What stands above the columns; the first one names the rows.
+    pub(super) head: Vec<String>,
+    /// The rows.
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 /// One piece of work, done by several programs. The first one is ours.
@@ -68,6 +78,11 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// Adds a table of its own, before that of the results.
+    pub(super) fn table(&mut self, table: Table) {
+        self.tables.push(table);
+    }
+
     /// Adds a goal for how many times as long as ours another program takes.
     pub(super) fn at_least(&mut self, text: &str, goal: f64, found: Option<f64>) {
         let Some(found) = found else { return };
@@ -95,6 +110,29 @@ impl Report {
             // Writing to a string does not fail, here and below.
             let _ = writeln!(text, "- {note}");
         }
+        for table in &self.tables {
+            let _ = write!(text, "\n| {} |\n", table.head.join(" | "));
+            let _ = writeln!(
+                text,
+                "| ---{} |",
+                " | ---:".repeat(table.head.len().saturating_sub(1))
+            );
+            for row in &table.rows {
+                let _ = writeln!(text, "| {} |", row.join(" | "));
+            }
+        }
+        if !self.rows.is_empty() {
+            self.write_work(&mut text);
+        }
+        text.push_str("\n| goal | found | |\n| --- | --- | --- |\n");
+        for goal in &self.goals {
+            let verdict = if goal.holds { "holds" } else { "**missed**" };
+            let _ = writeln!(text, "| {} | {} | {verdict} |", goal.text, goal.found);
+        }
+        text
+    }
+
+    fn write_work(&self, text: &mut String) {
         let programs = self.programs();
         let others: Vec<&str> = programs.iter().skip(1).copied().collect();
         text.push_str("\n| work |");
@@ -120,13 +158,7 @@ impl Report {
             }
             text.push('\n');
         }
-        text.push_str("\nEach cell: time, processor time of all threads, peak memory.\n\n");
-        text.push_str("| goal | found | |\n| --- | --- | --- |\n");
-        for goal in &self.goals {
-            let verdict = if goal.holds { "holds" } else { "**missed**" };
-            let _ = writeln!(text, "| {} | {} | {verdict} |", goal.text, goal.found);
-        }
-        text
+        text.push_str("\nEach cell: time, processor time of all threads, peak memory.\n");
     }
 
     fn programs(&self) -> Vec<&'static str> {
