@@ -42,8 +42,11 @@ func _a_handler_may_open_another_folder(harness: Harness) -> void:
 	harness.check(await recorder.until("plan_ready"), "reopened: it finds something")
 	recorder.clear()
 	await harness.seconds(0.2)
+	# The system may take two seconds to say what the second folder's connection is.
+	var heard: PackedStringArray = recorder.names.duplicate()
+	heard.erase("network_changed")
 	harness.equal(
-		recorder.names,
+		heard,
 		PackedStringArray(["status_changed", "preferences_changed"]),
 		"reopened: the first folder is silent"
 	)
