@@ -261,6 +261,7 @@ impl<'a> Field<'a> {
         let tree = data::make_game(cache, extent, &folder)?;
         fs_err::copy(&self.bench.programs.game, folder.join(PROGRAM))?;
         report.note(format!("Large game: {}", tree.describe()));
+        self.add_channel("large")?;
         self.publish(&folder, "4.0.0", "large")?;
         let contenders = [Contender::new("ours", || {
             self.bench.discard(&self.install_folder())?;
