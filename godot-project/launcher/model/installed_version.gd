@@ -34,7 +34,7 @@ static func from(values: Dictionary) -> InstalledVersion:
 	made.current = str(values.get("role", "")) == "current"
 	made.in_use = Values.flag(values, "in_use")
 	# The current version has all of its files to itself as far as a player is concerned.
-	var size: String = "installed_bytes" if made.current else "bytes"
+	var size: String = "installed_bytes" if made.current else "own_bytes"
 	made.bytes = Values.count(values, size)
 	made.installed_at = Values.count(values, "installed_at")
 	made.failed_starts = Values.count(values, "failed_starts")

@@ -29,6 +29,9 @@ func test_size_and_room_on_the_disk_are_told() -> void:
 	var view: LibraryView = LibraryPresenter.present(_model())
 	equal(view.summary.text(), "All versions: 124.0 MiB. Free on this disk: 1.0 GiB.")
 	check(view.rows[0].facts.text().begins_with("86.0 MiB, installed 2025-11-2"), "facts")
+	check(
+		view.rows[1].facts.text().begins_with("7.0 MiB, installed"), "what it shares is not its own"
+	)
 
 
 func test_before_the_versions_are_listed_the_status_is_shown() -> void:
@@ -62,7 +65,7 @@ func test_an_empty_folder_is_told_in_words() -> void:
 
 
 func test_a_list_that_makes_no_sense_does_no_harm() -> void:
-	var list: Array = [1, null, {}, {"version": ""}, {"version": "1", "bytes": -5}]
+	var list: Array = [1, null, {}, {"version": ""}, {"version": "1", "own_bytes": -5}]
 	list.resize(1000)
 	var versions: Array[InstalledVersion] = InstalledVersion.all_from(list)
 	equal(versions.size(), 1)

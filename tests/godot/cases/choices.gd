@@ -4,6 +4,24 @@ extends RefCounted
 
 const Harness: GDScript = preload("res://harness.gd")
 const Recorder: GDScript = preload("res://recorder.gd")
+## What the launcher's Library and other programs read by name.
+const VERSION_KEYS: Array = [
+	"version",
+	"name",
+	"role",
+	"current",
+	"channel",
+	"installed_bytes",
+	"own_bytes",
+	"installed_at",
+	"pinned",
+	"left",
+	"in_use",
+	"started_well",
+	"failed_starts",
+	"last_start",
+	"given_up",
+]
 
 
 func run(harness: Harness) -> void:
@@ -66,6 +84,7 @@ func _versions_are_listed_and_skipped_and_pinned(harness: Harness, recorder: Rec
 	var versions: Array = recorder.last("versions_listed")[0]
 	harness.equal(versions.size(), 1, "there is one")
 	harness.equal((versions[0] as Dictionary).get("role"), "current", "it is the current one")
+	harness.equal((versions[0] as Dictionary).keys(), VERSION_KEYS, "all of it is told")
 	harness.check(await recorder.operate(&"skip_version", ["2.0.0"]), "a version is skipped")
 	harness.check(await recorder.operate(&"skip_version", ["1.5"]), "and another one")
 	harness.check(await recorder.operate(&"unskip_version", ["1.5"]), "the other no longer")
