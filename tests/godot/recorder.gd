@@ -164,7 +164,7 @@ func _on_two(first: Variant, second: Variant, signal_name: String) -> void:
 func _note(signal_name: String, arguments: Array) -> void:
 	names.append(signal_name)
 	values.append(arguments)
-	frames.append(get_tree().get_frame() if is_inside_tree() else 0)
+	frames.append(Engine.get_process_frames())
 	if OS.get_thread_caller_id() != OS.get_main_thread_id():
 		strays += 1
 
