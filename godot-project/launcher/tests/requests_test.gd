@@ -21,6 +21,31 @@ func test_what_comes_while_the_engine_lists_something_waits_for_its_turn() -> vo
 	await close()
 
 
+func test_what_the_player_confirms_during_a_check_is_done_after_it() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	var wishes: Dictionary[String, Callable] = {
+		"remove_version 0.0.9-a": shell.session().start.bind("remove_version", ["0.0.9-a"]),
+		"rollback_to 0.0.9-a": shell.session().start.bind("rollback_to", ["0.0.9-a"]),
+		"switch_channel nightly": shell.session().switch_channel.bind("nightly"),
+		"verify": shell.session().perform.bind("verify"),
+		"launch": shell.session().perform.bind("play"),
+	}
+	for call: String in wishes:
+		shell.session().perform("check")
+		updater.calls.clear()
+		wishes[call].call()
+		check(not updater.calls.has(call), call + " waits")
+		updater.finish("check")
+		await frames(2)
+		equal(updater.calls[-1], call)
+		updater.finish(call.get_slice(" ", 0), false)
+		await frames(2)
+		updater.finish("list_versions")
+		await frames(2)
+	await close()
+
+
 func test_update_now_lifts_the_players_own_rule_first() -> void:
 	var expected: Dictionary[String, String] = {
 		"held_pinned": "unpin_version",

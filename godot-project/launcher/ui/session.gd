@@ -48,7 +48,6 @@ const QUIET_OPERATIONS: Array[String] = [
 	"pin_version",
 	"unpin_version",
 ]
-const PLAY_ACTIONS: Array[String] = ["play", "play_vr"]
 
 var model: LauncherModel = LauncherModel.new()
 var config: LauncherConfig
@@ -138,7 +137,7 @@ func open() -> void:
 		_read_preferences()
 		model.facts.free_bytes = InstallDisk.free_bytes(install_path())
 		if _checks_by_itself():
-			_request("check")
+			start("check")
 	_after_event()
 
 
@@ -201,14 +200,9 @@ func move_to(path: String) -> void:
 	start("move_to", [path])
 
 
-## Starts the operation `method` of the engine, as soon as it is its turn: nothing waits behind one
-## that the player watches.
+## Starts the operation `method` of the engine, as soon as it is its turn.
 func start(method: String, arguments: Array = []) -> void:
-	if not _is_open:
-		return
-	if is_busy():
-		if model.operation.is_empty():
-			_queue.append(start.bind(method, arguments))
+	if not _is_open or not _has_turn(start.bind(method, arguments)):
 		return
 	if not method in QUIET_OPERATIONS:
 		model.on_requested(method)
@@ -247,27 +241,23 @@ func perform(action: String) -> void:
 			browse.call(config.links.get("LINK_WEBSITE", ""))
 		"skip":
 			start("skip_version", [model.plan.version])
-			_perform_operation("check")
+			start("check")
 		"update_now":
 			_update_now()
 		"":
 			pass
+		_ when not _is_open:
+			open()
+		"play", "play_vr":
+			_play(action == "play_vr")
 		_:
-			_perform_operation(action)
+			start(action)
 	_after_event()
 
 
 func switch_channel(channel: String) -> void:
-	if is_busy() or channel == model.channel:
-		return
-	model.on_requested("switch_channel")
-	_updater.call("switch_channel", channel)
-	_after_event()
-
-
-func list_channels() -> void:
-	if not is_busy():
-		start("list_channels")
+	if channel != model.channel:
+		start("switch_channel", [channel])
 
 
 ## Marks the window as out of date, for example after a change of language.
@@ -275,33 +265,21 @@ func refresh() -> void:
 	_dirty = true
 
 
-func _perform_operation(action: String) -> void:
-	if not _is_open:
-		open()
-		return
-	if is_busy():
-		_wait_for_turn(action)
-		return
-	if action in PLAY_ACTIONS:
-		model.on_requested("launch")
-		_updater.call("launch", LaunchLink.arguments(model.link), action == "play_vr")
-	else:
-		_request(action)
-
-
-## Only a check gives way, and only to the game. Other wishes wait for its end, which comes a moment
-## after its offer is shown; a list of channels is there in a moment, too.
-func _wait_for_turn(action: String) -> void:
-	if model.operation == "check" and action in PLAY_ACTIONS:
-		_queue.append(perform.bind(action))
+func _play(in_vr: bool) -> void:
+	if _has_turn(_play.bind(in_vr)):
+		start("launch", [LaunchLink.arguments(model.link), in_vr])
+	elif model.operation == "check":
+		# Only a check gives way, and only to the game.
 		_updater.call("cancel")
-	elif model.operation in ["", "check"]:
-		_queue.append(perform.bind(action))
 
 
-func _request(operation: String) -> void:
-	model.on_requested(operation)
-	_updater.call(operation)
+## Whether `wish` can be done now. If not it waits for the end of a check, or of a list that is
+## there in a moment; nothing waits behind an operation that the player watches.
+func _has_turn(wish: Callable) -> bool:
+	var is_free: bool = not is_busy()
+	if not is_free and model.operation in ["", "check"]:
+		_queue.append(wish)
+	return is_free
 
 
 ## The player's word counts more than a rule of the player's own, which is lifted first.
@@ -314,7 +292,7 @@ func _update_now() -> void:
 		start("unpin_version")
 	elif reason == "skipped":
 		start("unskip_version", [model.plan.version])
-	_perform_operation("update")
+	start("update")
 
 
 func _read_preferences() -> void:
@@ -437,7 +415,7 @@ func _on_noticed(_code: String, words: String) -> void:
 ## What was said about the player's own files stays on the screen.
 func _look_for_it_again() -> void:
 	var words: Message = model.notice
-	_request("check")
+	start("check")
 	model.notice = words
 	model.notice_picture = "folder"
 

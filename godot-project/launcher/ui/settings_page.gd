@@ -193,7 +193,7 @@ func _show_channels(model: LauncherModel, busy: bool) -> void:
 func _ask_channels() -> void:
 	if is_visible_in_tree() and not _channels_asked and not _session.is_busy():
 		_channels_asked = true
-		_session.list_channels()
+		_session.start("list_channels")
 
 
 func _on_chosen(setting: String, value: String) -> void:
