@@ -32,13 +32,11 @@ var _shown_notes: String = ""
 @onready var _primary: Button = %PrimaryButton
 @onready var _secondary: Array[Button] = [%SecondaryButton1, %SecondaryButton2, %SecondaryButton3]
 @onready var _build_label: Label = %BuildLabel
-@onready var _copy_dialog: FileDialog = %CopyDialog
 
 
 func start(session: LauncherSession, question: Question) -> void:
 	_session = session
 	_question = question
-	_copy_dialog.dir_selected.connect(_ask_adopt)
 	_details_button.toggled.connect(_on_details_toggled)
 	for button: Button in [_primary] + _secondary:
 		button.pressed.connect(_on_pressed.bind(button))
@@ -133,8 +131,9 @@ func _on_pressed(button: Button) -> void:
 		"why":
 			_say_why()
 		"adopt":
-			_copy_dialog.current_dir = _session.install_path().get_base_dir()
-			_copy_dialog.popup_centered_clamped(_copy_dialog.size)
+			FolderDialogs.open(
+				self, "ADOPT_CHOOSE", _session.install_path().get_base_dir(), _ask_adopt
+			)
 		_:
 			_session.perform(action)
 

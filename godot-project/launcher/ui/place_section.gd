@@ -12,7 +12,6 @@ var _question: Question
 @onready var _folder: LineEdit = %FolderField
 @onready var _folder_button: Button = %FolderButton
 @onready var _uninstall: Button = %UninstallButton
-@onready var _dialog: FileDialog = %FolderDialog
 
 
 func start(session: LauncherSession, question: Question) -> void:
@@ -20,7 +19,6 @@ func start(session: LauncherSession, question: Question) -> void:
 	_question = question
 	_folder.text = session.install_path()
 	_folder_button.pressed.connect(_choose_folder)
-	_dialog.dir_selected.connect(_set_folder)
 	_uninstall.pressed.connect(_ask_uninstall)
 
 
@@ -33,8 +31,7 @@ func show_model(model: LauncherModel, busy: bool) -> void:
 
 
 func _choose_folder() -> void:
-	_dialog.current_dir = _session.install_path().get_base_dir()
-	_dialog.popup_centered_clamped(_dialog.size)
+	FolderDialogs.open(self, "SETTING_FOLDER", _session.install_path().get_base_dir(), _set_folder)
 
 
 ## The engine takes an installed game along to another folder.
