@@ -6,7 +6,13 @@
 class_name LaunchOptions
 extends RefCounted
 
-const VALUE_OPTIONS: PackedStringArray = ["--server", "--title", "--channel", "--install-dir"]
+## Options with a value, and where it is kept.
+const VALUE_OPTIONS: Dictionary[String, StringName] = {
+	"--server": &"server_url",
+	"--title": &"title",
+	"--channel": &"channel",
+	"--install-dir": &"install_dir",
+}
 
 ## The command line is wanted.
 var wants_command_line: bool = false
@@ -16,44 +22,23 @@ var channel: String = ""
 var install_dir: String = ""
 ## A link that the game is started with, empty if none was given.
 var link: String = ""
-## First argument that the window does not know, or an option without a value; empty if all is well.
-var unknown: String = ""
 
 
-## Reads `arguments`. Both `--option VALUE` and `--option=VALUE` are taken.
+## Reads `arguments`. Both `--option VALUE` and `--option=VALUE` are taken. What is neither option
+## nor link is left to the command line, which knows what to say of it.
 static func parse(arguments: PackedStringArray) -> LaunchOptions:
 	var options: LaunchOptions = LaunchOptions.new()
-	var position: int = 0
-	while position < arguments.size():
-		var argument: String = arguments[position]
+	var left: Array = Array(arguments)
+	while not left.is_empty():
+		var argument: String = left.pop_front()
 		var name: String = argument.get_slice("=", 0)
 		if LaunchLink.parse(argument):
 			options.link = LaunchLink.parse(argument)
-			position += 1
-			continue
-		if not name in VALUE_OPTIONS:
-			options.wants_command_line = true
-			if argument.begins_with("-"):
-				options.unknown = argument
-			return options
-		if argument.contains("="):
-			options._set_value(name, argument.substr(name.length() + 1))
-		elif position + 1 < arguments.size():
-			position += 1
-			options._set_value(name, arguments[position])
+		elif VALUE_OPTIONS.has(name) and argument.contains("="):
+			options.set(VALUE_OPTIONS[name], argument.substr(name.length() + 1))
+		elif VALUE_OPTIONS.has(name) and not left.is_empty():
+			options.set(VALUE_OPTIONS[name], left.pop_front())
 		else:
-			options.unknown = argument
-		position += 1
+			options.wants_command_line = true
+			break
 	return options
-
-
-func _set_value(name: String, value: String) -> void:
-	match name:
-		"--server":
-			server_url = value
-		"--title":
-			title = value
-		"--channel":
-			channel = value
-		"--install-dir":
-			install_dir = value

@@ -75,8 +75,7 @@ func save() -> Error:
 
 func _take(file: ConfigFile) -> void:
 	server_url = _text(file, "update", "server_url", [])
-	allow_http = file.get_value("update", "allow_http", false) is bool
-	allow_http = allow_http and file.get_value("update", "allow_http", false)
+	allow_http = _flag(file, "update", "allow_http")
 	install_dir = _text(file, "update", "install_dir", [])
 	language = _text(file, "window", "language", LANGUAGES)
 	theme = _text(file, "window", "theme", THEMES, theme)
@@ -85,8 +84,7 @@ func _take(file: ConfigFile) -> void:
 	after_start = _text(file, "window", "after_start", AFTER_START, after_start)
 	var rect: Variant = file.get_value("window", "rect", Rect2i())
 	window_rect = rect if rect is Rect2i else Rect2i()
-	window_maximised = file.get_value("window", "maximised", false) is bool
-	window_maximised = window_maximised and file.get_value("window", "maximised", false)
+	window_maximised = _flag(file, "window", "maximised")
 
 
 func _text(
@@ -100,6 +98,11 @@ func _text(
 	if value is String and (allowed.is_empty() or allowed.has(value as String)):
 		return value
 	return standard
+
+
+func _flag(file: ConfigFile, section: String, key: String) -> bool:
+	var value: Variant = file.get_value(section, key, false)
+	return value is bool and value
 
 
 func _number(

@@ -52,8 +52,6 @@ const MAX_DETAIL: int = 8000
 const MAX_DETAIL_LINES: int = 60
 
 var code: String = ""
-## Trying the same again can help.
-var retry: bool = false
 
 var _message: String = ""
 var _hint: String = ""
@@ -67,7 +65,6 @@ static func from(values: Dictionary, fetching: bool = false) -> Failure:
 	failure.code = Printable.line(str(values.get("code", "internal")), 40)
 	if failure.code == "damaged" and fetching:
 		failure.code = "damaged-download"
-	failure.retry = Values.flag(values, "retry")
 	failure._message = Printable.line(str(values.get("message", "")), MAX_SENTENCE)
 	failure._hint = Printable.line(str(values.get("hint", "")), MAX_SENTENCE)
 	failure._detail = _cut(str(values.get("detail", "")))

@@ -181,9 +181,6 @@ func on_state_changed(new_state: String, new_phase: String) -> void:
 func on_plan_ready(values: Dictionary) -> void:
 	var known: bool = plan != null and plan.version == str(values.get("version", ""))
 	plan = UpdatePlan.from(values)
-	if operation in ["update", "adopt"]:
-		# The player has said yes already.
-		plan.hold = null
 	if not known:
 		_note("ACTIVITY_FOUND", [plan.version, Formats.bytes(plan.download_bytes)])
 
@@ -267,7 +264,7 @@ func on_verified(report: Dictionary) -> void:
 	var written: Variant = report.get("modified", PackedStringArray())
 	files_to_check = (written as PackedStringArray).size() if written is PackedStringArray else 0
 	if not damaged.is_empty():
-		failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged), "retry": false})
+		failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged)})
 		_note("ACTIVITY_DAMAGED", [damaged.size()])
 	elif files_to_check > 0:
 		_tell(

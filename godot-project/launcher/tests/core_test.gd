@@ -14,7 +14,9 @@ func test_options_open_the_window_and_verbs_the_command_line() -> void:
 	equal(window.title, "t")
 	equal(window.channel, "c")
 	equal(window.install_dir, "/d e")
-	for arguments: PackedStringArray in [["update"], ["--help"], ["--server", "x", "status"]]:
+	for arguments: PackedStringArray in [
+		["update"], ["--help"], ["--server", "x", "status"], ["--title", "t", "--server"]
+	]:
 		check(LaunchOptions.parse(arguments).wants_command_line, str(arguments))
 
 

@@ -38,7 +38,6 @@ func _add_labels() -> void:
 	_colour("font_color", "Label", _palette.text)
 	_label("Headline", _palette.headline, 27 if _compact else 38, BOLD)
 	_label("Detail", _palette.text, 16)
-	_label("Eyebrow", _palette.text_soft, 14)
 	_label("Soft", _palette.text_soft, 14)
 	_label("Heading", _palette.headline, 20, BOLD)
 	_label("FigureValue", _palette.headline, 20 if _compact else 26, BOLD)
@@ -283,8 +282,9 @@ func _paint_button(kind: String, fill: Color, words: Color, edge: Color) -> void
 		box.bg_color = fills[state]
 		box.border_color = edge if state == "normal" else fills[state]
 		box.set_border_width_all(EDGE)
+	_colour("font_color", kind, words)
+	_colour("icon_normal_color", kind, words)
 	for prefix: String in ["font", "icon"]:
-		_colour("%s_color" % prefix if prefix == "font" else "icon_normal_color", kind, words)
 		_colour("%s_focus_color" % prefix, kind, words)
 		_colour("%s_disabled_color" % prefix, kind, _palette.on_disabled)
 		for state: String in ["hover", "pressed", "hover_pressed"]:
