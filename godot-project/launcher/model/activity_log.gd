@@ -39,6 +39,7 @@ static func read(path: String = PATH) -> ActivityLog:
 	return log
 
 
+## Adds a line; one that says the same as the last takes its place.
 func add(time: int, text: String) -> void:
 	_append(time, text)
 
@@ -91,6 +92,9 @@ func _append(time: int, text: String) -> void:
 	var entry: Entry = Entry.new()
 	entry.time = time
 	entry.text = text.left(MAX_LINE)
+	# Looks for updates that find nothing would push out all that happened.
+	if not entries.is_empty() and entries[-1].text == entry.text:
+		entries.pop_back()
 	entries.append(entry)
 	if entries.size() > MAX_ENTRIES:
 		entries.pop_front()

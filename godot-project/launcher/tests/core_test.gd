@@ -139,6 +139,16 @@ func test_the_log_survives_a_broken_line() -> void:
 	DirAccess.remove_absolute(path)
 
 
+func test_what_happens_again_and_again_is_told_once_with_its_last_time() -> void:
+	var log: ActivityLog = ActivityLog.new()
+	log.add(1, "nothing new")
+	log.add(2, "started")
+	for time: int in [3, 4, 5] as Array[int]:
+		log.add(time, "nothing new")
+	equal(log.entries.size(), 3)
+	equal(log.entries[-1].time, 5)
+
+
 func test_a_chosen_folder_with_other_things_in_it_is_not_filled() -> void:
 	var folder: String = OS.get_user_data_dir().path_join("test_folder")
 	DirAccess.make_dir_recursive_absolute(folder)

@@ -102,7 +102,7 @@ func test_a_log_of_endless_lines_is_read_in_bounds() -> void:
 	var file: FileAccess = FileAccess.open(path, FileAccess.WRITE)
 	file.store_string('{"time": 1, "text": "%s"}\n' % "x".repeat(100000))
 	for line: int in 3000:
-		file.store_string('{"time": %d, "text": "line"}\n' % line)
+		file.store_string('{"time": %d, "text": "line %d"}\n' % [line, line])
 	file.close()
 	check(ActivityLog.read(path).entries.size() <= ActivityLog.MAX_ENTRIES, "entries")
 	DirAccess.remove_absolute(path)
