@@ -36,7 +36,7 @@ fn every_state_of_the_window_looks_as_it_was_approved() {
     );
     assert!(
         text.contains(" alike, 0 differ"),
-        "what differs is in {}; VSEKAI_BLESS=1 approves it\n{text}",
+        "what differs is in {}; VSEKAI_TEST_BLESS=1 approves it\n{text}",
         output.display()
     );
 }

@@ -5,7 +5,7 @@
 ##
 ## APPROVED has a folder for each way of rendering, with pictures of half the size, which is enough.
 ## What differs is put into OUTPUT: the picture, the approved one, and where they differ. With
-## VSEKAI_BLESS set the pictures of today become the approved ones. The last line is
+## VSEKAI_TEST_BLESS set the pictures of today become the approved ones. The last line is
 ## `N alike, N differ`; the exit code is 1 if any differs.
 extends SceneTree
 
@@ -25,7 +25,7 @@ const LIMIT_PERCENT: float = 0.15
 
 var _folder: String = ""
 var _output: String = ""
-var _bless: bool = OS.has_environment("VSEKAI_BLESS")
+var _bless: bool = OS.has_environment("VSEKAI_TEST_BLESS")
 var _alike: int = 0
 var _different: int = 0
 
@@ -59,25 +59,11 @@ func _look(language: String, theme: String, text_scale: int, stops: Array) -> vo
 	await case.open(SIZE, language, text_scale, true, theme)
 	case.viewport.render_target_update_mode = SubViewport.UPDATE_ALWAYS
 	for stop: String in stops:
-		await _lead_to(stop, case)
+		await case.lead_to(stop)
 		await RenderingServer.frame_post_draw
 		var name: String = "%s-%s-%s-%d" % [stop.replace(" ", "-"), language, theme, text_scale]
 		_compare(name, case.viewport.get_texture().get_image())
 	await case.close()
-
-
-func _lead_to(stop: String, case: WindowCase) -> void:
-	var is_page: bool = stop.get_slice(" ", 0) in Shell.PAGES
-	case.forget()
-	case.shell.session().activity.entries.clear()
-	case.shell.session().activity.add(1764086400, "Found 0.2.0, 4.2 MiB to download.")
-	await case.show_stop(stop if is_page else "home")
-	await case.play("ready" if is_page else stop)
-	case.updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
-	if stop == "library":
-		case.shell.session().model.facts.free_bytes = 52 * 1073741824
-		case.updater.versions_listed.emit(Scenes.versions())
-	await case.frames(3)
 
 
 func _compare(name: String, found: Image) -> void:

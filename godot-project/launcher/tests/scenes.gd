@@ -63,6 +63,14 @@ const NOTES: String = """**A night sky.**
 - `controls.txt` says how to leave
 """
 const MIB: int = 1048576
+## Lines of the activity page: when, and what in which words.
+const STORY: Array[Array] = [
+	[1764000000, "ACTIVITY_UPDATED", ["0.1.0"]],
+	[1764000060, "ACTIVITY_STARTED", ["0.1.0"]],
+	[1764003600, "ACTIVITY_EXITED", [0]],
+	[1764084000, "ACTIVITY_NOTHING_NEW", []],
+	[1764086400, "ACTIVITY_FOUND", ["0.2.0", "4.2 MiB"]],
+]
 
 
 ## Plays the signals of `scene` on `updater`, which has just been opened.

@@ -37,6 +37,23 @@ func forget() -> void:
 	model.files_to_check = 0
 
 
+## Leads the window, from wherever it is, to a state of the home page or to a stop, for a picture.
+func lead_to(target: String) -> void:
+	var is_stop: bool = target.get_slice(" ", 0) in Shell.PAGES
+	forget()
+	await show_stop(target if is_stop else "home")
+	await play("ready" if is_stop else target)
+	shell.session().activity.entries.clear()
+	for line: Array in Scenes.STORY:
+		shell.session().activity.add(line[0], Message.of(line[1], line[2]).text())
+	shell.session().activity_added.emit()
+	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
+	if target == "library":
+		shell.session().model.facts.free_bytes = 52 * 1073741824
+		updater.versions_listed.emit(Scenes.versions())
+	await frames(3)
+
+
 func check_layout(where: String) -> void:
 	var window: Rect2 = Rect2(Vector2.ZERO, Vector2(viewport.size)).grow(0.5)
 	equal((shell.get_node("Row") as Control).size, Vector2(viewport.size), where + ": the whole")
