@@ -32,7 +32,7 @@ static func _line(words: String) -> String:
 	if words.begins_with("#"):
 		return "[b]%s[/b]" % _inline(words.lstrip("#").strip_edges())
 	if _is_bullet(words):
-		return "[indent]•  %s[/indent]" % _inline(words.substr(2))
+		return "[ul]%s[/ul]" % _inline(words.substr(2))
 	return _inline(words)
 
 

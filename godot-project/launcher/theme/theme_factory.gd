@@ -8,6 +8,8 @@ const REGULAR: Font = preload("res://fonts/ui_regular.tres")
 const BOLD: Font = preload("res://fonts/ui_bold.tres")
 const BASE_SIZE: int = 16
 const EDGE: int = 2
+## Around the text in a field.
+const FIELD_MARGIN: int = 10
 
 var _palette: Palette
 var _scale: float = 1.0
@@ -46,6 +48,10 @@ func _add_labels() -> void:
 	tag.content_margin_left = 8
 	tag.content_margin_right = 8
 	_theme.set_stylebox("normal", "Tag", tag)
+	_label("BesideField", _palette.text, BASE_SIZE)
+	var beside: StyleBoxEmpty = StyleBoxEmpty.new()
+	beside.content_margin_top = FIELD_MARGIN
+	_theme.set_stylebox("normal", "BesideField", beside)
 	_label("Notice", _palette.text, 16, BOLD)
 	_label("RailName", _palette.rail_text, 22, BOLD)
 	_label("RailSoft", _palette.rail_text_soft, 14)
@@ -108,7 +114,7 @@ func _add_buttons() -> void:
 
 
 func _add_fields() -> void:
-	var field: StyleBoxFlat = _flat(_palette.surface, 10)
+	var field: StyleBoxFlat = _flat(_palette.surface, FIELD_MARGIN)
 	field.content_margin_left = 12
 	field.border_color = _palette.text_soft
 	field.set_border_width_all(1)
@@ -222,7 +228,6 @@ func _add_spacing() -> void:
 	_margins("ReadingInset", 0, 0)
 	_theme.set_constant("margin_right", "ReadingInset", 16)
 	_variation("ScrollInset", "MarginContainer")
-	_theme.set_constant("margin_left", "ScrollInset", 6)
 	_theme.set_constant("margin_right", "ScrollInset", 20)
 	_theme.set_constant("margin_top", "ScrollInset", 6)
 	_theme.set_constant("margin_bottom", "ScrollInset", 6)

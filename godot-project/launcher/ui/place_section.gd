@@ -17,7 +17,7 @@ var _question: Question
 func start(session: LauncherSession, question: Question) -> void:
 	_session = session
 	_question = question
-	_folder.text = session.install_path()
+	_show_path()
 	_folder_button.pressed.connect(_choose_folder)
 	_uninstall.pressed.connect(_ask_uninstall)
 
@@ -25,9 +25,16 @@ func start(session: LauncherSession, question: Question) -> void:
 func show_model(model: LauncherModel, busy: bool) -> void:
 	_folder_button.disabled = busy
 	_folder_button.text = "ACTION_MOVE" if model.installed else "ACTION_CHOOSE"
-	_folder.text = _session.install_path()
+	_show_path()
 	_uninstall.visible = model.installed
 	_uninstall.disabled = busy
+
+
+## The end of a path tells more than its beginning.
+func _show_path() -> void:
+	if _folder.text != _session.install_path():
+		_folder.text = _session.install_path()
+		_folder.caret_column = _folder.text.length()
 
 
 func _choose_folder() -> void:
@@ -66,6 +73,6 @@ func _ask_uninstall() -> void:
 
 
 func _take_outcome(outcome: Error) -> void:
-	_folder.text = _session.install_path()
+	_show_path()
 	if outcome != OK:
 		told.emit("SETTINGS_NOT_SAVED")

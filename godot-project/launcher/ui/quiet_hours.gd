@@ -26,6 +26,7 @@ static func add_to(grid: GridContainer) -> QuietHours:
 	var label: Label = SettingChoice.label("QuietLabel", "SETTING_QUIET")
 	# Beside the first of several rows.
 	label.size_flags_vertical = Control.SIZE_SHRINK_BEGIN
+	label.theme_type_variation = &"BesideField"
 	grid.add_child(label)
 	grid.add_child(hours)
 	return hours
