@@ -4,7 +4,7 @@
 
 mod godot_support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use godot_support::{assert_clean, build_extension, find_godot};
@@ -74,10 +74,46 @@ fn another_games_launcher_comes_out_of_its_archive_and_installs_that_game() {
     let (code, output) = code_and_output(&mut script(&["trust", "show"]));
     assert_eq!(code, 0, "{output}");
 
-    let picture = fs_err::read(folder.join(projects::LAUNCHER_PROGRAM).with_extension("pck")).unwrap();
-    let has = |text: &str| picture.windows(text.len()).any(|part| part == text.as_bytes());
-    assert!(has("Another Game"), "the pack has the other game's name");
-    assert!(!has("V-Sekai Launcher\"\nwebsite"), "and not this one's");
+    let pack = folder.join(projects::LAUNCHER_PROGRAM).with_extension("pck");
+    assert!(holds(&pack, "Another Game"), "the pack has the other game's name");
+    assert!(!holds(&pack, "V-Sekai Launcher\"\nwebsite"), "and not this one's");
+}
+
+#[test]
+fn the_pack_for_every_system_is_made_on_any_machine() {
+    let Some(godot) = find_godot() else { return };
+    build_extension();
+    let folder = tempfile::tempdir().unwrap();
+    xtask::godot::stage(&godot, &projects::launcher(), folder.path()).unwrap();
+    // A library lies beside the pack, not in it, so that any file does for one that is built elsewhere.
+    for library in [
+        "linux-arm64/libvsekai_godot.so",
+        "windows/vsekai_godot.dll",
+        "macos/libvsekai_godot.dylib",
+    ] {
+        let library = folder.path().join("bin").join(library);
+        fs_err::create_dir_all(library.parent().unwrap()).unwrap();
+        fs_err::write(library, "").unwrap();
+    }
+    xtask::godot::import(&godot, folder.path()).unwrap();
+    for preset in ["Linux", "Linux arm64", "Windows", "macOS"] {
+        let pack = folder.path().join(preset).with_extension("pck");
+        let mut command = xtask::godot::command(&godot.editor);
+        command.args(["--headless", "--path"]).arg(folder.path());
+        command.args(["--export-pack", preset]).arg(&pack);
+        let (code, output) = code_and_output(&mut command);
+        assert_eq!(code, 0, "{preset}:\n{output}");
+        assert_clean(&output);
+        assert!(holds(&pack, "launcher.cfg"), "{preset}: the configuration");
+        assert!(holds(&pack, "LICENSES.txt"), "{preset}: the licences");
+        assert!(!holds(&pack, "tests/scenes.gd"), "{preset}: no tests");
+    }
+}
+
+/// Whether `text` stands anywhere in a file.
+fn holds(file: &Path, text: &str) -> bool {
+    let content = fs_err::read(file).unwrap();
+    content.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// Makes the folder of a brand: one file, and a theme.

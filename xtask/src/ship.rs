@@ -21,8 +21,8 @@ struct System {
     platform: &'static str,
     /// Its export preset.
     preset: &'static str,
-    /// The targets of Rust that its library is built for.
-    rust: &'static str,
+    /// The targets of Rust that its library is built for; `lipo` joins several into one file.
+    rust: &'static [&'static str],
     /// The folder and name of its library in the project.
     library: &'static str,
     /// Godot's export template for it.
@@ -36,7 +36,7 @@ const SYSTEMS: [System; 4] = [
         name: "linux",
         platform: "linux-x86_64",
         preset: PRESET,
-        rust: "x86_64-unknown-linux-gnu",
+        rust: &["x86_64-unknown-linux-gnu"],
         library: "linux/libvsekai_godot.so",
         template: "linux_release.x86_64",
         program: projects::LAUNCHER_PROGRAM,
@@ -45,7 +45,7 @@ const SYSTEMS: [System; 4] = [
         name: "linux-arm64",
         platform: "linux-arm64",
         preset: "Linux arm64",
-        rust: "aarch64-unknown-linux-gnu",
+        rust: &["aarch64-unknown-linux-gnu"],
         library: "linux-arm64/libvsekai_godot.so",
         template: "linux_release.arm64",
         program: projects::LAUNCHER_PROGRAM,
@@ -54,7 +54,7 @@ const SYSTEMS: [System; 4] = [
         name: "windows",
         platform: "windows-x86_64",
         preset: "Windows",
-        rust: "x86_64-pc-windows-msvc",
+        rust: &["x86_64-pc-windows-msvc"],
         library: "windows/vsekai_godot.dll",
         template: "windows_release_x86_64.exe",
         program: "vsekai-launcher.exe",
@@ -63,7 +63,7 @@ const SYSTEMS: [System; 4] = [
         name: "macos",
         platform: "macos-universal",
         preset: "macOS",
-        rust: "aarch64-apple-darwin",
+        rust: &["aarch64-apple-darwin", "x86_64-apple-darwin"],
         library: "macos/libvsekai_godot.dylib",
         template: "macos.zip",
         program: "V-Sekai Launcher.app",
@@ -129,15 +129,15 @@ pub fn ship(godot: &Godot, order: &Order<'_>) -> Result<Shipped> {
 
 /// Returns what this machine lacks to make the launcher for `system`, each with the way to get it.
 fn lacking(system: &System, godot: &Godot) -> Vec<String> {
-    let mut lacking = Vec::new();
     if is_host(system) {
-        return lacking;
+        return Vec::new();
     }
-    if !has_rust_target(system.rust) {
-        let target = system.rust;
-        lacking.push(format!(
-            "the Rust target {target}, and a linker for it: rustup target add {target}"
-        ));
+    let targets = system.rust.iter().filter(|target| !has_rust_target(target));
+    let mut lacking: Vec<String> = targets
+        .map(|target| format!("the Rust target {target}, and a linker for it: rustup target add {target}"))
+        .collect();
+    if system.rust.len() > 1 && process::which(LIPO).is_none() {
+        lacking.push(format!("{LIPO}, which is part of Xcode's command line tools"));
     }
     let template = templates(godot).map(|folder| folder.join(system.template));
     if !template.as_ref().is_some_and(|template| template.is_file()) {
@@ -149,8 +149,9 @@ fn lacking(system: &System, godot: &Godot) -> Vec<String> {
     lacking
 }
 
+/// Returns whether a plain build on this machine is the whole library for `system`.
 fn is_host(system: &System) -> bool {
-    workspace::platform().is_ok_and(|platform| platform == system.platform)
+    system.rust.len() == 1 && workspace::platform().is_ok_and(|platform| platform == system.platform)
 }
 
 fn has_rust_target(target: &str) -> bool {
@@ -168,19 +169,35 @@ fn templates(godot: &Godot) -> Option<PathBuf> {
     Some(folder.join(version.join(".")))
 }
 
+/// Builds the library for `system` and returns where it is.
 fn build(system: &System, release: bool) -> Result<PathBuf> {
     let mut arguments = vec!["--package", UPDATER.package];
-    let mut folder = workspace::target_dir();
     if release {
         arguments.push("--release");
     }
-    if !is_host(system) {
-        arguments.extend(["--target", system.rust]);
-        folder.push(system.rust);
+    let profile = if release { "release" } else { "debug" };
+    let file = Path::new(profile).join(Path::new(system.library).file_name().unwrap_or_default());
+    let folder = workspace::target_dir();
+    if is_host(system) {
+        workspace::build(&arguments)?;
+        return Ok(folder.join(file));
     }
-    workspace::build(&arguments)?;
-    let file = Path::new(system.library).file_name().unwrap_or_default();
-    Ok(folder.join(if release { "release" } else { "debug" }).join(file))
+    for target in system.rust {
+        workspace::build(&[&arguments[..], &["--target", target]].concat())?;
+    }
+    let built: Vec<PathBuf> = system
+        .rust
+        .iter()
+        .map(|target| folder.join(target).join(&file))
+        .collect();
+    if let [library] = &built[..] {
+        return Ok(library.clone());
+    }
+    let joined = folder.join(system.platform).join(file);
+    fs_err::create_dir_all(joined.parent().unwrap_or(&folder))?;
+    let mut lipo = workspace::command(LIPO);
+    process::run(lipo.arg("-create").args(&built).arg("-output").arg(&joined))?;
+    Ok(joined)
 }
 
 /// Copies the export to where it is kept, with icons for Linux desktops, and packs it.
@@ -276,6 +293,8 @@ fn write_sums(place: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Joins libraries for several processors.
+const LIPO: &str = "lipo";
 /// zstd level of archives: made once, fetched by everybody.
 const ARCHIVE_LEVEL: i32 = 19;
 /// zstd level of archives that nobody fetches.
@@ -317,8 +336,8 @@ mod tests {
             let lacking = lacking(system, &godot).join("\n");
             assert!(lacking.contains("Manage Export Templates"), "{lacking}");
             assert!(lacking.contains(system.template), "{lacking}");
-            if !has_rust_target(system.rust) {
-                assert!(lacking.contains(&format!("rustup target add {}", system.rust)));
+            for target in system.rust.iter().filter(|target| !has_rust_target(target)) {
+                assert!(lacking.contains(&format!("rustup target add {target}")));
             }
         }
     }
