@@ -176,11 +176,11 @@ impl Representation {
 
 /// Reads the id out of a chunk's address.
 fn chunk_id(folder: &str, file: &str) -> Result<ChunkId, ServiceError> {
-    let id = file
+    let hex = file
         .strip_suffix(".cacnk")
-        .and_then(|id| id.parse::<ChunkId>().ok());
-    let in_place = id.filter(|id| id.store_path(".cacnk") == format!("{folder}/{file}"));
-    in_place.ok_or_else(|| {
+        .filter(|hex| hex.starts_with(folder) && folder.len() == 4)
+        .filter(|hex| !hex.bytes().any(|byte| byte.is_ascii_uppercase()));
+    hex.and_then(|hex| hex.parse().ok()).ok_or_else(|| {
         ServiceError::BadRequest("a chunk's address is <4 hex>/<64 hex>.cacnk, in lower case".to_owned())
     })
 }

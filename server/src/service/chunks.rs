@@ -21,6 +21,7 @@ use super::error::ServiceError;
 use super::{Service, blocking, turn};
 use crate::db::chunks::{self, ChunkRow, ChunkSizes};
 use crate::db::now;
+use crate::storage::read_cached;
 
 /// Chunks that are in the store but not in the ledger yet.
 #[derive(Debug)]
@@ -57,8 +58,11 @@ impl Service {
     /// # Errors
     /// [`StoreError::Missing`] within [`ServiceError::Store`], or the file cannot be read.
     pub async fn read_chunk(&self, id: ChunkId) -> Result<Bytes, ServiceError> {
-        let store = self.store().clone();
-        // Opened and read in one go: handing work to another thread costs more than a read from memory.
+        let store = self.store();
+        if let Some(bytes) = read_cached(&store.path(id), store.format().max_stored()) {
+            return Ok(bytes.into());
+        }
+        let store = store.clone();
         blocking(move || {
             let mut bytes = Vec::new();
             read_stored(&store, id, &mut bytes)?;

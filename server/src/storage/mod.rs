@@ -13,6 +13,7 @@
 //! unclean           there while a server runs; still there at start after a crash
 //! ```
 
+mod cached;
 mod content;
 pub mod durable;
 
@@ -24,6 +25,7 @@ use fs_err as fs;
 use vsekai_formats::release::Slug;
 use vsekai_store::{LocalStore, StoreFormat};
 
+pub use cached::read_cached;
 pub use content::ContentFolder;
 
 /// An open data folder. While it lives no other server can open it.
