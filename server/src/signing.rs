@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use vsekai_trust::online::Periods;
+
+use crate::limits::seconds;
 
 /// The server's own signing of snapshots and timestamps.
 ///
@@ -48,10 +50,6 @@ impl Signing {
             timestamp: signed(self.timestamp_holds),
         }
     }
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_secs)
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

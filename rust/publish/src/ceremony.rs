@@ -11,6 +11,7 @@ use vsekai_trust::publisher::{
 };
 
 use crate::server::Api;
+use crate::task::blocking;
 use crate::view::View;
 use crate::{PublishError, Server, Signing};
 
@@ -369,10 +370,8 @@ async fn key_for(
         return Ok(generate_key(&signing.keys, role, passphrase)?);
     };
     let signing = signing.clone();
-    let opened = tokio::task::spawn_blocking(move || signing.open(&file).map(|key| (key.public(), file)));
-    let (public, file) = opened
-        .await
-        .map_err(|error| PublishError::Internal(error.to_string()))??;
+    let opened = blocking(move || Ok((signing.open(&file)?.public(), file)));
+    let (public, file) = opened.await?;
     debug_assert_eq!(id_start(&public.id()), file.id_start);
     Ok(NewKey {
         role: role.clone(),

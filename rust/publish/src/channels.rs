@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! Changes of what channels offer: new signed metadata, and no bytes of a build are moved.
 
+use std::collections::BTreeMap;
+
 use vsekai_formats::release::{ChannelPointer, Percent, Platform, ReleaseRef, Slug, Version};
+use vsekai_trust::publisher::Editor;
 
 use crate::server::{Api, Changed};
 use crate::view::View;
@@ -45,14 +48,10 @@ pub async fn change_channel(
     platform: Option<Platform>,
     change: &ChannelChange,
 ) -> Result<Vec<ChannelPointer>, PublishError> {
-    let api = server.api()?;
-    for _ in 0..ROUNDS {
-        let mut view = View::fetch(&api, title, &signing.keys).await?;
-        let platforms = platforms(&view, channel, platform, change)?;
-        let mut editor = signing.editor(view.verified.clone());
+    sign_and_send(server, signing, title, channel, |view, pointers, editor| {
         let mut after = Vec::new();
-        for platform in platforms {
-            let before = view.pointer(channel, platform).await?;
+        for platform in platforms(view, channel, platform, change)? {
+            let before = pointers.get(&platform);
             let next = match change {
                 ChannelChange::Promote { version, rollout } => {
                     let found = view.find(platform, version, channel);
@@ -64,20 +63,49 @@ pub async fn change_channel(
                     } = &release;
                     editor.put_manifest(channel, platform, version, *sequence, manifest)?;
                     let first = pointers::first(title, channel, platform, release.clone());
-                    pointers::moved(before.as_ref(), first, *rollout)
+                    pointers::moved(before, first, *rollout)
                 }
                 change => {
                     let before = before.ok_or_else(|| nothing_there(channel, platform))?;
-                    changed(&view, &before, change)?
+                    changed(view, before, change)?
                 }
             };
             editor.put_pointer(&next)?;
             after.push(next);
         }
+        Ok(after)
+    })
+    .await
+}
+
+/// What a channel offers, by platform.
+pub(crate) type Pointers = BTreeMap<Platform, ChannelPointer>;
+
+/// Signs and sends what `edit` makes of what is in force and what `channel` offers, and begins anew if somebody else
+/// changed the same in between. Nothing is sent if `edit` returns an empty list.
+pub(crate) async fn sign_and_send<T>(
+    server: &Server,
+    signing: &Signing,
+    title: &Slug,
+    channel: &Slug,
+    edit: impl Fn(&View, &Pointers, &mut Editor) -> Result<Vec<T>, PublishError>,
+) -> Result<Vec<T>, PublishError> {
+    let api = server.api()?;
+    for _ in 0..ROUNDS {
+        let mut view = View::fetch(&api, title, &signing.keys).await?;
+        let mut pointers = Pointers::new();
+        for platform in view.platforms(channel)? {
+            let pointer = view.pointer(channel, platform).await?;
+            pointers.extend(pointer.map(|pointer| (platform, pointer)));
+        }
+        let mut editor = signing.editor(view.verified.clone());
+        let done = edit(&view, &pointers, &mut editor)?;
+        if done.is_empty() {
+            return Ok(done);
+        }
         let change = signing.finish(editor).await?;
         match api.post_change(title, &change).await? {
-            Changed::Done => return Ok(after),
-            // Someone else changed the channel in between; look again.
+            Changed::Done => return Ok(done),
             Changed::Overtaken => {}
         }
     }
@@ -170,4 +198,4 @@ impl Api {
 }
 
 /// How often what others changed in between is looked at again.
-pub(crate) const ROUNDS: usize = 4;
+const ROUNDS: usize = 4;

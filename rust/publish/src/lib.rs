@@ -34,6 +34,7 @@ mod regions;
 mod server;
 mod source;
 mod stream;
+mod task;
 mod view;
 
 pub use build::{Release, ReleaseInfo, build};

@@ -14,6 +14,7 @@ use vsekai_trust::publisher::KeyFolder;
 
 use crate::build::Documents;
 use crate::server::{Api, store_failure};
+use crate::task::blocking;
 use crate::upload::{Compared, compared, compress};
 use crate::{Cancel, Comparison, Observer, Phase, Progress, PublishError, Release, Server};
 
@@ -166,11 +167,4 @@ async fn with_index(
             reason: format!("that of {} does not match its manifest", release.version),
         }),
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PublishError> + Send + 'static,
-) -> Result<T, PublishError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| PublishError::Internal(error.to_string()))?
 }

@@ -21,6 +21,7 @@ use vsekai_store::{Chunk, ChunkStore, HttpStore};
 use crate::regions::{FileInput, into_publish_error};
 use crate::scan::ScannedKind;
 use crate::server::store_failure;
+use crate::task::blocking;
 use crate::{PublishError, Release, ReleaseDocuments, Server};
 
 /// How a resource differs.
@@ -62,9 +63,7 @@ pub async fn changed_resources(
     let old = Old::parse(&earlier)?;
     let store = server.store(old.largest_chunk())?;
     let handle = Handle::current();
-    let work = move || compare_packs(&release, &old, &store, &handle);
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| PublishError::Internal(error.to_string()))?
+    blocking(move || compare_packs(&release, &old, &store, &handle)).await
 }
 
 fn compare_packs(

@@ -6,9 +6,7 @@
 
 use vsekai_formats::release::{ChannelPointer, Platform, ReleaseRef, Slug, Version};
 
-use crate::channels::ROUNDS;
-use crate::server::Changed;
-use crate::view::View;
+use crate::channels::sign_and_send;
 use crate::{PublishError, Server, Signing};
 
 /// Which releases of a channel are to be listed no more.
@@ -42,36 +40,24 @@ pub async fn retire(
     platform: Option<Platform>,
     retirement: &Retirement,
 ) -> Result<Vec<Retired>, PublishError> {
-    let api = server.api()?;
-    for _ in 0..ROUNDS {
-        let mut view = View::fetch(&api, title, &signing.keys).await?;
+    sign_and_send(server, signing, title, channel, |view, pointers, editor| {
         let platforms = match platform {
             Some(platform) => vec![platform],
             None => view.platforms(channel)?,
         };
         let mut found = Vec::new();
         for platform in platforms {
-            let pointer = view.pointer(channel, platform).await?;
             let listed = view.releases(channel, platform)?;
-            let due = due(&listed, pointer.as_ref(), channel, retirement)?;
+            let due = due(&listed, pointers.get(&platform), channel, retirement)?;
             found.extend(due.into_iter().map(|version| Retired { platform, version }));
         }
         refuse_unknown(&found, platform, retirement)?;
-        if found.is_empty() {
-            return Ok(found);
-        }
-        let mut editor = signing.editor(view.verified.clone());
         for release in &found {
             editor.remove_manifest(channel, release.platform, &release.version)?;
         }
-        let change = signing.finish(editor).await?;
-        match api.post_change(title, &change).await? {
-            Changed::Done => return Ok(found),
-            // Someone else changed the channel in between; look again.
-            Changed::Overtaken => {}
-        }
-    }
-    Err(PublishError::ChangedMeanwhile)
+        Ok(found)
+    })
+    .await
 }
 
 /// Returns which of the releases `listed`, newest first, are due.

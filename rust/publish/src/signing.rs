@@ -9,6 +9,7 @@ use vsekai_trust::online::{Change, Verified};
 use vsekai_trust::publisher::{Editor, KeyError, KeyFile, KeyFolder, Passphrase, SigningKey, Validity};
 
 use crate::PublishError;
+use crate::task::blocking;
 
 /// Says the passphrase of a key file.
 pub type AskPassphrase = dyn Fn(&KeyFile) -> Result<Passphrase, KeyError> + Send + Sync;
@@ -46,12 +47,7 @@ impl Signing {
     /// Signs a change, beside the tasks that talk to the server: opening a key takes its time on purpose.
     pub(crate) async fn finish(&self, editor: Editor) -> Result<Change, PublishError> {
         let signing = self.clone();
-        let signed =
-            tokio::task::spawn_blocking(move || editor.finish(&signing.keys, &mut |file| signing.open(file)));
-        let signed = signed
-            .await
-            .map_err(|error| PublishError::Internal(error.to_string()))?;
-        Ok(signed?)
+        blocking(move || Ok(editor.finish(&signing.keys, &mut |file| signing.open(file))?)).await
     }
 
     /// Opens a key, asking for the passphrase if there is one.

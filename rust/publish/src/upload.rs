@@ -29,6 +29,7 @@ use vsekai_trust::publisher::KeyFolder;
 
 use crate::build::Documents;
 use crate::server::{Api, MAX_ASKED, Posted};
+use crate::task::blocking;
 use crate::view::View;
 use crate::{Cancel, Observer, Phase, Progress, PublishError, Release, Signing, pointers};
 
@@ -184,8 +185,8 @@ pub(crate) async fn compared(
 
 /// Sends what the server lacks, signs, makes the release visible and points `channel` at it.
 ///
-/// With `rollout` that part of the players is offered it first. Doing it again, after success or failure, is safe and quick. Memory: a few chunks for each connection,
-/// and the documents.
+/// With `rollout` that part of the players is offered it first. Doing it again, after success or failure, is safe and
+/// quick. Memory: a few chunks for each connection, and the documents.
 ///
 /// # Errors
 /// [`PublishError`]; whatever it is, players see the release completely or not at all.
@@ -337,15 +338,10 @@ impl Upload<'_> {
     }
 
     async fn compressed(&self, chunk: IndexChunk) -> Result<Bytes, PublishError> {
-        let internal = |error: &dyn std::fmt::Display| PublishError::Internal(error.to_string());
-        let _permit = self
-            .processors
-            .acquire()
-            .await
-            .map_err(|error| internal(&error))?;
+        let permit = self.processors.acquire().await;
+        let _permit = permit.map_err(|error| PublishError::Internal(error.to_string()))?;
         let (release, level) = (Arc::clone(&self.release), self.level);
-        let compressed = tokio::task::spawn_blocking(move || compress(&release, &chunk, level)).await;
-        compressed.map_err(|error| internal(&error))?
+        blocking(move || compress(&release, &chunk, level)).await
     }
 
     /// Signs and posts the documents until the server takes them; returns whether they are new, and the
@@ -454,12 +450,11 @@ impl Upload<'_> {
     async fn documents(&self, sequence: u64) -> Result<Documents, PublishError> {
         let sizes = self.sizes.iter().map(|size| size.unwrap_or_default()).collect();
         let release = Arc::clone(&self.release);
-        let made = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             release.check_unchanged()?;
             release.documents(sizes, sequence)
-        });
-        made.await
-            .map_err(|error| PublishError::Internal(error.to_string()))?
+        })
+        .await
     }
 
     fn report(&self, created: bool, sequence: u64) -> PublishReport {
