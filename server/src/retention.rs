@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use vsekai_formats::release::{Platform, Slug};
 
+use crate::limits::seconds;
 use crate::service::token::Pattern;
 
 /// What the server keeps, and when it collects the rest.
@@ -212,10 +213,6 @@ fn ranks(candidates: &[Candidate]) -> BTreeMap<(usize, &Slug), usize> {
 
 fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_secs)
 }
 
 fn any() -> Pattern {

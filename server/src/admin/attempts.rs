@@ -20,11 +20,11 @@ struct Window {
 
 impl Attempts {
     /// Tells how many seconds `address` has to wait before it may try, at `now` in seconds; `None` if it may.
-    pub fn wait(&self, address: IpAddr, now: i64) -> Option<i64> {
+    pub fn wait(&self, address: IpAddr, now: i64) -> Option<u64> {
         let window = self.window(now);
         let of_address = window.of_address.get(&address).copied().unwrap_or_default();
         let is_closed = of_address >= MOST_OF_ADDRESS || window.failures >= MOST;
-        is_closed.then(|| (window.began + PERIOD - now).max(1))
+        is_closed.then(|| (window.began + PERIOD - now).max(1).unsigned_abs())
     }
 
     /// Notes that `address` failed.
@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(attempts.wait(one, 1000), None);
             attempts.note_failure(one, 1000);
         }
-        assert_eq!(attempts.wait(one, 1100), Some(PERIOD - 100));
+        assert_eq!(attempts.wait(one, 1100), Some(PERIOD.unsigned_abs() - 100));
         assert_eq!(attempts.wait(other, 1100), None);
         assert_eq!(attempts.wait(one, 1000 + PERIOD), None);
     }

@@ -5,7 +5,6 @@
 //! logged in with, so nobody sees or does more here than with the same token elsewhere.
 
 pub mod attempts;
-pub mod changes;
 pub mod session;
 pub mod view;
 

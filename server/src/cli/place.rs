@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Where a site is, as the command line says it.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -34,18 +35,20 @@ pub(super) struct PlaceArguments {
         value_name = "SECRET",
         env = "AWS_SECRET_ACCESS_KEY",
         hide_env_values = true,
-        hide = true
+        hide = true,
+        value_parser = secret
     )]
-    s3_secret_key: Option<String>,
+    s3_secret_key: Option<Secret>,
     /// A session token; give it in the environment
     #[arg(
         long,
         value_name = "TOKEN",
         env = "AWS_SESSION_TOKEN",
         hide_env_values = true,
-        hide = true
+        hide = true,
+        value_parser = secret
     )]
-    s3_session_token: Option<String>,
+    s3_session_token: Option<Secret>,
 }
 
 impl PlaceArguments {
@@ -89,8 +92,8 @@ impl PlaceArguments {
     fn bucket(&self, location: &S3Location, limits: &Limits) -> anyhow::Result<S3Store> {
         let credentials = S3Credentials {
             access_key: self.s3_access_key.clone(),
-            secret_key: self.s3_secret_key.clone().map(Secret::new),
-            session_token: self.s3_session_token.clone().map(Secret::new),
+            secret_key: self.s3_secret_key.clone(),
+            session_token: self.s3_session_token.clone(),
             aws_region: Some(self.s3_region.clone()),
             ..S3Credentials::default()
         };
@@ -98,6 +101,10 @@ impl PlaceArguments {
         S3Store::new(location, &credentials, &HttpOptions::default(), format)
             .with_context(|| format!("use the bucket {location}"))
     }
+}
+
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
 }
 
 /// Returns the folder in which a mirror into the folder `site` remembers what it trusts.

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use vsekai_server::db::audit::Actor;
 use vsekai_server::db::{Database, now, tokens};
-use vsekai_server::service::token::{Pattern, Token, TokenRecord, TokenScope, Verbs};
+use vsekai_server::service::token::{Pattern, TokenRecord, TokenScope, Verbs};
 use vsekai_server::storage::{database_path, durable};
 
 /// Works on a running server's data folder too; changes count from the next request on.
@@ -58,14 +58,13 @@ async fn execute(database: &Database, command: Command) -> anyhow::Result<()> {
             verbs,
             expires,
         } => {
-            let token = Token::random()?;
             let scope = TokenScope {
                 title,
                 channel,
                 verbs,
             };
             let end = expires.map(|days| now() + i64::from(days) * SECONDS_PER_DAY);
-            let record = TokenRecord::new(&token, label, scope, now(), end);
+            let (token, record) = TokenRecord::make(label, scope, now(), end)?;
             database
                 .write("add a token", move |tx| {
                     tokens::create(tx, &record, &Actor::shell())

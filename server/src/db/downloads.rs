@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{Transaction, params};
+use vsekai_formats::release::Slug;
 
 use super::{signed, unsigned};
 
@@ -19,9 +20,13 @@ pub fn add(transaction: &Transaction<'_>, counts: &HashMap<String, u64>) -> rusq
     Ok(())
 }
 
-/// Returns all figures, by name of index.
-pub fn all(transaction: &Transaction<'_>) -> rusqlite::Result<HashMap<String, u64>> {
-    let mut statement = transaction.prepare_cached("SELECT index_name, count FROM downloads")?;
-    let rows = statement.query_map([], |row| Ok((row.get("index_name")?, unsigned(row, "count")?)))?;
+/// Returns the figures of `title`, by name of index.
+pub fn of_title(transaction: &Transaction<'_>, title: &Slug) -> rusqlite::Result<HashMap<String, u64>> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT index_name, count FROM releases JOIN downloads USING (index_name) WHERE title = ?1",
+    )?;
+    let rows = statement.query_map([title.as_str()], |row| {
+        Ok((row.get("index_name")?, unsigned(row, "count")?))
+    })?;
     rows.collect()
 }

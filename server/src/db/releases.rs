@@ -10,7 +10,7 @@ use vsekai_formats::release::{
 };
 
 use super::audit::{self, Actor, Event};
-use super::{indexes, now, parsed, retained, signed, unsigned};
+use super::{indexes, now, parsed, signed, unsigned};
 
 /// A verified release whose files are all durable, ready to be made visible.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub struct ReleaseEntry {
     /// The publish sequence.
     pub sequence: u64,
     /// Its sizes.
-    #[schema(value_type = crate::http::describe::ReleaseSize)]
+    #[schema(value_type = SizeColumns)]
     pub size: ReleaseSize,
     /// When it was published, in seconds since 1970-01-01 UTC.
     pub published_at: i64,
@@ -79,18 +79,33 @@ pub struct ReleaseEntry {
     pub channels: Vec<Slug>,
 }
 
+// Only for the description of the API: the type itself knows nothing of it.
+/// Sizes of a build.
+#[derive(ToSchema)]
+#[schema(as = ReleaseSize)]
+#[allow(dead_code)]
+struct SizeColumns {
+    /// Number of files.
+    files: u64,
+    /// Bytes of all files as installed.
+    installed_bytes: u64,
+    /// Distinct chunks.
+    chunks: u64,
+    /// Bytes of all distinct chunks as served.
+    download_bytes: u64,
+}
+
 /// Takes `release` in, for channels to list; the same release again changes nothing.
 pub fn publish(transaction: &Transaction<'_>, release: &NewRelease) -> rusqlite::Result<Publication> {
     let manifest = &release.manifest;
     let (title, platform) = (&manifest.title, manifest.platform);
     let existing = files(transaction, title, platform, &manifest.version)?;
-    let identity = identity(transaction, title, platform, &manifest.version)?;
-    let newest = latest(transaction, title, platform)?;
+    let identity = |table| identity(transaction, table, title, platform, &manifest.version);
     let verdict = judge(
         release,
-        existing.map(|there| there.manifest).zip(identity),
-        retained::collected_identity(transaction, title, platform, &manifest.version)?,
-        newest,
+        existing.map(|there| there.manifest).zip(identity("releases")?),
+        identity("collected_releases")?,
+        latest(transaction, title, platform)?,
     );
     if verdict == Publication::Created {
         let name = address::index_name(title, platform, &manifest.version);
@@ -284,15 +299,17 @@ fn pointed(
     statement.query_row(key, |row| parsed(row, "version")).optional()
 }
 
+/// Returns the identity of a release that `table` has a row of.
 fn identity(
     transaction: &Transaction<'_>,
+    table: &'static str,
     title: &Slug,
     platform: Platform,
     version: &Version,
 ) -> rusqlite::Result<Option<ChunkId>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT identity FROM releases WHERE title = ?1 AND platform = ?2 AND version = ?3",
-    )?;
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT identity FROM {table} WHERE title = ?1 AND platform = ?2 AND version = ?3"
+    ))?;
     let key = params![title.as_str(), platform.as_str(), version.as_str()];
     statement.query_row(key, |row| parsed(row, "identity")).optional()
 }

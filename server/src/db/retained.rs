@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! What keeps releases: channels, people, and time; and the rows of those that were collected.
 
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
-use vsekai_formats::ChunkId;
+use rusqlite::{Row, Transaction, params};
 use vsekai_formats::release::{Pinned, Platform, Slug, Version};
 
 use super::releases::{ReleaseFiles, release_files};
@@ -95,20 +94,6 @@ pub fn remove(transaction: &Transaction<'_>, release: &ReleaseRow) -> rusqlite::
     transaction.execute("DELETE FROM releases WHERE id = ?1", [release.id])?;
     transaction.execute("DELETE FROM indexes WHERE name = ?1", [&files.index_name])?;
     Ok(())
-}
-
-/// Returns the identity of a release that was collected.
-pub fn collected_identity(
-    transaction: &Transaction<'_>,
-    title: &Slug,
-    platform: Platform,
-    version: &Version,
-) -> rusqlite::Result<Option<ChunkId>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT identity FROM collected_releases WHERE title = ?1 AND platform = ?2 AND version = ?3",
-    )?;
-    let key = params![title.as_str(), platform.as_str(), version.as_str()];
-    statement.query_row(key, |row| parsed(row, "identity")).optional()
 }
 
 fn release_row(row: &Row<'_>) -> rusqlite::Result<ReleaseRow> {

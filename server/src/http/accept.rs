@@ -18,9 +18,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::client_address::owner;
 use super::connection::{self, Peer};
 use crate::limits::Limits;
+use crate::rates::owner;
 
 /// What requests are read from and answers written to.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

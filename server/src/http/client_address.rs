@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: MIT
 //! Whose request it is: the address of the connection, or what a trusted proxy says.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
+use poem::Request;
 use poem::http::{HeaderMap, header};
 
 use crate::limits::{ForwardedHeader, Limits};
+use crate::rates::owner;
 
-/// Returns the address that a request is counted for.
+/// Returns the address at the other end of the connection that `request` came by.
+pub(super) fn peer(request: &Request) -> IpAddr {
+    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
+    // Only a request that came by no connection has none; all of those share one.
+    peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical()
+}
+
+/// Returns the address that `request` is counted for.
+pub(super) fn of(request: &Request, limits: &Limits) -> IpAddr {
+    client_address(peer(request), request.headers(), limits)
+}
+
+/// Returns the address that a request from `peer` with `headers` is counted for.
 ///
 /// A header is believed only if the connection comes from a proxy of [`Limits::trust_proxies`], and in it only what
 /// such proxies wrote: they add to its end, so it is read from there, up to the first address that is not one of
 /// theirs. Whatever stands before that, the client may have made up.
-pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, limits: &Limits) -> IpAddr {
-    let peer = peer.to_canonical();
+fn client_address(peer: IpAddr, headers: &HeaderMap, limits: &Limits) -> IpAddr {
     if !limits.trusts(peer) {
         return owner(peer);
     }
@@ -33,14 +46,6 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, limits: &Limits)
         }
     }
     owner(client)
-}
-
-/// One household has a whole /64 of IPv6 addresses, so that is what counts as one.
-pub(super) fn owner(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
 }
 
 /// Returns the elements of every line of a header, `None` for those that name nobody.
@@ -93,7 +98,8 @@ mod tests {
             let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        client_address(peer.parse().unwrap(), &headers, &limits(header)).to_string()
+        let peer: IpAddr = peer.parse().unwrap();
+        client_address(peer.to_canonical(), &headers, &limits(header)).to_string()
     }
 
     #[test]

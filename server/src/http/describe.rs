@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! The description of the API (OpenAPI 3.1), made from the handlers, and what types from elsewhere look like in it.
 
+use std::sync::LazyLock;
+
 use poem::http::header;
 use poem::{Response, handler};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
@@ -15,20 +17,6 @@ use super::{
     get_releases, get_sizes, get_target, get_titles, hold, metrics, online_keys, post_fetch_chunks,
     post_metadata, post_missing_chunks, post_release, put_chunk, put_index, tokens,
 };
-
-/// Sizes of a build.
-#[derive(ToSchema)]
-#[allow(dead_code)]
-pub struct ReleaseSize {
-    /// Number of files.
-    files: u64,
-    /// Bytes of all files as installed.
-    installed_bytes: u64,
-    /// Distinct chunks.
-    chunks: u64,
-    /// Bytes of all distinct chunks as served.
-    download_bytes: u64,
-}
 
 /// The parts of a release.
 #[derive(ToSchema)]
@@ -144,10 +132,10 @@ pub(super) struct ProblemDocument {
 )]
 struct Description;
 
-/// Returns the description.
-pub fn description() -> OpenApi {
-    Description::openapi()
-}
+/// The description, which is the same for as long as the program runs.
+pub static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(Description::openapi);
+/// The same as it is served.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_json().unwrap_or_default());
 
 /// Describes the API.
 #[utoipa::path(
@@ -156,10 +144,9 @@ pub fn description() -> OpenApi {
 )]
 #[handler]
 pub async fn get_description() -> Response {
-    let text = description().to_json().unwrap_or_default();
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
-        .body(text)
+        .body(DOCUMENT.as_str())
 }
 
 /// Adds what is the same for all operations: path parameters, errors, and the token.

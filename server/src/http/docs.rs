@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! `GET docs`: the description of the API as a page, without scripts and without anything from elsewhere.
 
+use std::sync::LazyLock;
+
 use maud::{DOCTYPE, Markup, html};
 use poem::http::header;
 use poem::{Response, handler};
 use serde_json::{Map, Value};
 
-use super::describe::description;
+use super::describe::DESCRIPTION;
 
 /// Shows the description of the API.
 #[utoipa::path(
@@ -15,8 +17,7 @@ use super::describe::description;
 )]
 #[handler]
 pub async fn get_docs() -> Response {
-    let document = serde_json::to_value(description()).unwrap_or_default();
-    answer("text/html; charset=utf-8", page(&document).into_string())
+    answer("text/html; charset=utf-8", &PAGE)
 }
 
 /// The style of the page.
@@ -26,10 +27,15 @@ pub async fn get_docs() -> Response {
 )]
 #[handler]
 pub async fn get_style() -> Response {
-    answer("text/css; charset=utf-8", include_str!("docs.css").to_owned())
+    answer("text/css; charset=utf-8", include_str!("docs.css"))
 }
 
-fn answer(media_type: &'static str, text: String) -> Response {
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let document = serde_json::to_value(&*DESCRIPTION).unwrap_or_default();
+    page(&document).into_string()
+});
+
+fn answer(media_type: &'static str, text: &'static str) -> Response {
     Response::builder()
         .header(header::CONTENT_TYPE, media_type)
         .header(header::CACHE_CONTROL, "no-cache")

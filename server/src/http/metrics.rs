@@ -44,6 +44,7 @@ pub(super) enum Kind {
     Metadata,
     Release,
     Api,
+    Admin,
     Other,
 }
 
@@ -196,6 +197,7 @@ impl Kind {
             "titles" => Self::Metadata,
             "api" if path == "/api/v1/chunks/fetch" => Self::ChunkBatch,
             "api" => Self::Api,
+            "admin" => Self::Admin,
             _ => Self::Other,
         }
     }
@@ -204,8 +206,10 @@ impl Kind {
     pub(super) const fn class(self) -> Option<Class> {
         match self {
             Self::ChunkUpload | Self::IndexUpload => None,
-            Self::Api => Some(Class::Api),
-            _ => Some(Class::Read),
+            Self::Chunk | Self::ChunkBatch | Self::Index | Self::Metadata | Self::Release => {
+                Some(Class::Read)
+            }
+            Self::Api | Self::Admin | Self::Other => Some(Class::Api),
         }
     }
 
@@ -219,6 +223,7 @@ impl Kind {
             Self::Metadata => "metadata",
             Self::Release => "release",
             Self::Api => "api",
+            Self::Admin => "admin",
             Self::Other => "other",
         }
     }
@@ -306,12 +311,30 @@ mod tests {
                 Kind::Release,
             ),
             (Method::POST, "/api/v1/releases", Kind::Api),
+            (Method::POST, "/admin/login", Kind::Admin),
+            (Method::GET, "/docs", Kind::Other),
             (Method::GET, "/", Kind::Other),
             (Method::GET, "", Kind::Other),
         ];
         for (method, path, kind) in cases {
             assert_eq!(Kind::of(&method, path), kind, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn only_what_players_read_is_counted_as_reading() {
+        let class = |path| Kind::of(&Method::GET, path).class();
+        for path in [
+            "/store/abcd/x.cacnk",
+            "/index/a.caidx",
+            "/titles/a/tuf/1.root.json",
+        ] {
+            assert_eq!(class(path), Some(Class::Read), "{path}");
+        }
+        for path in ["/api/v1/health", "/admin/login", "/docs", "/wp-login.php"] {
+            assert_eq!(class(path), Some(Class::Api), "{path}");
+        }
+        assert_eq!(Kind::of(&Method::PUT, "/store/abcd/x.cacnk").class(), None);
     }
 
     #[test]

@@ -150,12 +150,10 @@ fn routed(table: Vec<Row>) -> Route {
 
 /// Counts a request for the address it comes from.
 fn not_too_often(service: &Service, request: &Request) -> Result<(), ServiceError> {
-    let class = Kind::of(request.method(), request.uri().path()).class();
-    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
-    let (Some(class), Some(peer)) = (class, peer) else {
+    let Some(class) = Kind::of(request.method(), request.uri().path()).class() else {
         return Ok(());
     };
-    let address = client_address::client_address(peer, request.headers(), service.limits());
+    let address = client_address::of(request, service.limits());
     service
         .rates()
         .address(class, address)
@@ -225,7 +223,7 @@ mod tests {
                 (path, method.as_str().to_lowercase())
             })
             .collect();
-        let document = serde_json::to_value(describe::description()).unwrap();
+        let document = serde_json::to_value(&*describe::DESCRIPTION).unwrap();
         let mut described = BTreeSet::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             let methods = methods.as_object().unwrap().keys();

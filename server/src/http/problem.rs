@@ -31,22 +31,27 @@ impl ResponseError for Problem {
     }
 
     fn as_response(&self) -> Response {
-        if self.0.kind() == ErrorKind::Internal {
-            tracing::error!(error = %self.0, "a request failed");
-        }
         let mut members = json!({ "detail": self.0.outside(), "code": self.0.code() });
         if let ServiceError::MissingChunks { first, total } = &self.0 {
             members["missing"] = json!(first);
             members["missing_total"] = json!(total);
         }
         let mut response = problem(self.status(), members);
-        response.extensions_mut().insert(ProblemCode(self.0.code()));
-        if let ServiceError::TooMany { wait, .. } = &self.0 {
-            // Whole seconds, and never "at once": who is told 0 would ask again in vain.
-            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
+        note(&self.0, &mut response);
         response
+    }
+}
+
+/// Lets the figures, the log and whoever has to wait know of `error`, whatever form it is told in.
+pub fn note(error: &ServiceError, response: &mut Response) {
+    if error.kind() == ErrorKind::Internal {
+        tracing::error!(%error, "a request failed");
+    }
+    response.extensions_mut().insert(ProblemCode(error.code()));
+    if let ServiceError::TooMany { wait, .. } = error {
+        // Whole seconds, and never "at once": who is told 0 would ask again in vain.
+        let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
 }
 

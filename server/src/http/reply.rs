@@ -11,7 +11,7 @@ use poem::{Body, Request, Response};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
-use crate::service::ServiceError;
+use crate::service::{ServiceError, blocking};
 pub use crate::site::Caching;
 
 /// A file or document that can be had at an address.
@@ -163,9 +163,8 @@ impl Source {
             Self::File { mut file, .. } => {
                 let len = range.end - range.start;
                 if len <= READ_AT_ONCE {
-                    let read = tokio::task::spawn_blocking(move || read_range(file, range)).await;
-                    let read = read.map_err(|error| ServiceError::Internal(error.to_string()))?;
-                    return Ok(read.map_err(unreadable)?.into());
+                    let read = blocking(move || read_range(file, range).map_err(unreadable));
+                    return Ok(read.await?.into());
                 }
                 file.seek(SeekFrom::Start(range.start)).map_err(unreadable)?;
                 let reader = tokio::fs::File::from_std(file.into_parts().0).take(len);

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod changes;
 mod chunk_use;
 pub mod chunks;
 pub mod collect;

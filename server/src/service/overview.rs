@@ -13,9 +13,9 @@ use vsekai_trust::names::TargetName;
 use vsekai_trust::online::{ListedTarget, listed};
 
 use super::access::Access;
+use super::changes::{Changes, Lists};
 use super::error::ServiceError;
 use super::{Service, blocking, turn, verify};
-use crate::admin::changes::{Changes, Lists};
 use crate::db::releases::{self, ReleaseEntry, ReleaseFiles};
 use crate::db::{downloads, metadata};
 use crate::storage::ContentFolder;
@@ -226,7 +226,7 @@ fn title_view(tx: &Transaction<'_>, title: Slug) -> rusqlite::Result<Option<Titl
         let ends = ends.get(name.as_str()).copied().unwrap_or_default();
         channels.push(channel_view(tx, &title, name, text, ends)?);
     }
-    let downloads = downloads::all(tx)?;
+    let downloads = downloads::of_title(tx, &title)?;
     let releases = releases::list(tx, &title)?.into_iter().map(|entry| {
         let name = vsekai_formats::release::address::index_name(&title, entry.platform, &entry.version);
         ReleaseView {

@@ -60,14 +60,23 @@ impl Uploaded {
         Ok(())
     }
 
-    fn take_unwritten(&self) -> Vec<(String, i64, u64)> {
+    /// Returns the figures that have not been written down: token, day, bytes.
+    fn unwritten(&self) -> Vec<(String, i64, u64)> {
+        let days = self.days();
+        let unwritten = days.iter().filter(|(_, day)| !day.written);
+        unwritten
+            .map(|(token, day)| (token.clone(), day.day, day.bytes))
+            .collect()
+    }
+
+    /// Notes that `rows` were written down; what was added to them meanwhile was not.
+    fn note_written(&self, rows: &[(String, i64, u64)]) {
         let mut days = self.days();
-        let unwritten = days.iter_mut().filter(|(_, day)| !day.written);
-        let taken = unwritten.map(|(token, day)| {
-            day.written = true;
-            (token.clone(), day.day, day.bytes)
-        });
-        taken.collect()
+        for (token, day, bytes) in rows {
+            if let Some(entry) = days.get_mut(token) {
+                entry.written = (entry.day, entry.bytes) == (*day, *bytes);
+            }
+        }
     }
 
     fn days(&self) -> MutexGuard<'_, HashMap<String, Day>> {
@@ -97,16 +106,19 @@ impl Service {
     /// Writes down what was uploaded since the last time.
     ///
     /// # Errors
-    /// The database failed.
+    /// The database failed; the figures are kept for the next time.
     pub async fn write_uploaded(&self) -> Result<(), ServiceError> {
-        let unwritten = self.uploaded.take_unwritten();
+        let unwritten = self.uploaded.unwritten();
         if unwritten.is_empty() {
             return Ok(());
         }
+        let rows = unwritten.clone();
         let written = self
             .database
-            .write("count uploads", move |tx| uploads::write(tx, &unwritten));
-        Ok(written.await?)
+            .write("count uploads", move |tx| uploads::write(tx, &rows));
+        written.await?;
+        self.uploaded.note_written(&unwritten);
+        Ok(())
     }
 }
 
@@ -133,12 +145,25 @@ mod tests {
             uploaded.charge("0a", 100, 100, noon + SECONDS_PER_DAY / 2),
             Ok(())
         );
-        let mut unwritten = uploaded.take_unwritten();
+        let mut unwritten = uploaded.unwritten();
         unwritten.sort();
         assert_eq!(
             unwritten,
             [("0a".to_owned(), 101, 100), ("0b".to_owned(), 100, 100)]
         );
-        assert!(uploaded.take_unwritten().is_empty());
+    }
+
+    #[test]
+    fn a_figure_is_written_down_until_that_has_worked_and_again_when_it_grows() {
+        let uploaded = Uploaded::new(Vec::new(), 0);
+        let row = |bytes| vec![("0a".to_owned(), 0, bytes)];
+        uploaded.charge("0a", 10, 100, 0).unwrap();
+        assert_eq!(uploaded.unwritten(), row(10));
+        assert_eq!(uploaded.unwritten(), row(10), "the database failed");
+        uploaded.charge("0a", 5, 100, 0).unwrap();
+        uploaded.note_written(&row(10));
+        assert_eq!(uploaded.unwritten(), row(15), "some came meanwhile");
+        uploaded.note_written(&row(15));
+        assert!(uploaded.unwritten().is_empty());
     }
 }

@@ -108,13 +108,14 @@ impl Service {
             let (contents, index) = (upload.contents.clone(), upload.index.clone());
             blocking(move || verify::release(&manifest, &contents, &index, &limits)).await?
         };
+        // Before chunks are looked for: none of those that are found is collected until a row names them.
+        let _naming = self.naming.read().await;
         self.flush().await?;
         // Whatever the publisher was told is there was pending at the latest then, so the flush covered it.
         let found = self
             .entered_sizes(needed.iter().map(|chunk| chunk.id).collect())
             .await?;
         self.refuse_missing(verify::compare_chunks(&needed, &found)?)?;
-        let _naming = self.naming.read().await;
         self.store_documents(upload).await?;
 
         let signer = self.signer(&release.manifest.title, access.actor(), "publish")?;

@@ -100,6 +100,24 @@ pub struct TokenRecord {
 }
 
 impl TokenRecord {
+    /// Makes a token called `label`, and returns it with what is kept of it.
+    ///
+    /// # Errors
+    /// The label is empty or too long, or the system has no randomness.
+    pub fn make(
+        label: String,
+        scope: TokenScope,
+        created_at: i64,
+        expires_at: Option<i64>,
+    ) -> Result<(Token, Self), TokenError> {
+        if label.trim().is_empty() || label.len() > MAX_LABEL_BYTES {
+            return Err(TokenError::Label);
+        }
+        let token = Token::random()?;
+        let record = Self::new(&token, label, scope, created_at, expires_at);
+        Ok((token, record))
+    }
+
     /// Records `token`.
     pub fn new(
         token: &Token,
@@ -324,6 +342,9 @@ pub enum TokenError {
         "{0:?} is not something a token can allow: use upload, publish, promote, keys, observe, admin or *"
     )]
     Verb(String),
+    /// Nothing that could stand in a list.
+    #[error("a token's label has 1 to {most} bytes", most = MAX_LABEL_BYTES)]
+    Label,
     /// No randomness.
     #[error("the system gives no random numbers: {0}")]
     Randomness(String),
@@ -332,6 +353,7 @@ pub enum TokenError {
 const PREFIX: &str = "vsekai_";
 const ID_BYTES: usize = 4;
 const SECRET_BYTES: usize = 32;
+const MAX_LABEL_BYTES: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -359,6 +381,15 @@ mod tests {
         assert!(!record.accepts(&Token::random().unwrap(), 150));
         record.revoked_at = Some(150);
         assert!(!record.accepts(&token, 160));
+    }
+
+    #[test]
+    fn a_token_has_a_label_that_fits_into_a_list() {
+        let make = |label: &str| TokenRecord::make(label.to_owned(), TokenScope::EVERYTHING, 0, None);
+        assert!(make("ci").is_ok() && make(&"x".repeat(200)).is_ok());
+        for label in ["", " ", &"x".repeat(201)] {
+            assert_eq!(make(label).unwrap_err(), TokenError::Label);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ impl Service {
     /// it. This is the only time it can be shown.
     ///
     /// # Errors
-    /// The caller's token does not allow it, the label is too long, or the system has no randomness.
+    /// The caller's token does not allow it, the label is empty or too long, or the system has no randomness.
     pub async fn create_token(
         &self,
         access: &Access,
@@ -19,12 +19,7 @@ impl Service {
         expires_at: Option<i64>,
     ) -> Result<(Token, TokenRecord), ServiceError> {
         access.require_everywhere(Verb::Admin)?;
-        if label.trim().is_empty() || label.len() > MAX_LABEL_BYTES {
-            let detail = format!("a token's label has 1 to {MAX_LABEL_BYTES} bytes");
-            return Err(ServiceError::BadRequest(detail));
-        }
-        let token = Token::random()?;
-        let record = TokenRecord::new(&token, label, scope, now(), expires_at);
+        let (token, record) = TokenRecord::make(label, scope, now(), expires_at)?;
         let (kept, actor) = (record.clone(), access.actor());
         let added = self
             .database
@@ -60,10 +55,8 @@ impl Service {
 impl From<TokenError> for ServiceError {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Form | TokenError::Verb(_) => Self::BadRequest(error.to_string()),
+            TokenError::Form | TokenError::Verb(_) | TokenError::Label => Self::BadRequest(error.to_string()),
             TokenError::Randomness(_) => Self::Internal(error.to_string()),
         }
     }
 }
-
-const MAX_LABEL_BYTES: usize = 200;

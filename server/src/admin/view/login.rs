@@ -12,8 +12,8 @@ pub enum LoginProblem {
     Refused,
     /// Too many attempts.
     Wait {
-        /// For how long, in minutes.
-        minutes: i64,
+        /// For how long, in seconds.
+        seconds: u64,
     },
     /// The token would cross the network in the clear.
     NotEncrypted,
@@ -49,7 +49,8 @@ pub fn login(problem: Option<LoginProblem>) -> Markup {
 fn words(problem: LoginProblem) -> String {
     match problem {
         LoginProblem::Refused => "This token is not good: it is mistyped, expired or revoked.".to_owned(),
-        LoginProblem::Wait { minutes } => {
+        LoginProblem::Wait { seconds } => {
+            let minutes = seconds.div_ceil(60);
             format!("Too many attempts to log in. Try again in {minutes} minutes.")
         }
         LoginProblem::NotEncrypted => {

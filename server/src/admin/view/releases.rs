@@ -10,7 +10,7 @@ use vsekai_formats::release::{ReleaseManifest, Version};
 use super::format::{bytes, counted, number, time};
 use super::layout::{columns, table};
 use super::{Page, Place, Viewer};
-use crate::admin::changes::{Changes, Line, Tally};
+use crate::service::changes::{Changes, Line, Tally};
 use crate::service::overview::{ChannelView, ReleaseView, TitleView};
 
 /// What a release is compared with.

@@ -90,7 +90,10 @@ fn planned(plan: &Collection) -> Markup {
                 }
             }))
         }
-        p.help { "Nothing was removed. " code { "vsekai-server gc" } " does it, beside the running server." }
+        p.help {
+            "Nothing was removed. The server collects by itself, as " code { "[retention]" } " says, and at once on "
+            code { "POST /api/v1/collection" } "."
+        }
     }
 }
 

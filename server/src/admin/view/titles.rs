@@ -38,8 +38,9 @@ pub fn titles(viewer: &Viewer<'_>, titles: &[TitleOverview]) -> Markup {
     })
 }
 
-/// One title, with the page `page` of its releases, from 0.
+/// One title, with the page `page` of its releases, from 0; the last one if there are not so many.
 pub fn title(viewer: &Viewer<'_>, view: &TitleView, page: usize) -> Markup {
+    let page = page.min(view.releases.len().saturating_sub(1) / ROWS);
     let shown: Vec<&ReleaseView> = view.releases.iter().skip(page * ROWS).take(ROWS).collect();
     let surroundings = Page {
         title: view.title.as_str(),

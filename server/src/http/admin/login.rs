@@ -2,6 +2,7 @@
 //! `/admin/login` and `/admin/logout`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::error::ResponseError as _;
 use poem::http::{HeaderValue, StatusCode, header};
@@ -13,14 +14,15 @@ use super::reply::{self, Refusal};
 use super::visitor::{self, Form, Visitor};
 use crate::admin::view::{self, LoginProblem};
 use crate::db::now;
+use crate::http::{client_address, problem};
 use crate::service::token::Token;
 use crate::service::{Service, ServiceError};
 
 /// Shows the log-in page.
 #[handler]
-pub async fn get_login(request: &Request) -> Response {
+pub async fn get_login(service: Data<&Arc<Service>>, request: &Request) -> Response {
     let ended = Form::of_query(request).get("ended") == "1";
-    let problem = match visitor::is_private(request) {
+    let problem = match visitor::is_private(request, service.limits()) {
         false => Some(LoginProblem::NotEncrypted),
         true => ended.then_some(LoginProblem::Ended),
     };
@@ -40,7 +42,7 @@ pub async fn post_login(
             reply::see_other("/admin/"),
             &visitor::cookie_for(&secret, request),
         ),
-        Ok(Err(problem)) => reply::page(status_of(problem), view::login(Some(problem))),
+        Ok(Err(problem)) => refuse(problem),
         Err(error) => Refusal::from(error).as_response(),
     }
 }
@@ -69,14 +71,12 @@ async fn log_in(
     request: &Request,
     body: Body,
 ) -> Result<Result<String, LoginProblem>, ServiceError> {
-    if !visitor::is_private(request) {
+    if !visitor::is_private(request, service.limits()) {
         return Ok(Err(LoginProblem::NotEncrypted));
     }
-    let (address, time) = (visitor::address(request, service.limits()), now());
+    let (address, time) = (client_address::of(request, service.limits()), now());
     if let Some(seconds) = state.attempts.wait(address, time) {
-        return Ok(Err(LoginProblem::Wait {
-            minutes: (seconds + 59) / 60,
-        }));
+        return Ok(Err(LoginProblem::Wait { seconds }));
     }
     let form = visitor::read_form(request, body, service).await?;
     let token = form.get("token").parse::<Token>();
@@ -94,12 +94,22 @@ async fn log_in(
     }
 }
 
-fn status_of(problem: LoginProblem) -> StatusCode {
-    match problem {
-        LoginProblem::Refused | LoginProblem::Ended => StatusCode::UNAUTHORIZED,
-        LoginProblem::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
-        LoginProblem::NotEncrypted => StatusCode::FORBIDDEN,
-    }
+/// Shows the log-in page again, with what was wrong.
+fn refuse(refused: LoginProblem) -> Response {
+    let (status, error) = match refused {
+        LoginProblem::Refused | LoginProblem::Ended => (StatusCode::UNAUTHORIZED, ServiceError::Unauthorized),
+        LoginProblem::Wait { seconds } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            ServiceError::too_soon(Duration::from_secs(seconds)),
+        ),
+        LoginProblem::NotEncrypted => (
+            StatusCode::FORBIDDEN,
+            ServiceError::Forbidden("log in without encryption".to_owned()),
+        ),
+    };
+    let mut response = reply::page(status, view::login(Some(refused)));
+    problem::note(&error, &mut response);
+    response
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Response {

@@ -7,8 +7,8 @@ use poem::http::{StatusCode, header};
 use poem::{Response, ResponseBuilder};
 
 use crate::admin::view;
-use crate::http::problem::Problem;
-use crate::service::{ErrorKind, ServiceError};
+use crate::http::problem::{self, Problem};
+use crate::service::ServiceError;
 
 /// Answers with a page that nobody keeps.
 pub fn page(status: StatusCode, markup: Markup) -> Response {
@@ -69,10 +69,9 @@ impl ResponseError for Refusal {
             Self::LoggedOut { ended: true } => see_other("/admin/login?ended=1"),
             Self::LoggedOut { ended: false } => see_other("/admin/login"),
             Self::Failed(Problem(error)) => {
-                if error.kind() == ErrorKind::Internal {
-                    tracing::error!(%error, "a page failed");
-                }
-                failure(self.status(), &error.outside())
+                let mut response = failure(self.status(), &error.outside());
+                problem::note(error, &mut response);
+                response
             }
         }
     }

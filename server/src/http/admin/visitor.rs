@@ -2,10 +2,10 @@
 //! Who asks for a page: the session's cookie, and whether a form is ours.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use poem::http::{HeaderName, header};
+use poem::http::{HeaderMap, HeaderName, header};
 use poem::web::Data;
 use poem::{Body, FromRequest, Request, RequestBody};
 
@@ -15,7 +15,7 @@ use crate::admin::session::{LONGEST_SECONDS, Session};
 use crate::admin::view::Viewer;
 use crate::db::now;
 use crate::http::body::Upload;
-use crate::http::client_address::client_address;
+use crate::http::client_address;
 use crate::limits::Limits;
 use crate::service::token::Verb;
 use crate::service::{Access, Service, ServiceError};
@@ -137,17 +137,8 @@ pub fn cookie(request: &Request) -> Option<&str> {
 /// Tells whether a token can be sent to us without others seeing it: over TLS, ours or a proxy's, or from this machine.
 ///
 /// Whoever could forge the proxy's header would see the token anyway.
-pub fn is_private(request: &Request) -> bool {
-    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
-    let is_forwarded = text(request, &FORWARDED_PROTO).is_some();
-    is_encrypted(request) || !is_forwarded && peer.is_some_and(|peer| peer.to_canonical().is_loopback())
-}
-
-/// Returns the address that `request` is counted for.
-pub fn address(request: &Request, limits: &Limits) -> IpAddr {
-    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
-    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    client_address(peer, request.headers(), limits)
+pub fn is_private(request: &Request, limits: &Limits) -> bool {
+    is_encrypted(request) || is_at_this_machine(client_address::peer(request), request.headers(), limits)
 }
 
 /// Returns the server's base address as the browser knows it, to be shown in commands.
@@ -167,6 +158,13 @@ pub fn base_address(request: &Request) -> String {
 fn set_cookie(secret: &str, seconds: i64, request: &Request) -> String {
     let secure = if is_encrypted(request) { "; Secure" } else { "" };
     format!("{COOKIE}={secret}; Path=/admin; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+}
+
+/// A proxy on this machine is no browser on it, though it says nothing of encryption: it is known by being trusted, or
+/// by what proxies add.
+fn is_at_this_machine(peer: IpAddr, headers: &HeaderMap, limits: &Limits) -> bool {
+    let is_forwarded = PROXY_HEADERS.iter().any(|name| headers.contains_key(name));
+    peer.is_loopback() && !limits.trusts(peer) && !is_forwarded
 }
 
 fn is_encrypted(request: &Request) -> bool {
@@ -201,6 +199,14 @@ fn foreign() -> ServiceError {
 const COOKIE: &str = "vsekai_session";
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What proxies add to requests, at least one of them.
+const PROXY_HEADERS: [HeaderName; 5] = [
+    FORWARDED_PROTO,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-real-ip"),
+    header::FORWARDED,
+    header::VIA,
+];
 /// Forms have a handful of short fields.
 const MOST_FORM_BYTES: usize = 16 << 10;
 
@@ -222,6 +228,33 @@ mod tests {
         assert_eq!(found("a=b; vsekai_session=12; c=d").as_deref(), Some("12"));
         assert_eq!(found("vsekai_sessions=12"), None);
         assert_eq!(found("xvsekai_session=12"), None);
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_is_not_taken_for_a_browser_on_it() {
+        let (here, limits) = ("127.0.0.1".parse().unwrap(), Limits::default());
+        assert!(is_at_this_machine(here, &HeaderMap::new(), &limits));
+        for name in [
+            "x-forwarded-proto",
+            "x-forwarded-for",
+            "x-real-ip",
+            "forwarded",
+            "via",
+        ] {
+            let forwarded = request(&[(name, "192.0.2.1")]);
+            assert!(!is_at_this_machine(here, forwarded.headers(), &limits), "{name}");
+        }
+        let trusting = Limits {
+            trust_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+            ..limits
+        };
+        assert!(!is_at_this_machine(here, &HeaderMap::new(), &trusting));
+        let elsewhere = "192.0.2.1".parse().unwrap();
+        assert!(!is_at_this_machine(
+            elsewhere,
+            &HeaderMap::new(),
+            &Limits::default()
+        ));
     }
 
     #[test]
