@@ -15,6 +15,7 @@ use vsekai_trust::names;
 use crate::db::public::{MetadataRow, Public};
 use crate::db::{Database, chunks, now};
 use crate::limits::Limits;
+use crate::service::privacy::Readers;
 use crate::service::{ServiceError, blocking, keep_whole, verify};
 use crate::site::{Document, Kind, Needed, Place, Pruned, Site, SiteError, Written};
 use crate::storage::{ContentFolder, database_path, document_folder, index_folder, store_folder};
@@ -26,6 +27,8 @@ pub struct Options {
     pub look_at_everything: bool,
     /// Remove what has not been needed for this long.
     pub prune: Option<Duration>,
+    /// Write what only private channels have, too; whoever reads the site can read it.
+    pub include_private: bool,
 }
 
 /// What an export did.
@@ -80,8 +83,21 @@ impl Export {
         database: &Database,
     ) -> Result<Exported, SiteError> {
         let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
+        let (indexes, caps, include_private) = (index_folder(data), limits.clone(), options.include_private);
+        let read = database.read("read what is public", move |tx| {
+            let mut public = Public::read(tx)?;
+            let readers = match include_private {
+                true => None,
+                false => Readers::read(tx, None, &indexes, &caps)?,
+            };
+            if let Some(readers) = &readers {
+                readers.leave_out_private(&mut public);
+            }
+            Ok((public, readers))
+        });
+        let (public, readers) = read.await?;
         let mut export = Self {
-            public: database.read("read what is public", Public::read).await?,
+            public,
             site: Site::open(place, options.look_at_everything).await?,
             documents: document_folder(data),
             indexes: index_folder(data),
@@ -99,7 +115,11 @@ impl Export {
             let chunks = database.read("read the ledger of chunks", chunks::all).await?;
             let needed = Needed {
                 documents: export.addresses(),
-                chunks: chunks.into_iter().map(|(id, _)| id).collect(),
+                chunks: chunks
+                    .into_iter()
+                    .map(|(id, _)| id)
+                    .filter(|id| readers.as_ref().is_none_or(|readers| readers.is_public(*id)))
+                    .collect(),
             };
             exported.pruned = Some(export.site.prune(&needed, grace, now()).await?);
         }

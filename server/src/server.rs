@@ -279,13 +279,16 @@ async fn watch_certificate(certificate: Option<Arc<Certificate>>, stop: Cancella
     }
 }
 
-/// Bounds what a crash makes publishers upload again.
+/// Bounds what a crash makes publishers upload again, and how long a change from the command line goes unnoticed.
 async fn flush_regularly(service: Arc<Service>, stop: CancellationToken) {
     let mut ticks = interval(FLUSH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(error) = service.write_uploaded().await {
             tracing::error!(%error, "could not write down what was uploaded");
+        }
+        if let Err(error) = service.notice_private_channels().await {
+            tracing::error!(%error, "could not look for private channels");
         }
         if !service.has_pending_chunks() {
             continue;

@@ -197,3 +197,30 @@ async fn a_person_makes_a_token_and_revokes_it() {
     heading(&browser, "Log in").await;
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_makes_a_channel_private_after_a_question() {
+    let (world, _) = World::with_first_version();
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let address = world.server().address().trim_end_matches('/').to_owned();
+    let login = format!("{address}/admin/login");
+    browser.page.goto(&login).await.unwrap();
+    fill(&browser, "token", &world.server().token().unwrap()).await;
+    press(&browser, "Log in").await;
+    click(&browser, TITLE).await;
+    heading(&browser, TITLE).await;
+    let change = Locator::Css("a[href$='/channels/beta/readers']");
+    find(&browser, change).await.click().await.unwrap();
+    heading(&browser, "Make beta private").await;
+    look(&browser, "make-private").await;
+    press(&browser, "Make beta private").await;
+    heading(&browser, TITLE).await;
+    assert!(text(&browser, "tbody").await.contains("with a token"));
+    look(&browser, "title-private").await;
+    let role = format!("{address}/titles/{TITLE}/tuf/1.beta.json");
+    browser.page.goto(&role).await.unwrap();
+    assert!(text(&browser, "body").await.contains("a valid token is needed"));
+    browser.close().await;
+}

@@ -54,6 +54,9 @@ pub struct GlobalArgs {
     /// The title's root, as its publisher gives it out; only what its keys signed is installed [env: VSEKAI_ROOT]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = INSTALL)]
     pub root: Option<PathBuf>,
+    /// File with a token for the server's private channels, kept with the install [env: VSEKAI_READ_TOKEN, the token itself]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = INSTALL)]
+    pub read_token_file: Option<PathBuf>,
     /// Allow a server on another machine without encryption (http) [env: VSEKAI_ALLOW_HTTP=1]
     #[arg(long, global = true, help_heading = NETWORK)]
     pub allow_http: bool,
@@ -720,6 +723,7 @@ Settings:
   failed-starts  after how many failed starts the last good version comes back; 0 for never
   start-seconds  within how many seconds a crash is a failed start
   mirrors        addresses to ask where the server does not help, or none
+  read-token     file with a token for the server's private channels; it is kept, and never shown
 
 \"vsekai update --auto\" and the launcher's window go by them.";
 

@@ -35,6 +35,7 @@ pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Resul
                 .map_or_else(|| title(global), |stored| Ok(stored.title.clone()))?,
         ),
         trusted_root: trusted_root(global, surroundings)?,
+        read_token: read_token(global, surroundings)?,
         channel: Some(
             stored
                 .as_ref()
@@ -114,11 +115,28 @@ pub(crate) fn token(
     file: Option<&Path>,
     surroundings: &Surroundings,
 ) -> Result<Option<Secret>, CliError> {
-    let token = match (given, file) {
-        (Some(token), _) => Some(token.to_owned()),
-        (None, Some(file)) => Some(read_text(file, MAX_TOKEN_BYTES)?),
-        (None, None) => text(surroundings.variable("VSEKAI_TOKEN"), "VSEKAI_TOKEN")?,
-    };
+    match (given, file) {
+        (Some(token), _) => Ok(Some(Secret::new(token.trim()))),
+        (None, Some(file)) => token_in(file).map(Some),
+        (None, None) => token_of(surroundings, "VSEKAI_TOKEN"),
+    }
+}
+
+/// Returns the token for private channels from a file or the environment.
+fn read_token(global: &GlobalArgs, surroundings: &Surroundings) -> Result<Option<Secret>, CliError> {
+    match &global.read_token_file {
+        Some(file) => token_in(file).map(Some),
+        None => token_of(surroundings, "VSEKAI_READ_TOKEN"),
+    }
+}
+
+/// Reads a token from a file.
+pub(crate) fn token_in(file: &Path) -> Result<Secret, CliError> {
+    Ok(Secret::new(read_text(file, MAX_TOKEN_BYTES)?.trim()))
+}
+
+fn token_of(surroundings: &Surroundings, variable: &str) -> Result<Option<Secret>, CliError> {
+    let token = text(surroundings.variable(variable), variable)?;
     Ok(token.map(|token| Secret::new(token.trim())))
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use vsekai_formats::release::{Platform, Slug};
+use vsekai_store::Secret;
 
 /// Which folder, from where, and how.
 ///
@@ -22,6 +23,9 @@ pub struct InstallConfig {
     ///
     /// Without one, an install that knows none yet believes the first root the server shows, and keeps it.
     pub trusted_root: Option<Vec<u8>>,
+    /// A token for the server's private channels; kept with the install once the server took it, and sent to that
+    /// server alone. Without one, the one that is kept counts.
+    pub read_token: Option<Secret>,
     /// The platform to install for.
     pub platform: Platform,
     /// Most requests at the same time; how many there are depends on what makes the download faster.
@@ -47,6 +51,7 @@ impl InstallConfig {
             title: None,
             channel: None,
             trusted_root: None,
+            read_token: None,
             platform,
             connections: DEFAULT_CONNECTIONS,
             user_agent: concat!("vsekai-launcher/", env!("CARGO_PKG_VERSION")).to_owned(),

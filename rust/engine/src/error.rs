@@ -268,7 +268,9 @@ impl EngineError {
                 "Check the network connection and the server address, then try again; what was downloaded is kept"
             }
             ErrorCode::Server => "Try again later; what was downloaded is kept",
-            ErrorCode::Refused => "The server wants other credentials; ask whoever runs it",
+            ErrorCode::Refused => {
+                "If the channel is private, ask its publisher for a read token and keep it with the install"
+            }
             ErrorCode::NotFound if matches!(self, Self::Store(_)) => {
                 "No server has all of this release yet; try again later, what was downloaded is kept"
             }

@@ -10,6 +10,7 @@
 //! ROOT/.vsekai/moved.json          where the install went, if it was moved away
 //! ROOT/.vsekai/moving.json         where it comes from, while it is being moved here
 //! ROOT/.vsekai/mirror.json         which address worked last
+//! ROOT/.vsekai/read-token.json     the token for the server's private channels, for its owner alone
 //! ROOT/.vsekai/current.json        which tree is current, which was before: the commit point
 //! ROOT/.vsekai/releases/<name>/    manifest, contents and index of each tree
 //! ROOT/.vsekai/staging/<name>/     a tree being built
@@ -102,6 +103,11 @@ impl InstallPaths {
     /// Returns the file that names the address which worked last.
     pub fn mirror(&self) -> PathBuf {
         self.state().join("mirror.json")
+    }
+
+    /// Returns the file that the token for private channels is kept in.
+    pub fn read_token(&self) -> PathBuf {
+        self.state().join("read-token.json")
     }
 
     /// Returns the file that says where the install went.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use vsekai_formats::release::{ChannelPointer, ChannelSummary, ReleaseRef, address};
-use vsekai_store::{ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, StoreFormat};
+use vsekai_store::{Auth, ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, Secret, StoreFormat};
 use vsekai_trust::client::VerifiedTitle;
 
 use crate::download::Source;
@@ -15,6 +15,7 @@ use crate::install;
 use crate::mirrors::{self, Stores};
 use crate::origin::{self, Document, Documents, Offer};
 use crate::preferences::Preferences;
+use crate::read_token;
 use crate::record::{Current, Settings};
 use crate::session::{Machine, Session};
 use crate::trust;
@@ -171,8 +172,14 @@ impl Updater {
         })
     }
 
-    /// Keeps in mind which address worked.
+    /// Keeps in mind which address worked, and the token that was given for the server.
     pub(crate) fn remember(&self, settings: &Settings, worked: &str) -> Result<(), EngineError> {
+        if let Some(token) = &self.config.read_token
+            && self.paths.state().is_dir()
+            && read_token::load(&self.paths, &settings.server)?.as_ref() != Some(token)
+        {
+            read_token::keep(&self.paths, &settings.server, Some(token))?;
+        }
         let before = mirrors::load(&self.paths);
         let now = mirrors::remember(&settings.server, worked, before.as_ref());
         mirrors::store(&self.paths, before.as_ref(), now.as_ref())
@@ -188,6 +195,13 @@ impl Updater {
         ))
     }
 
+    fn read_token(&self, settings: &Settings) -> Result<Option<Secret>, EngineError> {
+        match &self.config.read_token {
+            Some(token) => Ok(Some(token.clone())),
+            None => read_token::load(&self.paths, &settings.server),
+        }
+    }
+
     /// Returns the server at an address; whoever asks it shares its connections, from one operation to the next.
     fn origin(&self, settings: &Settings, address: &str) -> Result<HttpOrigin, EngineError> {
         let is_server = address == settings.server.trim_end_matches('/');
@@ -198,7 +212,13 @@ impl Updater {
         if let Some(origin) = origins.get(&key) {
             return Ok(origin.clone());
         }
+        // Given for the server, so nobody else gets to see it.
+        let token = match is_server {
+            true => self.read_token(settings)?,
+            false => None,
+        };
         let options = HttpOptions {
+            auth: token.map_or(Auth::None, Auth::Bearer),
             user_agent: self.config.user_agent.clone(),
             max_connections: self.config.connections,
             allow_http,

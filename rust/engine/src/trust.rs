@@ -99,10 +99,15 @@ pub(crate) async fn channels(
     let mut channels = Vec::new();
     for channel in listed {
         if let Some(problem) = channel.problem {
-            let message = format!(
-                "The channel {} cannot be used at the moment: {problem}",
-                channel.name
-            );
+            let name = &channel.name;
+            let message = match problem {
+                TrustError::Store(StoreError::Refused {
+                    credentials: true, ..
+                }) => {
+                    format!("The channel {name} is private; it takes a read token from its publisher")
+                }
+                problem => format!("The channel {name} cannot be used at the moment: {problem}"),
+            };
             session.notice("channel-refused", message);
         }
         channels.push(ChannelSummary {

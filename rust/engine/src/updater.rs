@@ -2,16 +2,17 @@
 //! The engine's face: one object per install folder.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 use vsekai_formats::release::{InstallId, Slug, Version};
-use vsekai_store::HttpOrigin;
+use vsekai_store::{HttpOrigin, Secret};
 use vsekai_trust::client::{TrustedState, VerifiedTitle};
 
 use crate::choice::{self, Choice};
 use crate::config::InstallConfig;
 use crate::control::Control;
+use crate::disk;
 use crate::error::EngineError;
 use crate::event::{Event, Observer};
 use crate::install;
@@ -23,6 +24,7 @@ use crate::paths::InstallPaths;
 use crate::players;
 use crate::policy::{Decision, Wish};
 use crate::preferences::Preferences;
+use crate::read_token;
 use crate::record::{Current, Settings};
 use crate::release::Release;
 use crate::run::Run;
@@ -233,6 +235,30 @@ impl Updater {
         let _lock = InstallLock::take(&self.paths)?;
         settings.store(&self.paths)?;
         Ok(TrustedState::new(self.paths.trust(&settings.title)).forget()?)
+    }
+
+    /// Tells which server a token for private channels is kept for, if one is kept for the one that is asked.
+    ///
+    /// # Errors
+    /// What is kept cannot be read.
+    pub fn read_token_for(&self) -> Result<Option<String>, EngineError> {
+        let Some(server) = self.status()?.server else {
+            return Ok(None);
+        };
+        Ok(read_token::load(&self.paths, &server)?.map(|_| server))
+    }
+
+    /// Keeps a token for the server's private channels from the next operation on, or none any more.
+    ///
+    /// # Errors
+    /// No server is known, or it cannot be kept.
+    pub fn keep_read_token(&self, token: Option<&Secret>) -> Result<(), EngineError> {
+        let settings = self.settings()?;
+        disk::create_folders(&self.paths.state())?;
+        read_token::keep(&self.paths, &settings.server, token)?;
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        origins.clear();
+        Ok(())
     }
 
     /// Follows another channel from the next check on; what is installed stays until then.

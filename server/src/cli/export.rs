@@ -25,6 +25,9 @@ pub(super) struct Arguments {
     /// Look at every file of the site, instead of believing its record, and mend what is missing
     #[arg(long)]
     check: bool,
+    /// Write private channels too; whoever can read the site can read them
+    #[arg(long)]
+    include_private: bool,
 }
 
 /// Brings the site up to date and says what that took.
@@ -34,6 +37,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     let options = Options {
         look_at_everything: arguments.check,
         prune: arguments.prune.then_some(grace),
+        include_private: arguments.include_private,
     };
     let exported = export(&settings.data, place, &settings.limits, &options).await?;
     for name in &exported.incomplete_indexes {

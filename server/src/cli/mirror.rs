@@ -10,11 +10,11 @@ use clap::Args;
 use vsekai_formats::release::Slug;
 use vsekai_server::mirror::{MirroredTitle, Source};
 use vsekai_server::site::Site;
-use vsekai_store::HttpOptions;
+use vsekai_store::{Auth, HttpOptions, Secret};
 
 use super::EXIT_FAILED;
 use super::export::written;
-use super::place::{PlaceArguments, state_beside};
+use super::place::{PlaceArguments, secret, state_beside};
 use super::settings::{Settings, read_bounded};
 
 /// Arguments of `mirror`.
@@ -34,6 +34,19 @@ pub(super) struct Arguments {
     /// Allow an address without encryption that is not on this machine; everything is verified all the same
     #[arg(long)]
     allow_http: bool,
+    /// File with a token of the other server, to mirror its private channels too; whoever can read the site can read them
+    #[arg(long, value_name = "FILE")]
+    read_token_file: Option<PathBuf>,
+    /// The token itself; give it in the environment
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "VSEKAI_READ_TOKEN",
+        hide_env_values = true,
+        hide = true,
+        value_parser = secret
+    )]
+    read_token: Option<Secret>,
     /// Look at every file of the site, instead of believing its record, and mend what is missing
     #[arg(long)]
     check: bool,
@@ -68,6 +81,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
         (None, None) => anyhow::bail!("a mirror in a bucket needs --state DIR, to remember what it trusts"),
     };
     let options = HttpOptions {
+        auth: arguments.read_token()?.map_or(Auth::None, Auth::Bearer),
         user_agent: concat!("vsekai-server/", env!("CARGO_PKG_VERSION"), " (mirror)").to_owned(),
         allow_http: arguments.allow_http,
         ..HttpOptions::default()
@@ -99,5 +113,18 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     Ok(code)
 }
 
+impl Arguments {
+    /// Returns the token for the other server, from its file or the environment.
+    fn read_token(&self) -> anyhow::Result<Option<Secret>> {
+        let Some(file) = &self.read_token_file else {
+            return Ok(self.read_token.clone());
+        };
+        let text = String::from_utf8(read_bounded(file, MAX_TOKEN)?);
+        let text = text.with_context(|| format!("{} does not hold a token", file.display()))?;
+        Ok(Some(Secret::new(text.trim())))
+    }
+}
+
+const MAX_TOKEN: u64 = 4096;
 /// A root of a few dozen keys takes a few kilobytes.
 const MAX_ROOT: u64 = 512 << 10;

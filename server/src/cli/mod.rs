@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod channel;
 mod export;
 mod fsck;
 mod gc;
@@ -115,6 +116,9 @@ enum Command {
     /// Make, list and end tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Say which channels are read with a token alone
+    #[command(subcommand)]
+    Channel(channel::Command),
     /// Copy the data folder, beside a running server
     Backup(backup::Arguments),
     /// Make the data folder what a backup is; no server may be running on it
@@ -179,6 +183,7 @@ fn execute(settings: Settings, command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve => serve::run(settings).await,
             Command::Token(command) => token::run(&settings.data, command).await,
+            Command::Channel(command) => channel::run(&settings.data, command).await,
             Command::Backup(arguments) => backup::run(&settings, &arguments).await,
             Command::Restore(arguments) => restore::run(&settings, &arguments).await,
             Command::Fsck(arguments) => fsck::run(&settings, &arguments).await,

@@ -103,7 +103,8 @@ impl PlaceArguments {
     }
 }
 
-fn secret(text: &str) -> Result<Secret, Infallible> {
+/// Reads a secret, which is never printed.
+pub(super) fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
 

@@ -24,7 +24,7 @@ pub(super) enum Command {
         /// The channel it is for, or * for all
         #[arg(long, default_value = "*")]
         channel: Pattern,
-        /// What it allows: upload, publish, promote, keys, observe, admin, several with commas, or * for all
+        /// What it allows: read, upload, publish, promote, keys, observe, admin, several with commas, or * for all
         #[arg(long, default_value = "publish")]
         verbs: Verbs,
         /// Days until it ends by itself

@@ -19,6 +19,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/2026-11-26-retention.sql")),
         M::up(include_str!("../../migrations/2026-11-26-uploads.sql")),
         M::up(include_str!("../../migrations/2026-11-26-downloads.sql")),
+        M::up(include_str!("../../migrations/2026-11-26-private.sql")),
     ])
 }
 
@@ -51,6 +52,21 @@ mod tests {
             let refused = connection.execute(change, []).unwrap_err();
             assert!(refused.to_string().contains("only added to"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_database_from_before_private_channels_has_public_ones_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations().to_version(&mut connection, 5).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO metadata (title, role, version, text, expires_at, stored_at)
+				VALUES ('game', 'stable', 1, '{}', 9, 1);",
+            )
+            .unwrap();
+        migrations().to_latest(&mut connection).unwrap();
+        let transaction = connection.transaction().unwrap();
+        assert!(crate::db::private::all(&transaction).unwrap().is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod downloads;
 pub mod indexes;
 pub mod metadata;
 mod migrations;
+pub mod private;
 pub mod public;
 pub mod references;
 pub mod releases;

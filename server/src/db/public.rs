@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! Everything that clients can read without a token, in one consistent state of the database.
+//! Everything that clients can read, in one consistent state of the database.
 
 use rusqlite::Transaction;
 use vsekai_formats::release::{Pinned, Slug};

@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 use super::{
     collection, get_audit, get_chunk, get_health, get_index, get_metadata, get_ready, get_release_file,
     get_releases, get_sizes, get_target, get_titles, hold, metrics, online_keys, post_fetch_chunks,
-    post_metadata, post_missing_chunks, post_release, put_chunk, put_index, tokens,
+    post_metadata, post_missing_chunks, post_release, private_channel, put_chunk, put_index, tokens,
 };
 
 /// The parts of a release.
@@ -108,6 +108,8 @@ pub(super) struct ProblemDocument {
         online_keys::post_online_key,
         hold::put_hold,
         hold::delete_hold,
+        private_channel::put_private,
+        private_channel::delete_private,
         get_health::get_health,
         get_ready::get_ready,
         metrics::get_metrics,
@@ -124,7 +126,7 @@ pub(super) struct ProblemDocument {
     ),
     components(schemas(ProblemDocument)),
     tags(
-        (name = "files", description = "What players and stock clients read; takes no token"),
+        (name = "files", description = "What players and stock clients read; takes a token in private channels alone"),
         (name = "publishing", description = "What publishers do"),
         (name = "running", description = "What those do who run the server")
     ),
@@ -239,6 +241,7 @@ fn as_bytes(content: &mut RefOr<Content>) {
 fn explain(parameter: &str) -> &'static str {
     match parameter {
         "title" => "The title",
+        "channel" => "The channel",
         "platform" => "The platform, such as linux-x86_64",
         "version" => "The release's version",
         "id" => "The public part of the token",

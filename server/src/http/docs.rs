@@ -88,6 +88,7 @@ fn page(document: &Value) -> Markup {
 fn section(path: &str, method: &str, operation: &Value) -> Markup {
     let verbs = items(&operation["security"]).flat_map(|security| items(&security["token"]));
     let verbs: Vec<&str> = verbs.map(text).collect();
+    let is_optional = items(&operation["security"]).any(|security| members(security).next().is_none());
     let parameters = items(&operation["parameters"]).map(|parameter| {
         let name = format!("{} ({})", text(&parameter["name"]), text(&parameter["in"]));
         (name, html! { (text(&parameter["description"])) })
@@ -109,7 +110,7 @@ fn section(path: &str, method: &str, operation: &Value) -> Markup {
             h3 { code { (method.to_uppercase()) " " (path) } }
             p { (text(&operation["summary"])) }
             @if !verbs.is_empty() {
-                p { "Takes a token for: " (verbs.join(" or ")) }
+                p { (if is_optional { "May take a token for: " } else { "Takes a token for: " }) (verbs.join(" or ")) }
             }
             (table(["Parameter", "Meaning"], parameters))
             (table(["Body", "Content"], bodies))

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use poem::http::header;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
-use vsekai_formats::ChunkId;
 
 use super::problem::Problem;
+use super::readers;
 use super::reply::{Caching, Conditions, Representation, Source};
 use crate::service::token::Verb;
-use crate::service::{Service, ServiceError};
+use crate::service::{Audience, Service, ServiceError};
 
 /// Serves a chunk.
 #[utoipa::path(
     method(get, head), path = "/store/{folder}/{file}", tag = "files",
+    security((), ("token" = ["read"])),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "The part asked for by Range", content_type = "application/octet-stream", body = Vec<u8>),
@@ -31,9 +32,17 @@ pub async fn get_chunk(
 ) -> Result<Response, Problem> {
     let id = super::chunk_id(&folder, &file)?;
     let conditions = Conditions::of(request);
+    let audience = service.audience_of_chunk(id);
+    let missing = || ServiceError::NotFound(format!("chunk {id}"));
+    let caching = match conditions.head && uploads(&service, request).await {
+        // Stock publishers ask by HEAD which chunks they need not upload, so these are answered from the ledger.
+        true if !service.has_chunk(id).await? => return Err(missing().into()),
+        true if audience != Audience::Everybody => Caching::Private,
+        true => Caching::Immutable,
+        false => readers::admit_unseen(&service, request, &audience, missing).await?,
+    };
     let source = match conditions.head {
         true => {
-            say_if_relied_on(&service, request, id).await?;
             let stored = service.store().get_stored(id).await.map_err(ServiceError::from)?;
             Source::File {
                 file: stored.file,
@@ -46,21 +55,16 @@ pub async fn get_chunk(
         source,
         tag: id.to_string(),
         media_type: "application/octet-stream",
-        caching: Caching::Immutable,
+        caching,
     };
     Ok(representation.respond(&conditions).await?)
 }
 
-/// Stock publishers ask by HEAD which chunks they need not upload, so these are answered from the ledger.
-async fn say_if_relied_on(service: &Service, request: &Request, id: ChunkId) -> Result<(), Problem> {
-    if !request.headers().contains_key(header::AUTHORIZATION) {
-        return Ok(());
-    }
-    // Reading takes no token, so one that is good for nothing does no harm.
-    let access = super::bearer::access(service, request).await;
-    let uploads = access.is_ok_and(|access| access.require_somewhere(Verb::Upload).is_ok());
-    match uploads && !service.has_chunk(id).await? {
-        false => Ok(()),
-        true => Err(ServiceError::NotFound(format!("chunk {id}")).into()),
-    }
+/// Tells whether the sender of `request` may upload chunks, and so may know which are there.
+async fn uploads(service: &Service, request: &Request) -> bool {
+    // What everybody may read takes no token, so one that is good for nothing does no harm.
+    request.headers().contains_key(header::AUTHORIZATION)
+        && super::bearer::access(service, request)
+            .await
+            .is_ok_and(|access| access.require_somewhere(Verb::Upload).is_ok())
 }

@@ -7,12 +7,14 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
 use super::problem::Problem;
-use super::reply::{Caching, Conditions, Representation, Source};
+use super::readers;
+use super::reply::{Conditions, Representation, Source};
 use crate::service::{Service, ServiceError, indexes::IndexName};
 
 /// Serves an index.
 #[utoipa::path(
     method(get, head), path = "/index/{name}", tag = "files",
+    security((), ("token" = ["read"])),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "The part asked for by Range", content_type = "application/octet-stream", body = Vec<u8>),
@@ -28,6 +30,8 @@ pub async fn get_index(
 ) -> Result<Response, Problem> {
     let missing = || ServiceError::NotFound("an index of that name".to_owned());
     let name = IndexName::parse(&name).map_err(|_| missing())?;
+    let audience = service.audience_of_index(name.as_str());
+    let caching = readers::admit_unseen(&service, request, &audience, missing).await?;
     let pinned = service.find_index(&name).await?;
     let representation = Representation {
         tag: pinned.sha256.to_string(),
@@ -36,7 +40,7 @@ pub async fn get_index(
             file: service.open_index(pinned).await?,
         },
         media_type: "application/octet-stream",
-        caching: Caching::Immutable,
+        caching,
     };
     let conditions = Conditions::of(request);
     if conditions.asks_for_all() {

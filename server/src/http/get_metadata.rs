@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
+use vsekai_formats::release::Slug;
 use vsekai_trust::names;
 
 use super::problem::Problem;
+use super::readers;
 use super::reply::{Caching, Conditions, Representation};
-use crate::service::{Service, ServiceError};
+use crate::service::{Audience, Service, ServiceError};
 
 /// Serves `timestamp.json`, which clients ask for anew each time, or `<version>.<role>.json`, which never
 /// changes.
 #[utoipa::path(
     method(get, head), path = "/titles/{title}/tuf/{file}", tag = "files",
+    security((), ("token" = ["read"])),
     responses(
         (status = 200, description = "The file", content_type = "application/json", body = Object),
         (status = 206, description = "The part asked for by Range", content_type = "application/json", body = Vec<u8>),
@@ -28,7 +31,7 @@ pub async fn get_metadata(
     Path((title, file)): Path<(String, String)>,
     request: &Request,
 ) -> Result<Response, Problem> {
-    let title = super::named(&title, "title")?;
+    let title: Slug = super::named(&title, "title")?;
     let (role, version, caching) = match file.as_str() {
         names::TIMESTAMP => ("timestamp", None, Caching::Revalidate),
         file => {
@@ -37,6 +40,11 @@ pub async fn get_metadata(
             (role, Some(version), Caching::Immutable)
         }
     };
+    let audience = match role.parse() {
+        Ok(channel) => service.audience_of_channel(&title, &channel),
+        Err(_) => Audience::Everybody,
+    };
+    let caching = readers::admit(&service, request, &audience, caching).await?;
     let text = service.metadata(title, role.to_owned(), version).await?;
     let representation = Representation::of_text(text.0, caching);
     Ok(representation.respond(&Conditions::of(request)).await?)

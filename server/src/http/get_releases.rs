@@ -34,7 +34,6 @@ pub async fn get_releases(
 ) -> Result<Json<Answer>, Problem> {
     let access = super::bearer::access(&service, request).await?;
     let title: Slug = super::parameter(&title)?;
-    access.require_title(&title)?;
-    let releases = service.list(title.clone()).await?;
+    let releases = service.list(&access, &title).await?;
     Ok(Json(Answer { title, releases }))
 }

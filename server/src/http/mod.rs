@@ -29,9 +29,11 @@ mod post_fetch_chunks;
 mod post_metadata;
 mod post_missing_chunks;
 mod post_release;
+mod private_channel;
 mod problem;
 mod put_chunk;
 mod put_index;
+mod readers;
 mod reply;
 mod tokens;
 
@@ -122,6 +124,8 @@ fn table() -> Vec<Row> {
         POST "/api/v1/titles/:title/online-keys" online_keys::post_online_key;
         PUT "/api/v1/titles/:title/releases/:platform/:version/hold" hold::put_hold;
         DELETE "/api/v1/titles/:title/releases/:platform/:version/hold" hold::delete_hold;
+        PUT "/api/v1/titles/:title/channels/:channel/private" private_channel::put_private;
+        DELETE "/api/v1/titles/:title/channels/:channel/private" private_channel::delete_private;
         GET "/api/v1/health" get_health::get_health;
         GET "/api/v1/ready" get_ready::get_ready;
         GET "/api/v1/metrics" metrics::get_metrics;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! `POST api/v1/chunks/fetch`: many chunks in one answer, for players far away. Takes no token, like reading
-//! the chunks one by one.
+//! `POST api/v1/chunks/fetch`: many chunks in one answer, for players far away. Takes a token where reading the chunks
+//! one by one does.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use poem::http::{StatusCode, header};
 use poem::web::Data;
-use poem::{Body, Response, handler};
+use poem::{Body, Request, Response, handler};
 use vsekai_formats::ChunkId;
 use vsekai_store::http::batch::MEDIA_TYPE;
 
@@ -20,6 +20,7 @@ use crate::service::{Service, ServiceError};
 /// Sends chunks as they are stored, in the order asked.
 #[utoipa::path(
     post, path = "/api/v1/chunks/fetch", tag = "files",
+    security((), ("token" = ["read"])),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "1 to 256 chunk ids of 32 bytes each"),
     responses((status = 200, description = "For each id a length (4 bytes, little-endian) and the chunk; ff ff ff ff for a missing one", content_type = "application/vnd.vsekai.chunks", body = Vec<u8>)),
 )]
@@ -27,11 +28,13 @@ use crate::service::{Service, ServiceError};
 pub async fn post_fetch_chunks(
     service: Data<&Arc<Service>>,
     metrics: Data<&Arc<Metrics>>,
+    request: &Request,
     body: Body,
 ) -> Result<Response, Problem> {
     let limits = service.limits();
     let cap = limits.chunk_fetch * ID_BYTES;
     let ids = ids(&Upload::new(body, "the request", cap, limits).read().await?)?;
+    let ids = super::readers::readable(&service, request, ids).await?;
     let metrics = metrics.clone();
     let frames = frames(service.clone(), ids).inspect(move |frame| {
         // The answer has no length that could be counted when it starts.
@@ -59,7 +62,7 @@ fn ids(body: &[u8]) -> Result<Vec<ChunkId>, ServiceError> {
 /// memory and no file open.
 fn frames(
     service: Arc<Service>,
-    ids: Vec<ChunkId>,
+    ids: Vec<Option<ChunkId>>,
 ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
     stream::try_unfold((service, ids, 0), |(service, ids, done)| async move {
         if done >= ids.len() {

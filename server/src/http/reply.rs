@@ -120,6 +120,11 @@ impl Representation {
             .header(header::ETAG, format!("\"{}\"", self.tag))
             .header(header::CACHE_CONTROL, self.caching.header())
             .header(header::ACCEPT_RANGES, "bytes");
+        let reply = match self.caching {
+            // For caches that keep what they were asked not to.
+            Caching::Private => reply.header(header::VARY, "Authorization"),
+            Caching::Immutable | Caching::Revalidate => reply,
+        };
         let (reply, range) = match plan {
             Plan::NotModified => return Ok(reply.status(StatusCode::NOT_MODIFIED).finish()),
             Plan::OutOfRange => {

@@ -5,6 +5,7 @@ use vsekai_formats::release::Slug;
 
 use super::Service;
 use super::error::ServiceError;
+use super::privacy::Audience;
 use super::token::{Token, TokenRecord, TokenScope, Verb};
 use crate::db::audit::Actor;
 use crate::db::{now, tokens};
@@ -60,6 +61,16 @@ impl Access {
         allow(self.scope.allows_whole_title(verb, title), || {
             format!("{verb} of {title}, which needs a token for every channel")
         })
+    }
+
+    /// Tells whether the token allows reading what is for `audience`.
+    pub fn may_read(&self, audience: &Audience) -> bool {
+        match audience {
+            Audience::Everybody => true,
+            Audience::Readers(channels) => channels
+                .iter()
+                .any(|channel| self.scope.allows_reading(&channel.title, &channel.name)),
+        }
     }
 
     /// Refuses unless the token allows anything at all on `title`.

@@ -71,7 +71,8 @@ impl Service {
         .await
     }
 
-    /// Reads some of `ids` from position `from` on, a few hundred KiB of them or one, each behind its length.
+    /// Reads some of `ids` from position `from` on, a few hundred KiB of them or one, each behind its length. `None`
+    /// stands for a chunk that is withheld, as if it were missing.
     ///
     /// Returns `ids`, the position to go on from, and the frames, as `http::post_fetch_chunks` sends them.
     ///
@@ -79,9 +80,9 @@ impl Service {
     /// A file cannot be read. A missing chunk is none, it has [`ABSENT`] for its length.
     pub async fn read_chunks(
         &self,
-        ids: Vec<ChunkId>,
+        ids: Vec<Option<ChunkId>>,
         from: usize,
-    ) -> Result<(Vec<ChunkId>, usize, Bytes), ServiceError> {
+    ) -> Result<(Vec<Option<ChunkId>>, usize, Bytes), ServiceError> {
         let store = self.store().clone();
         blocking(move || {
             let mut frames = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
@@ -90,7 +91,10 @@ impl Service {
                 if frames.len() >= FRAME_BYTES {
                     break;
                 }
-                push_frame(&store, *id, &mut frames)?;
+                match id {
+                    Some(id) => push_frame(&store, *id, &mut frames)?,
+                    None => frames.extend_from_slice(&ABSENT.to_le_bytes()),
+                }
                 done += 1;
             }
             Ok((ids, done, frames.into()))

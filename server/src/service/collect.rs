@@ -192,10 +192,11 @@ impl Service {
     ) -> Result<(State, GoingChunks), ServiceError> {
         // From here on nobody puts a file in place whose row is still to come.
         let _nobody_names = self.naming.write().await;
-        let retention = self.retention.clone();
+        let (retention, privacy) = (self.retention.clone(), self.privacy.clone());
         let removed = self.database.write("collect releases", move |tx| {
             let state = State::read(tx, &retention, now)?;
             state.remove(tx, &actor)?;
+            privacy.renew(tx)?;
             Ok(state)
         });
         let state = removed.await?;

@@ -66,10 +66,12 @@ impl Service {
         let (ids, pinned) = stored.await?;
         // From the name on the index keeps its chunks; until then this does.
         self.entered_sizes(ids).await?;
-        let key = name.0.clone();
-        let named = self
-            .database
-            .write("name an index", move |tx| indexes::name(tx, &key, &pinned));
+        let (key, privacy) = (name.0.clone(), self.privacy.clone());
+        let named = self.database.write("name an index", move |tx| {
+            let named = indexes::name(tx, &key, &pinned)?;
+            privacy.renew(tx)?;
+            Ok(named)
+        });
         match named.await? {
             Named::New => Ok(true),
             Named::Same => Ok(false),

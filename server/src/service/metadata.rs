@@ -17,6 +17,7 @@ use vsekai_trust::publisher::{PublicKey, SigningKey};
 
 use super::access::Access;
 use super::error::ServiceError;
+use super::privacy::Privacy;
 use super::token::Verb;
 use super::{Service, blocking, online};
 use crate::db::audit::Actor;
@@ -174,6 +175,7 @@ impl Service {
             action,
             keys: self.online.of(title)?,
             periods: self.signing.periods(),
+            privacy: self.privacy.clone(),
             now: Timestamp::now(),
         })
     }
@@ -192,6 +194,7 @@ pub(super) struct Signer {
     action: &'static str,
     keys: Arc<Vec<SigningKey>>,
     periods: Periods,
+    privacy: Arc<Privacy>,
     now: Timestamp,
 }
 
@@ -221,7 +224,9 @@ impl Signer {
             }
         }
         self.store(tx, change, &applied)?;
-        self.sign(tx, &applied.metadata, true)
+        accepted!(self.sign(tx, &applied.metadata, true)?);
+        self.privacy.renew(tx)?;
+        Ok(Ok(()))
     }
 
     /// Signs the timestamp anew, and the snapshot if its time is half over.

@@ -13,6 +13,7 @@ pub mod indexes;
 pub mod metadata;
 pub(crate) mod online;
 pub mod overview;
+pub(crate) mod privacy;
 mod quota;
 mod ready;
 pub mod releases;
@@ -33,6 +34,7 @@ use vsekai_store::LocalStore;
 
 pub use access::Access;
 pub use error::{ErrorKind, ServiceError};
+pub use privacy::Audience;
 
 use crate::db::{self, Database, uploads};
 use crate::limits::Limits;
@@ -43,6 +45,7 @@ use crate::storage::{self, DataFolder, online_folder};
 use chunks::Ledger;
 use downloads::Downloads;
 use online::OnlineKeys;
+use privacy::Privacy;
 use quota::Uploaded;
 
 /// The server's state: database, data folder, and what is under way.
@@ -56,6 +59,7 @@ pub struct Service {
     retention: Retention,
     online: OnlineKeys,
     downloads: Downloads,
+    privacy: Arc<Privacy>,
     chunk_checks: Semaphore,
     release_checks: Semaphore,
     // Held for reading by whatever must run to its end; see `undisturbed`.
@@ -107,6 +111,7 @@ impl Service {
             ledger: Ledger::default(),
             under_way: Arc::default(),
             downloads: Downloads::default(),
+            privacy: Arc::new(Privacy::new(folder.indexes().clone(), limits.clone())),
             online: OnlineKeys::new(online_folder(folder.root())),
             signing,
             retention,
@@ -122,6 +127,7 @@ impl Service {
         if service.folder.was_unclean() {
             service.adopt_chunks().await?;
         }
+        service.renew_privacy().await?;
         Ok(Arc::new(service))
     }
 

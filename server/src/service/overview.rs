@@ -15,6 +15,8 @@ use vsekai_trust::online::{ListedTarget, listed};
 use super::access::Access;
 use super::changes::{Changes, Lists};
 use super::error::ServiceError;
+use super::privacy::Audience;
+use super::releases::no_release;
 use super::{Service, blocking, turn, verify};
 use crate::db::releases::{self, ReleaseEntry, ReleaseFiles};
 use crate::db::{downloads, metadata};
@@ -52,6 +54,8 @@ pub struct ChannelView {
     pub name: Slug,
     /// When its role ends, in seconds since 1970-01-01 UTC.
     pub ends: i64,
+    /// Whether it takes a token to read it.
+    pub is_private: bool,
     /// What it offers, by platform.
     pub pointers: Vec<ChannelPointer>,
     /// The releases it lists, ascending by platform and sequence.
@@ -121,7 +125,20 @@ impl Service {
         let read = self
             .database
             .read("read a title", move |tx| title_view(tx, title));
-        read.await?.ok_or(missing)
+        let mut view = read.await?.ok_or(missing)?;
+        for channel in &mut view.channels {
+            let audience = self.audience_of_channel(&view.title, &channel.name);
+            channel.is_private = audience != Audience::Everybody;
+            if !access.may_read(&audience) {
+                channel.pointers.clear();
+                channel.listed.clear();
+            }
+        }
+        let title = &view.title;
+        view.releases.retain(|ReleaseView { entry, .. }| {
+            access.may_read(&self.audience_of_release(title, entry.platform, &entry.version))
+        });
+        Ok(view)
     }
 
     /// Returns a release's manifest.
@@ -135,8 +152,7 @@ impl Service {
         platform: Platform,
         version: Version,
     ) -> Result<ReleaseManifest, ServiceError> {
-        access.require_title(&title)?;
-        let files = self.release_files(title, platform, version).await?;
+        let files = self.readable_files(access, title, platform, version).await?;
         let documents = self.folder.documents().clone();
         blocking(move || Ok(verify::manifest(&documents.read_verified(&files.manifest)?)?.manifest)).await
     }
@@ -153,9 +169,10 @@ impl Service {
         before: Version,
         after: Version,
     ) -> Result<Changes, ServiceError> {
-        access.require_title(&title)?;
-        let before = self.release_files(title.clone(), platform, before).await?;
-        let after = self.release_files(title, platform, after).await?;
+        let before = self
+            .readable_files(access, title.clone(), platform, before)
+            .await?;
+        let after = self.readable_files(access, title, platform, after).await?;
         let before_index = self.find_index_of(&before).await?;
         let after_index = self.find_index_of(&after).await?;
         // The lists of large builds take up memory, as they do when a release is checked.
@@ -173,6 +190,22 @@ impl Service {
             Ok(Changes::between(&before, &after, MOST_LINES))
         })
         .await
+    }
+
+    /// Finds the documents of a release that the token allows reading.
+    async fn readable_files(
+        &self,
+        access: &Access,
+        title: Slug,
+        platform: Platform,
+        version: Version,
+    ) -> Result<ReleaseFiles, ServiceError> {
+        access.require_title(&title)?;
+        let files = self.release_files(title, platform, version).await?;
+        match access.may_read(&self.audience_of_index(&files.index_name)) {
+            true => Ok(files),
+            false => Err(no_release(&files.title, files.platform, &files.version)),
+        }
     }
 
     async fn find_index_of(&self, files: &ReleaseFiles) -> Result<Pinned, ServiceError> {
@@ -276,6 +309,7 @@ fn channel_view(
     Ok(ChannelView {
         name: name.clone(),
         ends,
+        is_private: false,
         pointers,
         listed: releases,
     })

@@ -125,15 +125,22 @@ impl Service {
         published.await?
     }
 
-    /// Returns the releases of `title`, newest first within each platform.
+    /// Returns the releases of `title` that the token allows reading, newest first within each platform.
     ///
     /// # Errors
-    /// The database failed.
-    pub async fn list(&self, title: Slug) -> Result<Vec<ReleaseEntry>, ServiceError> {
-        Ok(self
+    /// The token does not allow it.
+    pub async fn list(&self, access: &Access, title: &Slug) -> Result<Vec<ReleaseEntry>, ServiceError> {
+        access.require_title(title)?;
+        let of_title = title.clone();
+        let read = self
             .database
-            .read("list releases", move |tx| releases::list(tx, &title))
-            .await?)
+            .read("list releases", move |tx| releases::list(tx, &of_title));
+        let mut entries = read.await?;
+        entries.retain(|entry| {
+            let audience = self.audience_of_release(title, entry.platform, &entry.version);
+            access.may_read(&audience)
+        });
+        Ok(entries)
     }
 
     /// Returns the documents of a release.
@@ -146,7 +153,7 @@ impl Service {
         platform: Platform,
         version: Version,
     ) -> Result<ReleaseFiles, ServiceError> {
-        let missing = ServiceError::NotFound(format!("version {version} of {title} for {platform}"));
+        let missing = no_release(&title, platform, &version);
         let found = self.database.read("look up a release", move |tx| {
             releases::files(tx, &title, platform, &version)
         });
@@ -244,6 +251,11 @@ impl Service {
         })
         .await
     }
+}
+
+/// Says that there is no such release.
+pub fn no_release(title: &Slug, platform: Platform, version: &Version) -> ServiceError {
+    ServiceError::NotFound(format!("version {version} of {title} for {platform}"))
 }
 
 const MAX_REASON_BYTES: usize = 1000;

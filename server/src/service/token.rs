@@ -188,6 +188,13 @@ impl TokenScope {
         self.allows_title(verb, title) && self.channel == Pattern::Any
     }
 
+    /// Tells whether it allows reading the private `channel` of `title`: by `read` there, or by working on the title. Who
+    /// publishes counts sequences over all of its channels and verifies all that is signed.
+    pub fn allows_reading(&self, title: &Slug, channel: &Slug) -> bool {
+        let mut work = [Verb::Publish, Verb::Promote, Verb::Keys, Verb::Admin].into_iter();
+        self.allows(Verb::Read, title, channel) || work.any(|verb| self.allows_title(verb, title))
+    }
+
     /// Tells whether it allows `verb` on every title, which is what names shared by all titles need.
     pub fn allows_everywhere(&self, verb: Verb) -> bool {
         self.verbs.contains(verb) && self.title == Pattern::Any && self.channel == Pattern::Any
@@ -236,6 +243,8 @@ impl FromStr for Pattern {
 /// Something a token can allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
+    /// Read private channels.
+    Read,
     /// Ask for missing chunks and upload chunks; upload indexes under names of its own choice.
     Upload,
     /// Publish releases, which includes uploading their chunks, and read what a title has.
@@ -252,7 +261,8 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Read,
         Self::Upload,
         Self::Publish,
         Self::Promote,
@@ -264,6 +274,7 @@ impl Verb {
     /// Returns its name.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Read => "read",
             Self::Upload => "upload",
             Self::Publish => "publish",
             Self::Promote => "promote",
@@ -339,7 +350,7 @@ pub enum TokenError {
     Form,
     /// No such verb.
     #[error(
-        "{0:?} is not something a token can allow: use upload, publish, promote, keys, observe, admin or *"
+        "{0:?} is not something a token can allow: use read, upload, publish, promote, keys, observe, admin or *"
     )]
     Verb(String),
     /// Nothing that could stand in a list.
@@ -422,6 +433,22 @@ mod tests {
         assert!(!scope("other", "*", "keys").allows_whole_title(Verb::Keys, &slug("game")));
         assert!(scope("*", "*", "upload").allows_everywhere(Verb::Upload));
         assert!(!scope("*", "*", "upload").allows_somewhere(Verb::Publish));
+    }
+
+    #[test]
+    fn a_private_channel_is_read_by_who_may_and_by_who_works_on_the_title() {
+        let reads = |title: &str, channel: &str, verbs: &str| {
+            scope(title, channel, verbs).allows_reading(&slug("game"), &slug("alpha"))
+        };
+        for verbs in ["read", "publish", "promote", "keys", "admin", "*"] {
+            assert!(reads("game", "*", verbs), "{verbs}");
+            assert!(reads("*", "alpha", verbs), "{verbs}");
+            assert!(!reads("other", "alpha", verbs), "{verbs}");
+            assert_eq!(reads("game", "nightly", verbs), verbs != "read", "{verbs}");
+        }
+        for verbs in ["upload", "observe", "upload,observe"] {
+            assert!(!reads("*", "*", verbs), "{verbs}");
+        }
     }
 
     #[test]

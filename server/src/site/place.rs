@@ -44,6 +44,8 @@ pub enum Caching {
     Immutable,
     /// Only after asking whether it has changed.
     Revalidate,
+    /// Not at all: it is not for everybody.
+    Private,
 }
 
 impl Caching {
@@ -52,6 +54,7 @@ impl Caching {
         match self {
             Self::Immutable => "public, max-age=31536000, immutable",
             Self::Revalidate => "no-cache",
+            Self::Private => "private, no-store",
         }
     }
 }

@@ -159,6 +159,20 @@ async fn wrong_tokens_are_refused_and_after_some_the_address_has_to_wait() {
         assert!(answer.headers().get(SET_COOKIE).is_none());
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let waiting = browser.log_in("guess").await;
+    let seconds: u64 = header(waiting.headers(), "retry-after").parse().unwrap();
+    assert!((1..=15 * 60).contains(&seconds), "{seconds}");
+    let metrics = server
+        .client
+        .send(reqwest::Method::GET, "api/v1/metrics", "")
+        .await;
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        "problems_total{code=\"unauthorized\"} 10",
+        "problems_total{code=\"too-many\"} 3",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
     // The right one has to wait, too: otherwise waiting would tell which one is right.
     let right = server.client.token.clone();
     assert_eq!(
@@ -366,6 +380,56 @@ async fn a_release_shows_its_sizes_downloads_and_what_it_changes() {
     let browser = Browser::logged_in(&server, "*", "*").await;
     let title = browser.page(&format!("titles/{TITLE}")).await;
     assert!(title.contains("<td class=\"number\">3</td>"), "{title}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_there_is_the_last_one() {
+    let server = TestServer::start().await;
+    server.client.publish(&Build::new("1.0.0", 1, 1), "stable").await;
+    let browser = Browser::logged_in(&server, "*", "*").await;
+    for page in ["1", "18446744073709551615", "-1", "x"] {
+        let title = browser.page(&format!("titles/{TITLE}?page={page}")).await;
+        assert!(title.contains("1.0.0"), "{page}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_channel_is_made_private_after_a_question_and_its_releases_are_hidden_from_others() {
+    let server = TestServer::start().await;
+    server.client.publish(&Build::new("1.0.0", 1, 1), "beta").await;
+    let browser = Browser::logged_in(&server, "*", "*").await;
+    let title = format!("titles/{TITLE}");
+    let readers = format!("{title}/channels/beta/readers");
+    assert!(browser.page(&title).await.contains("everybody"));
+    let question = browser.page(&readers).await;
+    assert!(question.contains("Make beta private"), "{question}");
+    let unasked = browser
+        .post(&readers, &[("private", "yes")])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(unasked.status(), StatusCode::FORBIDDEN);
+    let unsaid = browser.submit(&readers, &readers, &[]).await;
+    assert_eq!(unsaid.status(), StatusCode::BAD_REQUEST);
+    let made = browser.submit(&readers, &readers, &[("private", "yes")]).await;
+    assert_eq!(made.status(), StatusCode::SEE_OTHER);
+    let page = browser.page(&title).await;
+    assert!(page.contains("with a token") && page.contains("1.0.0"), "{page}");
+    assert!(browser.page("log").await.contains("channel-private"));
+
+    let stranger = Browser::logged_in(&server, TITLE, "upload").await;
+    let page = stranger.page(&title).await;
+    assert!(page.contains("beta") && !page.contains("1.0.0"), "{page}");
+    let release = format!("{title}/{PLATFORM}/1.0.0");
+    assert_eq!(stranger.get(&release).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(stranger.get(&readers).await.status(), StatusCode::FORBIDDEN);
+
+    let question = browser.page(&readers).await;
+    assert!(question.contains("Make beta public"), "{question}");
+    browser.submit(&readers, &readers, &[("private", "no")]).await;
+    assert!(stranger.page(&title).await.contains("1.0.0"));
     server.stop().await;
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fs_err as fs;
+use reqwest::Method;
 use tempfile::TempDir;
 use vsekai_formats::codec;
 use vsekai_tests::noise;
@@ -13,6 +14,7 @@ use xtask::tools::Tool;
 
 use crate::build::{Build, PLATFORM, TITLE};
 use crate::client::TestServer;
+use crate::private::set_private;
 
 pub fn desync() -> Option<PathBuf> {
     vsekai_tests::tool(Tool::Desync)
@@ -80,7 +82,11 @@ impl Bench {
 
     /// Publishes a build and returns the address of its index.
     async fn publish(&self, build: &Build) -> String {
-        self.server.client.publish(build, "stable").await;
+        self.publish_to("stable", build).await
+    }
+
+    async fn publish_to(&self, channel: &str, build: &Build) -> String {
+        self.server.client.publish(build, channel).await;
         let version = build.manifest.version.as_str();
         self.index(&format!("{TITLE}_{version}_{PLATFORM}.caidx"))
     }
@@ -147,6 +153,25 @@ async fn desync_unpacks_a_published_release() {
     let bench = Bench::new(tool).await;
     let build = Build::new("1.0.0", 1, 1);
     let index = bench.publish(&build).await;
+    let (target, output) = bench.untar(&index).await;
+    worked(&output);
+    assert_same_tree(&build, &target);
+    bench.server.stop().await;
+}
+
+#[tokio::test]
+async fn desync_unpacks_a_release_of_a_private_channel_with_its_own_option_for_tokens() {
+    let Some(tool) = desync() else { return };
+    let bench = Bench::new(tool).await;
+    set_private(&bench.server.client, "beta", Method::PUT).await;
+    let build = Build::new("1.0.0", 1, 1);
+    let index = bench.publish_to("beta", &build).await;
+    let with_token = fs::read(&bench.config).unwrap();
+    fs::write(&bench.config, "{}").unwrap();
+    let (target, refused) = bench.untar(&index).await;
+    assert!(!refused.status.success());
+    fs::remove_dir_all(target).unwrap();
+    fs::write(&bench.config, with_token).unwrap();
     let (target, output) = bench.untar(&index).await;
     worked(&output);
     assert_same_tree(&build, &target);

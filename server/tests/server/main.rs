@@ -16,6 +16,7 @@ mod interop;
 mod limits;
 mod mirror;
 mod openapi;
+mod private;
 mod program;
 mod publish;
 mod rates;

@@ -304,6 +304,21 @@ async fn every_operation_answers_as_it_is_described() {
         .await;
     api.ask(delete.clone(), hold, &held, "", 204).await;
     api.ask(delete.clone(), hold, &held, "", 404).await;
+    let private = "/api/v1/titles/{title}/channels/{channel}/private";
+    let nightly = of_title("channels/nightly/private");
+    api.ask(put.clone(), private, &nightly, "", 204).await;
+    let role = format!("titles/{TITLE}/tuf/1.nightly.json");
+    let stranger = server.client.get(&role).await;
+    api.check(&get, "/titles/{title}/tuf/{file}", stranger, 401).await;
+    api.ask(delete.clone(), private, &nightly, "", 204).await;
+    api.ask(
+        delete.clone(),
+        private,
+        &of_title("channels/absent/private"),
+        "",
+        404,
+    )
+    .await;
 
     for path in [
         "health",

@@ -151,7 +151,9 @@ impl Client {
 
     async fn tuf(&self, name: &str) -> Option<String> {
         let path = format!("titles/{TITLE}/tuf/{name}");
-        let answer = self.request(Method::GET, &path).send().await.ok()?;
+        // Only private channels take the token.
+        let request = self.request(Method::GET, &path).bearer_auth(&self.token);
+        let answer = request.send().await.ok()?;
         match answer.status() {
             StatusCode::OK => answer.text().await.ok(),
             _ => None,

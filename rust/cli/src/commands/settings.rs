@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! `settings`, `skip`, `pin` and `unpin`.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 use vsekai_engine::status::CheckOutcome;
 use vsekai_engine::{EngineError, Preferences};
@@ -22,13 +24,25 @@ pub(super) fn run(
     let updater = context.open(global)?;
     let preferences = match command {
         None | Some(SettingsCommand::Show) => updater.preferences()?,
+        Some(SettingsCommand::Set(args)) if args.name == READ_TOKEN => {
+            let [file] = args.value.as_slice() else {
+                return Err(CliError::usage("read-token takes one file"));
+            };
+            updater.keep_read_token(Some(&options::token_in(Path::new(file))?))?;
+            updater.preferences()?
+        }
         Some(SettingsCommand::Set(args)) => {
             updater.set_preference(&args.name, &value(&args.name, &args.value))?
         }
+        Some(SettingsCommand::Reset(args)) if args.name.as_deref() == Some(READ_TOKEN) => {
+            updater.keep_read_token(None)?;
+            updater.preferences()?
+        }
         Some(SettingsCommand::Reset(args)) => updater.reset_preferences(args.name.as_deref())?,
     };
-    show(context, &preferences);
-    Finish::ok(&as_json(&preferences))
+    let read_token_for = updater.read_token_for()?;
+    show(context, &preferences, read_token_for.as_deref());
+    Finish::ok(&as_json(&preferences, read_token_for.as_deref()))
 }
 
 /// Skips a version, or no longer.
@@ -92,7 +106,7 @@ fn value(name: &str, words: &[String]) -> String {
     }
 }
 
-fn show(context: &Context, preferences: &Preferences) {
+fn show(context: &Context, preferences: &Preferences, read_token_for: Option<&str>) {
     let row = |name: &str, value: &str| format!("{name:<14} {value}");
     let people = |name: &str, value: &str| -> String {
         match (name, value.parse::<u64>()) {
@@ -107,6 +121,11 @@ fn show(context: &Context, preferences: &Preferences) {
             .iter()
             .map(|(name, value)| row(name, &people(name, value))),
     );
+    if let Some(server) = read_token_for {
+        context
+            .output
+            .line(&row(READ_TOKEN, &format!("kept for {server}")));
+    }
     if let Some(pinned) = &preferences.pinned {
         context.output.line(&row("pinned", pinned.as_str()));
     }
@@ -116,13 +135,21 @@ fn show(context: &Context, preferences: &Preferences) {
     }
 }
 
-fn as_json(preferences: &Preferences) -> Value {
+fn as_json(preferences: &Preferences, read_token_for: Option<&str>) -> Value {
     let entries = preferences.entries().into_iter();
     let settings: Map<String, Value> = entries
         .map(|(name, value)| (name.to_owned(), Value::String(value)))
         .collect();
-    json!({ "settings": settings, "pinned": preferences.pinned, "skipped": preferences.skipped })
+    json!({
+        "settings": settings,
+        "read_token_for": read_token_for,
+        "pinned": preferences.pinned,
+        "skipped": preferences.skipped,
+    })
 }
+
+/// The one setting that is a secret, and so is kept apart from the others.
+const READ_TOKEN: &str = "read-token";
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vsekai_cli::{Interrupts, Shell};
 use vsekai_server::{RunningServer, Server, ServerConfig};
+use vsekai_store::http::{HttpCall, Method};
+use vsekai_store::{Auth, HttpOptions, HttpOrigin};
 
 /// What a command line printed and how it ended.
 #[derive(Debug)]
@@ -167,6 +169,20 @@ impl Bench {
     /// The folder of the title's keys.
     pub fn keys(&self) -> PathBuf {
         self.path("server/dev-keys/vsekai")
+    }
+
+    /// Asks the server's API with a token for everything; returns the answer's JSON, if it has any.
+    pub fn ask(&self, method: Method, path: &str, body: &str) -> Value {
+        let options = HttpOptions {
+            auth: Auth::Bearer(self.token.as_str().into()),
+            ..HttpOptions::default()
+        };
+        let origin = HttpOrigin::new(&self.url, options).unwrap();
+        let call = HttpCall::new(method, format!("api/v1/{path}"));
+        let call = call.with_body("application/json", body.to_owned());
+        let answer = self.runtime.block_on(origin.call(&call)).unwrap();
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
     /// Runs a command line as this bench's player and publisher.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The pages: values in, HTML out. Everything that is put in is escaped by the templates.
 
+mod channels;
 mod format;
 mod layout;
 mod log;
@@ -10,6 +11,7 @@ mod storage;
 mod titles;
 mod tokens;
 
+pub use channels::confirm_readers;
 pub use layout::{Page, Place, Viewer};
 pub use log::log;
 pub use login::{LoginProblem, login};

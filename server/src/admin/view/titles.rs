@@ -39,7 +39,7 @@ pub fn titles(viewer: &Viewer<'_>, titles: &[TitleOverview]) -> Markup {
 }
 
 /// One title, with the page `page` of its releases, from 0; the last one if there are not so many.
-pub fn title(viewer: &Viewer<'_>, view: &TitleView, page: usize) -> Markup {
+pub fn title(viewer: &Viewer<'_>, view: &TitleView, page: usize, may_change_readers: bool) -> Markup {
     let page = page.min(view.releases.len().saturating_sub(1) / ROWS);
     let shown: Vec<&ReleaseView> = view.releases.iter().skip(page * ROWS).take(ROWS).collect();
     let surroundings = Page {
@@ -50,7 +50,7 @@ pub fn title(viewer: &Viewer<'_>, view: &TitleView, page: usize) -> Markup {
     surroundings.around(html! {
         h2 { "Channels" }
         @if view.channels.is_empty() { p { "This title has no channel yet." } }
-        @else { (channels(&view.channels)) }
+        @else { (channels(view, may_change_readers)) }
         h2 { "Releases" }
         @if view.releases.is_empty() { p { "Nothing has been published yet." } }
         @else {
@@ -64,17 +64,39 @@ pub fn title(viewer: &Viewer<'_>, view: &TitleView, page: usize) -> Markup {
     })
 }
 
-fn channels(channels: &[ChannelView]) -> Markup {
+fn channels(view: &TitleView, may_change_readers: bool) -> Markup {
+    let head = [
+        "Channel",
+        "Platform",
+        "Offers",
+        "Sequence",
+        "State",
+        "Readers",
+        "Signature holds until",
+    ];
+    let readers = |channel: &ChannelView| {
+        html! {
+            (if channel.is_private { "with a token" } else { "everybody" })
+            @if may_change_readers {
+                " " a href={ "/admin/titles/" (view.title) "/channels/" (channel.name) "/readers" } {
+                    "Change" span.unseen { " the readers of " (channel.name) }
+                }
+            }
+        }
+    };
     table(
         "What each channel offers",
         html! {
-            (columns(&["Channel", "Platform", "Offers", "Sequence", "State", "Signature holds until"]))
+            (columns(&head))
             tbody {
-                @for channel in channels {
+                @for channel in &view.channels {
                     @if channel.pointers.is_empty() {
                         tr {
                             th scope="row" { (channel.name) }
-                            td { "–" } td { "nothing yet" } td {} td {}
+                            td { "–" }
+                            td { (if channel.is_private { "nothing that you may see" } else { "nothing yet" }) }
+                            td {} td {}
+                            td { (readers(channel)) }
                             td { (time(channel.ends)) }
                         }
                     }
@@ -85,6 +107,7 @@ fn channels(channels: &[ChannelView]) -> Markup {
                             td { (pointer.release.version) }
                             td.number { (number(pointer.release.sequence)) }
                             td { (state(pointer)) }
+                            td { (readers(channel)) }
                             td { (time(channel.ends)) }
                         }
                     }

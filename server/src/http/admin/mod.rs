@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The admin page over HTTP: `/admin/`. Plain forms, no scripts; the pages themselves are in [`crate::admin::view`].
 
+mod channels;
 mod log;
 mod login;
 mod releases;
@@ -31,6 +32,10 @@ pub fn routes() -> impl IntoEndpoint<Endpoint: poem::Endpoint<Output = Response>
         .at("/login", get(login::get_login).post(login::post_login))
         .at("/logout", post(login::post_logout))
         .at("/titles/:title", get(titles::get_title))
+        .at(
+            "/titles/:title/channels/:channel/readers",
+            get(channels::get_readers).post(channels::post_readers),
+        )
         .at("/titles/:title/:platform/:version", get(releases::get_release))
         .at(
             "/titles/:title/:platform/:version/prepare",

@@ -12,6 +12,7 @@ use super::visitor::{Form, Visitor};
 use crate::admin::view;
 use crate::http::named;
 use crate::service::Service;
+use crate::service::token::Verb;
 
 /// Shows the titles.
 #[handler]
@@ -33,8 +34,7 @@ pub async fn get_title(
 ) -> Result<Response, Refusal> {
     let title = service.title(&visitor.access, named(&title, "title")?).await?;
     let page = Form::of_query(request).get("page").parse().unwrap_or_default();
-    Ok(reply::page(
-        StatusCode::OK,
-        view::title(&visitor.viewer(), &title, page),
-    ))
+    let may_change_readers = visitor.access.require_whole_title(Verb::Keys, &title.title);
+    let page = view::title(&visitor.viewer(), &title, page, may_change_readers.is_ok());
+    Ok(reply::page(StatusCode::OK, page))
 }

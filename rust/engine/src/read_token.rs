@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//! The token for a server's private channels, kept with the install for that server and no other.
+
+use serde::{Deserialize, Serialize};
+use vsekai_formats::release::SCHEMA;
+use vsekai_store::Secret;
+
+use crate::disk;
+use crate::error::EngineError;
+use crate::paths::InstallPaths;
+use crate::record;
+
+/// What is kept, in a file that its owner alone can read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    schema: u32,
+    server: String,
+    token: Secret,
+}
+
+/// Returns the token that is kept for `server`.
+///
+/// # Errors
+/// The file is there but cannot be read or understood.
+pub(crate) fn load(paths: &InstallPaths, server: &str) -> Result<Option<Secret>, EngineError> {
+    let kept: Option<Kept> = record::load(&paths.read_token(), "kept read token")?;
+    let of_server = kept.filter(|kept| kept.server == server.trim_end_matches('/'));
+    Ok(of_server.map(|kept| kept.token))
+}
+
+/// Keeps `token` for `server` in place of the one before, or none any more. The folder for it must exist.
+///
+/// # Errors
+/// The file cannot be written or removed.
+pub(crate) fn keep(paths: &InstallPaths, server: &str, token: Option<&Secret>) -> Result<(), EngineError> {
+    match token {
+        // The file is made with mode 0600, as every file is that is written durably.
+        Some(token) => record::store(
+            &paths.read_token(),
+            &Kept {
+                schema: SCHEMA,
+                server: server.trim_end_matches('/').to_owned(),
+                token: token.clone(),
+            },
+        ),
+        None => disk::remove_file(&paths.read_token()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_kept_for_its_server_and_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = InstallPaths::new(folder.path());
+        fs_err::create_dir(paths.state()).unwrap();
+        let token = Secret::new("vsekai_0_1");
+        assert_eq!(load(&paths, "https://a").unwrap(), None);
+        keep(&paths, "https://a/", Some(&token)).unwrap();
+        assert_eq!(load(&paths, "https://a").unwrap(), Some(token));
+        assert_eq!(load(&paths, "https://b").unwrap(), None);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs_err::metadata(paths.read_token()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        keep(&paths, "https://a", None).unwrap();
+        assert_eq!(load(&paths, "https://a").unwrap(), None);
+    }
+}
