@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! A real Chromium without a window, driven by its own driver; both end when it is dropped.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
@@ -41,7 +38,7 @@ impl Browser {
             .stdout(Stdio::piped())
             .env("TMPDIR", folder.path());
         let mut driver = process::spawn(&mut command).unwrap();
-        let port = port_of(&mut driver);
+        let port = process::wait_for_line(&mut driver, port).unwrap();
         let mut capabilities = serde_json::Map::new();
         let options = json!({ "binary": chromium, "args": arguments(&folder) });
         capabilities.insert("goog:chromeOptions".to_owned(), options);
@@ -135,23 +132,8 @@ fn arguments(folder: &TempDir) -> Vec<String> {
     arguments
 }
 
-fn port_of(driver: &mut Running) -> u16 {
-    let output = BufReader::new(driver.take_stdout().unwrap());
-    let (tell, told) = mpsc::channel();
-    // Reads on to the end, so that the driver never waits for somebody to take what it says.
-    std::thread::spawn(move || {
-        for line in output.lines().map_while(Result::ok) {
-            let port = line
-                .rsplit("successfully on port ")
-                .next()
-                .map(|rest| rest.trim_end_matches('.'));
-            if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
-                let _ = tell.send(port);
-            }
-        }
-    });
-    told.recv_timeout(LIMIT)
-        .expect("the browser's driver did not say where it listens")
+/// Reads where the driver says that it listens.
+fn port(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("successfully on port ")?;
+    port.trim_end_matches('.').parse().ok()
 }
-
-const LIMIT: Duration = Duration::from_secs(30);

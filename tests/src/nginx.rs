@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A real nginx with the sample configurations of `server/deploy`, ended when it is dropped.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use xtask::process::Running;
@@ -54,13 +51,7 @@ impl Nginx {
     fn start(sample: &str, changes: &[(&str, &str)]) -> Option<Self> {
         let program = tool(Tool::Nginx)?;
         let folder = tempfile::tempdir().unwrap();
-        // A port that was free a moment ago has to do: nginx does not tell which one the system chose.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let listen = format!("127.0.0.1:{port}");
+        let listen = process::free_address().unwrap();
         let mut text = fs_err::read_to_string(sample_path(sample)).unwrap();
         let own = format!("listen {listen};");
         for (from, to) in changes.iter().copied().chain([("listen 80;", own.as_str())]) {
@@ -76,15 +67,8 @@ impl Nginx {
             command
         };
         process::read(nginx().arg("-t")).unwrap();
-        let mut running = process::spawn(&mut nginx()).unwrap();
-        let deadline = Instant::now() + LIMIT;
-        while TcpStream::connect(&listen).is_err() {
-            assert!(running.try_wait().unwrap().is_none(), "nginx ended");
-            assert!(Instant::now() < deadline, "nginx does not answer");
-            std::thread::yield_now();
-        }
         Some(Self {
-            _running: running,
+            _running: process::serve(&mut nginx(), &listen).unwrap(),
             _folder: folder,
             address: format!("http://{listen}"),
         })
@@ -101,7 +85,7 @@ pub fn sample_path(name: &str) -> PathBuf {
 fn surrounded(sample: &str, folder: &Path) -> String {
     let folder = folder.display();
     // The workers of a root's nginx would be another user's, who cannot look into the test's folders.
-    let user = if is_root() { "user root;\n" } else { "" };
+    let user = if process::is_root() { "user root;\n" } else { "" };
     format!(
         "{user}daemon off;\nmaster_process on;\nworker_processes 1;\npid {folder}/pid;\n\
          events {{ worker_connections 256; }}\nhttp {{\naccess_log off;\n\
@@ -110,10 +94,3 @@ fn surrounded(sample: &str, folder: &Path) -> String {
          {sample}\n}}\n"
     )
 }
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-const LIMIT: Duration = Duration::from_secs(20);

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! A real S3 server on a folder whose folders are the buckets, ended when it is dropped.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use xtask::process::Running;
 use xtask::tools::Tool;
@@ -34,23 +31,14 @@ impl S3 {
             .arg(root);
         command.env("RUST_LOG", "info").stdout(Stdio::piped());
         let mut running = process::spawn(&mut command).unwrap();
-        let log = BufReader::new(running.take_stdout().unwrap());
-        let (tell, told) = mpsc::channel();
-        // Reads on to the end, so that the server never waits for somebody to take its log.
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                if let Some((_, rest)) = line.split_once("running at ") {
-                    let end = rest.find(|c: char| c.is_whitespace() || c == '\u{1b}');
-                    let _ = tell.send(rest[..end.unwrap_or(rest.len())].to_owned());
-                }
-            }
+        let address = process::wait_for_line(&mut running, |line| {
+            let (_, rest) = line.split_once("running at ")?;
+            let end = rest.find(|c: char| c.is_whitespace() || c == '\u{1b}');
+            Some(rest[..end.unwrap_or(rest.len())].to_owned())
         });
-        let address = told
-            .recv_timeout(LIMIT)
-            .expect("the S3 server did not say where it listens");
         Some(Self {
+            address: address.unwrap(),
             _running: running,
-            address,
         })
     }
 
@@ -65,4 +53,3 @@ impl S3 {
 
 const ACCESS: &str = "access";
 const SECRET: &str = "secret-key";
-const LIMIT: Duration = Duration::from_secs(30);

@@ -19,10 +19,8 @@ pub fn server_command(world: &World) -> Command {
 /// Returns the server's program without arguments and without what a developer set for it.
 #[must_use]
 pub fn bare_server_command() -> Command {
-    let mut command = workspace::command(workspace::built_program("vsekai-server"));
-    for variable in ["VSEKAI_SERVER_DATA", "VSEKAI_SERVER_CONFIG", "AWS_ENDPOINT_URL"] {
-        command.env_remove(variable);
-    }
+    let mut command = workspace::own_command(workspace::built_program("vsekai-server"));
+    command.env_remove("AWS_ENDPOINT_URL");
     command
 }
 

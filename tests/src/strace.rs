@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use xtask::process;
+use xtask::tools::Tool;
 
 /// Returns strace, or says that the test is skipped.
 #[must_use]
 pub fn find() -> Option<PathBuf> {
-    process::which("strace").or_else(|| crate::skip("strace", "install it from the system's packages"))
+    crate::tool(Tool::Strace)
 }
 
 /// What happens at a system call.

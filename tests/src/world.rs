@@ -188,17 +188,10 @@ impl World {
     #[must_use]
     pub fn publish_command_to(&self, server: &str, build: &Path, version: &str) -> Command {
         let mut command = vsekai();
-        command.arg("publish").arg(build).args([
-            "--title",
-            TITLE,
-            "--channel",
-            "stable",
-            "--version",
-            version,
-        ]);
+        command.arg("publish").arg(build);
+        command.args(["--channel", "stable", "--version", version]);
         command.args(["--platform", platform(), "--server", server, "--json"]);
-        command.arg("--keys").arg(self.server.keys());
-        command.env("VSEKAI_TOKEN", self.server.token().unwrap());
+        self.server.authorise(&mut command).unwrap();
         command
     }
 
@@ -209,10 +202,10 @@ impl World {
     #[must_use]
     pub fn publisher_command(&self, words: &[&str]) -> Command {
         let mut command = vsekai();
-        command.args(words).args(["--title", TITLE, "--json"]);
-        command.args(["--server", self.server.address()]);
-        command.arg("--keys").arg(self.server.keys());
-        command.env("VSEKAI_TOKEN", self.server.token().unwrap());
+        command
+            .args(words)
+            .args(["--server", self.server.address(), "--json"]);
+        self.server.authorise(&mut command).unwrap();
         command
     }
 
@@ -293,16 +286,7 @@ impl Default for World {
 /// Returns the command line of the real `vsekai`.
 #[must_use]
 pub fn vsekai() -> Command {
-    let mut command = workspace::command(workspace::built_program("vsekai"));
-    for variable in [
-        "VSEKAI_SERVER",
-        "VSEKAI_INSTALL_DIR",
-        "VSEKAI_TOKEN",
-        "VSEKAI_KEYS",
-    ] {
-        command.env_remove(variable);
-    }
-    command
+    workspace::own_command(workspace::built_program("vsekai"))
 }
 
 /// Runs `command` and returns its exit code with all it printed.
@@ -311,22 +295,16 @@ pub fn vsekai() -> Command {
 /// If it cannot be started or was ended by a signal.
 pub fn code_and_output(command: &mut Command) -> (i32, String) {
     let output = process::capture(command, None).unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.code().unwrap(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
+    (output.status.code().unwrap(), process::text(&output))
 }
 
 /// Returns this machine's platform as releases name it.
+///
+/// # Panics
+/// If there are no releases for this machine.
 #[must_use]
 pub fn platform() -> &'static str {
-    match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("macos", _) => "macos-universal",
-        ("windows", _) => "windows-x86_64",
-        (_, "aarch64") => "linux-arm64",
-        _ => "linux-x86_64",
-    }
+    workspace::platform().unwrap()
 }
 
 fn server_words(server: &str) -> [&str; 6] {

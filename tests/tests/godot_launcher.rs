@@ -11,7 +11,7 @@ use vsekai_tests::exported;
 use vsekai_tests::tree::assert_same;
 use vsekai_tests::world::{TITLE, World};
 use xtask::process::Running;
-use xtask::{events, process};
+use xtask::{events, process, workspace};
 
 #[test]
 fn the_exported_launcher_installs_updates_verifies_and_rolls_back_without_a_window() {
@@ -76,8 +76,7 @@ fn the_exported_launcher_ends_with_the_exit_codes_of_the_command_line() {
         (&["launch", "--install-dir", &folder], 7, "nothing is installed"),
     ] {
         let output = process::capture(&mut launcher.command(arguments), Some(LIMIT)).unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text);
+        let text = process::text(&output);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}:\n{text}");
         assert!(text.contains(said), "{arguments:?} prints no {said:?}:\n{text}");
         assert!(
@@ -166,9 +165,7 @@ impl Launcher {
     /// Returns a command that runs the launcher's command line.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = xtask::godot::command(&self.program);
-        for variable in ["VSEKAI_SERVER", "VSEKAI_INSTALL_DIR", "VSEKAI_TOKEN"] {
-            command.env_remove(variable);
-        }
+        workspace::forget_settings(&mut command);
         command.args(["--headless", "--no-header", "--"]).args(arguments);
         command
     }

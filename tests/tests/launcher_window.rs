@@ -84,7 +84,7 @@ impl Project {
             command.env("DISPLAY", display.name());
         }
         let output = process::capture(&mut command, Some(LIMIT)).unwrap();
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let text = process::text(&output);
         assert_clean(&text);
         text
     }

@@ -11,7 +11,7 @@ use godot_support::{assert_clean, build_extension, find_godot};
 use vsekai_tests::tree::assert_same;
 use vsekai_tests::world::{TITLE, World, code_and_output};
 use xtask::ship::{Order, ship};
-use xtask::{process, projects};
+use xtask::{process, projects, workspace};
 
 #[test]
 fn another_games_launcher_comes_out_of_its_archive_and_installs_that_game() {
@@ -20,12 +20,11 @@ fn another_games_launcher_comes_out_of_its_archive_and_installs_that_game() {
     let (world, build) = World::with_first_version();
     let brand = make_brand(&world);
     let order = Order {
-        system: "linux",
         root: Some(&world.server().root()),
         brand: Some(&brand),
         release: false,
     };
-    let shipped = ship(&godot, &order).unwrap();
+    let shipped = ship(&godot, "linux", order).unwrap();
     let place = shipped.archive.parent().unwrap();
     process::read(
         Command::new("sha256sum")
@@ -51,9 +50,7 @@ fn another_games_launcher_comes_out_of_its_archive_and_installs_that_game() {
 
     let script = |words: &[&str]| {
         let mut command = xtask::godot::command(&folder.join("vsekai-launcher.sh"));
-        for variable in ["VSEKAI_SERVER", "VSEKAI_INSTALL_DIR", "VSEKAI_ROOT"] {
-            command.env_remove(variable);
-        }
+        workspace::forget_settings(&mut command);
         command.args(words).env("XDG_DATA_HOME", world.path("data"));
         command
     };

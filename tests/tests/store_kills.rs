@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use vsekai_tests::tree;
-use xtask::{process, workspace};
+use vsekai_tests::{strace, tree};
+use xtask::workspace;
 
 /// Calls at which a run is killed, in groups that are counted together, for each thread.
 const CALLS: &[&str] = &[
@@ -26,8 +26,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Option<Self> {
-        let strace = process::which("strace")
-            .or_else(|| vsekai_tests::skip("strace", "install it from the system's packages"))?;
+        let strace = strace::find()?;
         vsekai_tests::build_programs();
         let folder = tempfile::tempdir().unwrap();
         fs_err::write(folder.path().join("blob"), tree::noise(1, 400_000)).unwrap();

@@ -59,6 +59,17 @@ pub fn remove_folder(folder: &Path) -> Result<()> {
     }
 }
 
+/// Removes the links below `folder`: those in a package that was only unpacked may lead to nothing.
+pub fn remove_links(folder: &Path) -> Result<()> {
+    for file in files(folder, &[])? {
+        let path = folder.join(file);
+        if path.is_symlink() {
+            fs_err::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 /// A fingerprint of everything that goes into a result, to tell whether it has to be made again.
 #[derive(Clone, Default)]
 pub struct Fingerprint(Sha256);

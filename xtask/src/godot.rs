@@ -251,19 +251,17 @@ fn is_complete(project: &Project, program: &Path, pack: &Path) -> bool {
 
 fn checked(command: &mut Command) -> Result<()> {
     let output = process::capture(command, Some(LIMIT))?;
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
+    let text = process::text(&output);
     let found = complaints(&text);
     if !found.is_empty() {
         return Err(Complaints(found.join("\n")).into());
     }
     if !output.status.success() {
-        let lines: Vec<&str> = text.lines().collect();
-        let last = lines[lines.len().saturating_sub(25)..].join("\n");
         bail!(
-            "{} ended with {}:\n{last}",
+            "{} ended with {}:\n{}",
             process::describe(command),
-            output.status
+            output.status,
+            process::last_lines(&text)
         );
     }
     Ok(())

@@ -251,12 +251,11 @@ fn run(task: Task) -> Result<()> {
             development,
         } => {
             let order = ship::Order {
-                system: "",
                 root: root.as_deref(),
                 brand: brand.as_deref(),
                 release: !development,
             };
-            export(&cache, &what, &order)?;
+            export(&cache, &what, order)?;
         }
     }
     Ok(())
@@ -302,7 +301,7 @@ fn launcher(cache: &Cache, arguments: &[String]) -> Result<()> {
     process::run(command.arg("--path").arg(project).arg("--").args(arguments))
 }
 
-fn export(cache: &Cache, what: &[Exported], order: &ship::Order<'_>) -> Result<()> {
+fn export(cache: &Cache, what: &[Exported], order: ship::Order<'_>) -> Result<()> {
     let godot = Godot::get(cache)?;
     if what.contains(&Exported::Game) {
         ui::step("Exporting the sample game");
@@ -324,13 +323,7 @@ fn export(cache: &Cache, what: &[Exported], order: &ship::Order<'_>) -> Result<(
     }
     for system in what.iter().filter_map(|what| what.shipped()) {
         ui::step(format!("Exporting the launcher for {system}"));
-        let shipped = ship::ship(
-            &godot,
-            &ship::Order {
-                system,
-                ..order.clone()
-            },
-        )?;
+        let shipped = ship::ship(&godot, system, order)?;
         println!("{}\n{}", shipped.folder.display(), shipped.archive.display());
     }
     Ok(())

@@ -5,11 +5,12 @@
 //! Ctrl-C (or a SIGTERM) ends whatever this program started, children of children included.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -162,10 +163,10 @@ pub fn read(command: &mut Command) -> Result<String> {
     let output = capture(command, None)?;
     if !output.status.success() {
         bail!(
-            "{} ended with {}{}",
+            "{} ended with {}:\n{}",
             describe(command),
             output.status,
-            tail(&output)
+            last_lines(&text(&output))
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -184,26 +185,100 @@ pub fn capture(command: &mut Command, limit: Option<Duration>) -> Result<Output>
         Some(limit) => running.wait_at_most(limit),
         None => running.wait(),
     };
-    let stdout = stdout.join().unwrap_or_default();
-    let stderr = stderr.join().unwrap_or_default();
-    let status = status.with_context(|| {
-        let text = [stdout.as_slice(), stderr.as_slice()].concat();
-        format!("output so far:\n{}", last_lines(&String::from_utf8_lossy(&text)))
-    })?;
-    Ok(Output {
-        status,
-        stdout,
-        stderr,
-    })
+    let mut output = Output {
+        status: ExitStatus::default(),
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+    };
+    output.status = status.with_context(|| format!("output so far:\n{}", last_lines(&text(&output))))?;
+    Ok(output)
+}
+
+/// Returns all that was printed, the standard output first.
+#[must_use]
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+/// Returns the last lines of `text` that have something in them, indented for an error message.
+#[must_use]
+pub fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(25)..]
+        .iter()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Returns an address that was free a moment ago, for servers that do not tell which port the system chose.
+pub fn free_address() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("look for a free port")?;
+    Ok(listener.local_addr().context("look for a free port")?.to_string())
+}
+
+/// Starts the server `command`, whose output nobody reads, and waits until it takes connections at `address`.
+///
+/// # Errors
+/// It ends, or takes none within 30 seconds.
+pub fn serve(command: &mut Command, address: &str) -> Result<Running> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut running = spawn(command)?;
+    let deadline = Instant::now() + ANSWER;
+    while TcpStream::connect(address).is_err() {
+        if let Some(status) = running.try_wait()? {
+            bail!("{} ended with {status}", running.name);
+        }
+        if Instant::now() > deadline {
+            bail!("{} does not answer at {address}", running.name);
+        }
+        thread::sleep(POLL);
+    }
+    Ok(running)
+}
+
+/// Reads what `running` prints until `look` finds something in a line, for 30 seconds at most.
+///
+/// # Errors
+/// It finds nothing.
+pub fn wait_for_line<T: Send + 'static>(
+    running: &mut Running,
+    look: impl Fn(&str) -> Option<T> + Send + 'static,
+) -> Result<T> {
+    let output = running.take_stdout().context("the output is no pipe")?;
+    let (tell, told) = mpsc::channel();
+    // Reads on to the end, so that the program never waits for somebody to take what it prints.
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(found) = look(&line) {
+                let _ = tell.send(found);
+            }
+        }
+    });
+    let found = told.recv_timeout(ANSWER);
+    found.with_context(|| format!("{} does not print what it should", running.name))
 }
 
 /// Returns the program `name` of `PATH`, if it is there and can be executed.
 #[must_use]
 pub fn which(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| is_executable(file))
+    executable_in(std::env::split_paths(&path), name)
+}
+
+/// The same for a program of the superuser, whose folders other users' `PATH` leaves out.
+#[must_use]
+pub fn which_of_system(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    which(name).or_else(|| executable_in(folders, name))
+}
+
+fn executable_in(folders: impl IntoIterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
+    let mut files = folders.into_iter().map(|folder| folder.join(name));
+    files.find(|file| is_executable(file))
 }
 
 /// Returns whether `file` is a regular file that can be executed.
@@ -213,6 +288,15 @@ pub fn is_executable(file: &Path) -> bool {
         return false;
     };
     metadata.is_file() && has_execute_bit(&metadata)
+}
+
+/// Returns whether this is the superuser's process.
+#[must_use]
+pub fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    false
 }
 
 /// Makes Ctrl-C and SIGTERM end every child before they end this program.
@@ -332,20 +416,6 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>
     })
 }
 
-fn tail(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    format!(":\n{}", last_lines(&String::from_utf8_lossy(&text)))
-}
-
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(25)..]
-        .iter()
-        .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 #[derive(Clone, Copy)]
 enum Signal {
     Terminate,
@@ -404,5 +474,8 @@ fn has_execute_bit(_metadata: &std::fs::Metadata) -> bool {
 static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
 
+/// How long what was asked to end may take.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a server may take to start.
+const ANSWER: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);

@@ -2,7 +2,7 @@
 //! The real update server as a child process, on a free port of the loopback interface.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,13 +39,7 @@ impl Server {
         }
         let log = data.join("server.log");
         let log_file = fs_err::File::create(&log)?.into_parts().0;
-        let mut command = workspace::command(program);
-        for (name, _) in std::env::vars_os() {
-            // What a developer set for another server must not reach this one.
-            if name.to_string_lossy().starts_with("VSEKAI_SERVER_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = workspace::own_command(program);
         command
             .arg("--data")
             .arg(data)
@@ -59,8 +53,10 @@ impl Server {
             .stdout(log_file.try_clone().context("open the server's log")?)
             .stderr(log_file);
         let mut running = process::spawn(&mut command)?;
-        let address = wait_until_ready(&mut running, &ready)
-            .with_context(|| format!("start the server; its log: {}", log_tail(&log)))?;
+        let address = wait_until_ready(&mut running, &ready).with_context(|| {
+            let log = fs_err::read_to_string(&log).unwrap_or_default();
+            format!("start the server; its log:\n{}", process::last_lines(&log))
+        })?;
         Ok(Self {
             address,
             data: data.to_path_buf(),
@@ -105,6 +101,18 @@ impl Server {
         self.keys().join("root.json")
     }
 
+    /// Gives a command of `vsekai` what a publisher of the title has: its keys, and the server's token.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub fn authorise(&self, command: &mut Command) -> Result<()> {
+        command
+            .args(["--title", &self.title, "--keys"])
+            .arg(self.keys())
+            .env("VSEKAI_TOKEN", self.token()?);
+        Ok(())
+    }
+
     /// Waits until the server ends by itself, which it does not do in good order.
     pub fn wait(&mut self) -> Result<()> {
         let status = self.running.wait()?;
@@ -142,12 +150,6 @@ fn wait_until_ready(running: &mut Running, ready: &Path) -> Result<String> {
         }
         thread::sleep(Duration::from_millis(10));
     }
-}
-
-fn log_tail(log: &Path) -> String {
-    let text = fs_err::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(10)..].join("\n")
 }
 
 const LIMIT: Duration = Duration::from_secs(30);

@@ -70,11 +70,9 @@ const SYSTEMS: [System; 4] = [
     },
 ];
 
-/// What is wanted.
-#[derive(Clone, Debug)]
+/// What is wanted for every system.
+#[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// The system.
-    pub system: &'a str,
     /// The title's root of trust; the launcher's configuration says what is trusted if there is none.
     pub root: Option<&'a Path>,
     /// A folder that is laid over the launcher's project: another game's `launcher.cfg`, `branding/` and
@@ -93,12 +91,12 @@ pub struct Shipped {
     pub archive: PathBuf,
 }
 
-/// Makes the launcher that `order` describes.
+/// Makes the launcher that `order` describes for the system called `name`.
 ///
 /// # Errors
-/// Something that this takes is not on this machine; the error names all of it, and how to get it.
-pub fn ship(godot: &Godot, order: &Order<'_>) -> Result<Shipped> {
-    let name = order.system;
+/// There is no such system, or something that this takes is not on this machine; the error names all of it, and how to
+/// get it.
+pub fn ship(godot: &Godot, name: &str, order: Order<'_>) -> Result<Shipped> {
     let system = SYSTEMS.iter().find(|system| system.name == name);
     let system = system.with_context(|| format!("the launcher is made for no system called {name}"))?;
     let lacking = lacking(system, godot);
@@ -139,7 +137,9 @@ fn lacking(system: &System, godot: &Godot) -> Vec<String> {
     if system.rust.len() > 1 && process::which(LIPO).is_none() {
         lacking.push(format!("{LIPO}, which is part of Xcode's command line tools"));
     }
-    let template = templates(godot).map(|folder| folder.join(system.template));
+    let template = godot
+        .templates_folder()
+        .map(|folder| folder.join(system.template));
     if !template.as_ref().is_some_and(|template| template.is_file()) {
         let place = template.map_or_else(|| system.template.to_owned(), |file| file.display().to_string());
         lacking.push(format!(
@@ -158,15 +158,6 @@ fn has_rust_target(target: &str) -> bool {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", target]);
     process::read(&mut rustc).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
-}
-
-/// Returns where Godot's editor keeps the export templates of its version.
-fn templates(godot: &Godot) -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let version: Vec<&str> = godot.version.split('.').take(4).collect();
-    let folder = data.or(home)?.join("godot/export_templates");
-    Some(folder.join(version.join(".")))
 }
 
 /// Builds the library for `system` and returns where it is.
@@ -201,7 +192,7 @@ fn build(system: &System, release: bool) -> Result<PathBuf> {
 }
 
 /// Copies the export to where it is kept, with icons for Linux desktops, and packs it.
-fn pack(system: &System, order: &Order<'_>, export: &Path) -> Result<Shipped> {
+fn pack(system: &System, order: Order<'_>, export: &Path) -> Result<Shipped> {
     let name = format!(
         "vsekai-launcher-{}-{}",
         env!("CARGO_PKG_VERSION"),
@@ -229,7 +220,7 @@ fn pack(system: &System, order: &Order<'_>, export: &Path) -> Result<Shipped> {
 }
 
 /// Returns the folder of the icons.
-fn branding(order: &Order<'_>) -> PathBuf {
+fn branding(order: Order<'_>) -> PathBuf {
     let own = order.brand.map(|brand| brand.join("branding"));
     own.filter(|own| own.join("icon.ico").is_file() && own.join("icon.icns").is_file())
         .unwrap_or_else(|| projects::launcher_folder().join("branding"))

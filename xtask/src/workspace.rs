@@ -43,6 +43,23 @@ pub fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
+/// Returns a command of one of our programs, without the settings of [`forget_settings`].
+#[must_use]
+pub fn own_command(program: impl AsRef<Path>) -> Command {
+    let mut command = command(program);
+    forget_settings(&mut command);
+    command
+}
+
+/// Takes from one of our programs what a developer set for another server.
+pub fn forget_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("VSEKAI_") {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// Returns a Cargo command in the workspace.
 #[must_use]
 pub fn cargo(arguments: &[&str]) -> Command {
@@ -79,12 +96,12 @@ pub fn is_built() -> bool {
 pub const BUILT: &str = "VSEKAI_TEST_BUILT";
 
 /// Returns this machine's platform as releases call it.
-pub fn platform() -> Result<String> {
+pub fn platform() -> Result<&'static str> {
     match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", "x86_64") => Ok("linux-x86_64".to_owned()),
-        ("linux", "aarch64") => Ok("linux-arm64".to_owned()),
-        ("windows", "x86_64") => Ok("windows-x86_64".to_owned()),
-        ("macos", _) => Ok("macos-universal".to_owned()),
+        ("linux", "x86_64") => Ok("linux-x86_64"),
+        ("linux", "aarch64") => Ok("linux-arm64"),
+        ("windows", "x86_64") => Ok("windows-x86_64"),
+        ("macos", _) => Ok("macos-universal"),
         (system, architecture) => bail!("nothing can be published for {system} on {architecture}"),
     }
 }

@@ -56,16 +56,10 @@ impl Published {
         tree::make_build(&build, number);
         let mut command = vsekai();
         command.arg("publish").arg(build);
-        command.args(["--title", TITLE, "--channel", channel, "--notes", notes]);
+        command.args(["--channel", channel, "--notes", notes, "--program", tree::PROGRAM]);
         command.args(["--version", &format!("{number}.0.0"), "--platform", platform()]);
-        command.args([
-            "--program",
-            tree::PROGRAM,
-            "--server",
-            self.world.server().address(),
-        ]);
-        command.arg("--keys").arg(self.world.server().keys());
-        command.env("VSEKAI_TOKEN", self.world.server().token().unwrap());
+        command.args(["--server", self.world.server().address()]);
+        self.world.server().authorise(&mut command).unwrap();
         process::read(&mut command).unwrap();
     }
 
@@ -119,8 +113,7 @@ impl Project {
     /// Runs `cases` and returns what was printed; anything but success without complaints is a failure.
     pub fn run(&self, config: &Value, cases: &[&str]) -> String {
         let output = process::capture(&mut self.command(config, cases), Some(LIMIT)).unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let text = process::text(&output);
         assert_passed(&text);
         assert!(output.status.success(), "ended with {}:\n{text}", output.status);
         text
@@ -210,17 +203,9 @@ pub fn bytes_below(folder: &Path) -> u64 {
         .sum()
 }
 
-/// Builds the library unless `cargo xtask test` just did; quick if it is up to date.
+/// Builds the library; quick if it is up to date.
 pub fn build_extension() {
-    if std::env::var_os("VSEKAI_TEST_BUILT").is_none() {
-        process::read(&mut workspace::cargo(&[
-            "build",
-            "--quiet",
-            "--package",
-            "vsekai-godot",
-        ]))
-        .unwrap();
-    }
+    workspace::build(&["--quiet", "--package", "vsekai-godot"]).unwrap();
 }
 
 /// Longest time a run of Godot may take.

@@ -162,16 +162,11 @@ fn put(from: &Path, target: &Path, key: u8) -> Result<u64> {
 }
 
 fn supertuxkart(cache: &Cache) -> Result<PathBuf> {
-    let record = match cache.record(KEY) {
-        Some(record) => record,
-        None => {
-            ui::step("Getting the data of SuperTuxKart (once; about 630 MB to load)");
-            cache.get(KEY, unpack_supertuxkart)?
-        }
-    };
-    record
-        .path(&cache.folder(KEY), "tree")
-        .context("find the unpacked data")
+    if cache.record(KEY).is_none() {
+        ui::step("Getting the data of SuperTuxKart (once; about 630 MB to load)");
+        cache.get(KEY, unpack_supertuxkart)?;
+    }
+    cache.path(KEY, "tree").context("find the unpacked data")
 }
 
 fn unpack_supertuxkart(folder: &Path) -> Result<Record> {
@@ -184,12 +179,7 @@ fn unpack_supertuxkart(folder: &Path) -> Result<Record> {
     apt::unpack(&[file], &folder.join("root"))?;
     fs::remove_folder(&state)?;
     let tree = PathBuf::from("root/usr/share/games/supertuxkart");
-    for file in fs::files(&folder.join(&tree), &[])? {
-        let path = folder.join(&tree).join(file);
-        if path.is_symlink() {
-            fs_err::remove_file(path)?;
-        }
-    }
+    fs::remove_links(&folder.join(&tree))?;
     Ok(Record {
         version,
         paths: [("tree".to_owned(), tree)].into(),

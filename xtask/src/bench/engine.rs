@@ -10,10 +10,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::data::{self, Extent, PROGRAM, Tree};
+use super::data::{self, Extent, Tree};
 use super::line::{Line, Manner};
+use super::measure::{self, Figures};
 use super::report::Report;
-use super::{Bench, CONCURRENCY, Contender, check_same, measure};
+use super::{Bench, CONCURRENCY, Contender, check_same, mebibytes};
 use crate::server::Server;
 use crate::tools::{Cache, Tool};
 use crate::{fs, process, ui, workspace};
@@ -80,14 +81,11 @@ impl<'a> Field<'a> {
     fn prepare(cache: &Cache, bench: &'a Bench, report: &mut Report) -> Result<Self> {
         let desync = Tool::Desync.get(cache)?;
         ui::step("Making the data");
-        let folder = bench.path("game");
-        data::make_game(cache, bench.extent, &folder)?;
-        fs_err::copy(&bench.programs.game, folder.join(PROGRAM))?;
         let field = Self {
             bench,
             desync,
+            game: bench.make_game(cache, bench.extent, "game")?,
             server: Server::start(&bench.programs.server, &bench.path("server"), TITLE)?,
-            game: Tree::of(folder)?,
         };
         ui::step("Publishing");
         let changed = CHANGES.iter().map(|change| change.channel);
@@ -111,35 +109,14 @@ impl<'a> Field<'a> {
 
     /// Adds a channel to those of a title for development.
     fn add_channel(&self, channel: &str) -> Result<()> {
-        let mut command = self.publisher("keys")?;
+        let mut command = self.bench.publisher(&self.server, "keys")?;
         command.args(["delegate", channel, "--no-passphrase"]);
         measure::measure(&mut command, &self.bench.path("output.log"))?;
         Ok(())
     }
 
-    fn publish(&self, folder: &Path, version: &str, channel: &str) -> Result<measure::Figures> {
-        let mut command = self.publisher("publish")?;
-        command.arg(folder);
-        command.args([
-            "--version",
-            version,
-            "--platform",
-            &workspace::platform()?,
-            "--program",
-            PROGRAM,
-        ]);
-        command.args(["--channel", channel]);
-        measure::measure(&mut command, &self.bench.path("output.log"))
-    }
-
-    /// Starts a command line that signs and sends.
-    fn publisher(&self, verb: &str) -> Result<Command> {
-        let mut command = self.bench.vsekai();
-        command.arg(verb);
-        command.args(["--title", TITLE, "--server", self.server.address()]);
-        command.arg("--keys").arg(self.server.keys());
-        command.env("VSEKAI_TOKEN", self.server.token()?);
-        Ok(command)
+    fn publish(&self, folder: &Path, version: &str, channel: &str) -> Result<Figures> {
+        self.bench.publish(&self.server, folder, version, channel)
     }
 
     /// The first install, into an empty folder.
@@ -200,7 +177,7 @@ impl<'a> Field<'a> {
             1.4,
             row.ratio("desync, sync"),
         );
-        add(report, row);
+        report.work(row);
         self.count_requests(report)
     }
 
@@ -244,7 +221,7 @@ impl<'a> Field<'a> {
                 rate.unwrap_or_default()
             ));
         }
-        add(report, row);
+        report.work(row);
         Ok(())
     }
 
@@ -253,24 +230,22 @@ impl<'a> Field<'a> {
         if self.bench.extent.bytes < FULL {
             return Ok(());
         }
-        let folder = self.bench.path("large");
         let extent = Extent {
             bytes,
             ..self.bench.extent
         };
-        let tree = data::make_game(cache, extent, &folder)?;
-        fs_err::copy(&self.bench.programs.game, folder.join(PROGRAM))?;
+        let tree = self.bench.make_game(cache, extent, "large")?;
         report.note(format!("Large game: {}", tree.describe()));
         self.add_channel("large")?;
-        self.publish(&folder, "4.0.0", "large")?;
+        self.publish(&tree.folder, "4.0.0", "large")?;
         let contenders = [Contender::new("ours", || {
             self.bench.discard(&self.install_folder())?;
             self.player("install", "large")
         })
         .once()];
         let row = self.bench.compare("install of the large game", &contenders)?;
-        add(report, row);
-        fs::remove_folder(&folder)
+        report.work(row);
+        fs::remove_folder(&tree.folder)
     }
 
     /// Says how many answers an install takes, ours and desync's.
@@ -321,7 +296,7 @@ impl<'a> Field<'a> {
         let tree = Tree::of(self.bench.path(change.channel))?;
         check_same(&tree, &self.installed()?)?;
         report.at_least(&name, change.goal, row.ratio("desync"));
-        add(report, row);
+        report.work(row);
         Ok(())
     }
 
@@ -342,7 +317,7 @@ impl<'a> Field<'a> {
             let milliseconds = row.of("ours").map(|figures| figures.wall.as_secs_f64() * 1e3);
             report.at_most(&row.name, 100.0, "ms", milliseconds);
             report.at_least(&row.name, 50.0, row.ratio("desync"));
-            add(report, row);
+            report.work(row);
         }
         Ok(())
     }
@@ -446,16 +421,6 @@ fn link_all(from: &Path, to: &Path) -> Result<()> {
         fs_err::hard_link(from.join(&file), target)?;
     }
     Ok(())
-}
-
-fn add(report: &mut Report, row: super::Row) {
-    let peak = row.of("ours").map(|figures| mebibytes(figures.peak));
-    report.at_most(&format!("memory, {}", row.name), 64.0, "MiB", peak);
-    report.row(row);
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 /// Round trips of a neighbour, of the same continent's other end, and of another continent.

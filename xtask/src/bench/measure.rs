@@ -47,9 +47,7 @@ pub(super) fn measure(command: &mut Command, log: &Path) -> Result<Figures> {
     let status = running.wait()?;
     if !status.success() {
         let text = fs_err::read(log)?;
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        let last = lines[lines.len().saturating_sub(10)..].join("\n");
+        let last = process::last_lines(&String::from_utf8_lossy(&text));
         bail!("{} ended with {status}:\n{last}", process::describe(command));
     }
     Ok(Figures { wall, cpu, peak })
@@ -63,14 +61,14 @@ fn watch(running: &Running) -> u64 {
     use rustix::process::{WaitId, WaitIdOptions, waitid};
 
     let Some(pid) = pid(running) else { return 0 };
-    let status = format!("/proc/{}/status", running.id());
+    let id = running.id();
     std::thread::scope(|scope| {
         let (ended, wait) = channel::<()>();
         let sampler = scope.spawn(move || {
             let mut peak = 0;
             loop {
                 // The mark only rises, so all that can be missed is a rise right before the end.
-                peak = peak.max(high_water_mark(&status).unwrap_or(0));
+                peak = peak.max(high_water_mark(id).unwrap_or(0));
                 if wait.recv_timeout(SAMPLE) != Err(RecvTimeoutError::Timeout) {
                     return peak;
                 }
@@ -98,9 +96,9 @@ fn pid(running: &Running) -> Option<rustix::process::Pid> {
         .and_then(rustix::process::Pid::from_raw)
 }
 
-#[cfg(target_os = "linux")]
-fn high_water_mark(status: &str) -> Option<u64> {
-    let text = fs_err::read_to_string(status).ok()?;
+/// Returns the most memory that the process had in use so far, in bytes, where the system tells.
+pub(super) fn high_water_mark(process: u32) -> Option<u64> {
+    let text = fs_err::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)

@@ -19,6 +19,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
+use crate::server::Server;
 use crate::tools::Cache;
 use crate::{fs, ui, workspace};
 use data::{Extent, Tree};
@@ -243,19 +244,33 @@ impl Bench {
         })
     }
 
-    /// Returns a command of our program that sees nothing a developer set for another server.
     fn vsekai(&self) -> Command {
-        let mut command = workspace::command(&self.programs.vsekai);
-        for name in [
-            "VSEKAI_SERVER",
-            "VSEKAI_INSTALL_DIR",
-            "VSEKAI_TOKEN",
-            "VSEKAI_KEYS",
-            "VSEKAI_LOG",
-        ] {
-            command.env_remove(name);
-        }
-        command
+        workspace::own_command(&self.programs.vsekai)
+    }
+
+    /// Starts a command line that signs and sends.
+    fn publisher(&self, server: &Server, verb: &str) -> Result<Command> {
+        let mut command = self.vsekai();
+        command.args([verb, "--server", server.address()]);
+        server.authorise(&mut command)?;
+        Ok(command)
+    }
+
+    /// Makes a game of `extent` that can be published.
+    fn make_game(&self, cache: &Cache, extent: Extent, name: &str) -> Result<Tree> {
+        let folder = self.path(name);
+        data::make_game(cache, extent, &folder)?;
+        fs_err::copy(&self.programs.game, folder.join(data::PROGRAM))?;
+        Tree::of(folder)
+    }
+
+    /// Publishes the build `folder` for this machine.
+    fn publish(&self, server: &Server, folder: &Path, version: &str, channel: &str) -> Result<Figures> {
+        let mut command = self.publisher(server, "publish")?;
+        command.arg(folder);
+        command.args(["--version", version, "--channel", channel]);
+        command.args(["--platform", workspace::platform()?, "--program", data::PROGRAM]);
+        measure::measure(&mut command, &self.path("output.log"))
     }
 }
 
@@ -298,6 +313,10 @@ fn settle(_folder: &Path) -> Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn evict(_folder: &Path) -> Result<()> {
     Ok(())
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 const DATABASE: &str = "database_scale";

@@ -3,11 +3,8 @@
 //!
 //! Indexes that are unpacked are the same for all, and so are the stores and the server they come from.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -151,7 +148,7 @@ impl<'a> Field<'a> {
                 })?;
                 let text = format!("publish, {verb}, {}, {state} store", thing.name);
                 report.at_least(&text, 2.0, row.ratio("desync"));
-                add(report, row);
+                report.work(row);
             }
         }
         Ok(())
@@ -174,7 +171,7 @@ impl<'a> Field<'a> {
                     }
                     self.unpack_fresh(program, thing, from)
                 })?;
-                add(report, row);
+                report.work(row);
             }
             let row = self
                 .compare_with_desync(&format!("{verb}: {}, from a server", thing.name), |program| {
@@ -182,7 +179,7 @@ impl<'a> Field<'a> {
                 })?;
             let text = format!("install from a local server, {verb}, {}", thing.name);
             report.at_least(&text, 1.4, row.ratio("desync"));
-            add(report, row);
+            report.work(row);
             self.check(thing)?;
             if thing.tree.is_some() {
                 let row = self
@@ -191,7 +188,7 @@ impl<'a> Field<'a> {
                     })?;
                 let text = format!("nothing changed, {verb}, {}", thing.name);
                 report.at_least(&text, 50.0, row.ratio("desync"));
-                add(report, row);
+                report.work(row);
             }
         }
         Ok(())
@@ -302,38 +299,14 @@ impl<'a> Field<'a> {
 
     /// Serves the store with desync's own server and returns its address.
     fn serve(&self) -> Result<(String, Running)> {
-        // desync cannot take a port of the system's choice, so one that was free a moment ago has to do.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let address = format!("127.0.0.1:{port}");
+        let address = process::free_address()?;
         let mut command = workspace::command(&self.desync);
         command
             .args(["chunk-server", "-l", &address, "-s"])
             .arg(&self.store);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut running = process::spawn(&mut command)?;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(&address).is_err() {
-            if let Some(status) = running.try_wait()? {
-                bail!("desync's chunk server ended with {status}");
-            }
-            if Instant::now() > deadline {
-                bail!("desync's chunk server does not answer");
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
+        let running = process::serve(&mut command, &address)?;
         Ok((format!("http://{address}/"), running))
     }
-}
-
-fn add(report: &mut Report, row: Row) {
-    let peak = row
-        .of("ours")
-        .map(|figures| figures.peak as f64 / f64::from(1 << 20));
-    report.at_most(&format!("memory, {}", row.name), 64.0, "MiB", peak);
-    report.row(row);
 }
 
 fn same_file(expected: &Path, found: &Path) -> Result<()> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::measure::Figures;
+use super::mebibytes;
 
 /// The results of one kind of benchmark.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +77,13 @@ impl Report {
     /// Adds results.
     pub(super) fn row(&mut self, row: Row) {
         self.rows.push(row);
+    }
+
+    /// Adds results, and the goal for the memory that ours took.
+    pub(super) fn work(&mut self, row: Row) {
+        let peak = row.of("ours").map(|figures| mebibytes(figures.peak));
+        self.at_most(&format!("memory, {}", row.name), 64.0, "MiB", peak);
+        self.row(row);
     }
 
     /// Adds a table of its own, before that of the results.
@@ -214,7 +222,7 @@ fn file_system(mounts: &str, folder: &Path) -> String {
 fn cell(figures: Figures) -> String {
     let wall = figures.wall.as_secs_f64();
     let cpu = figures.cpu.as_secs_f64();
-    let peak = figures.peak as f64 / f64::from(1 << 20);
+    let peak = mebibytes(figures.peak);
     format!("{wall:.2} s, {cpu:.2} s, {peak:.0} MiB")
 }
 

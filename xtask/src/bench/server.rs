@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! The server: chunks a second beside nginx and desync on the same files, publishing, slow clients, a large database.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::measure::high_water_mark;
 use super::report::{Report, Table};
-use super::{Bench, data, slow};
+use super::{Bench, mebibytes, slow};
 use crate::process::{self, Running};
 use crate::server::Server;
 use crate::tools::{Cache, Tool};
@@ -84,10 +82,7 @@ impl<'a> Field<'a> {
         let (wrk, nginx) = (Tool::Wrk.get(cache)?, Tool::Nginx.get(cache)?);
         let desync = Tool::Desync.get(cache)?;
         ui::step("Making the data");
-        let folder = bench.path("game");
-        data::make_game(cache, bench.extent, &folder)?;
-        fs_err::copy(&bench.programs.game, folder.join(PROGRAM))?;
-        let game = data::Tree::of(folder)?;
+        let game = bench.make_game(cache, bench.extent, "game")?;
         report.note(format!("Game: {}", game.describe()));
         let server = Server::start_configured(
             &bench.programs.server,
@@ -96,7 +91,7 @@ impl<'a> Field<'a> {
             "[limits]\nconnections = 4096\nconnections_per_address = 4096\n",
         )?;
         ui::step("Publishing");
-        let published = publish(bench, &server, &game.folder)?;
+        let published = bench.publish(&server, &game.folder, "1.0.0", "stable")?;
         let seconds = published.wall.as_secs_f64();
         report.note(format!(
             "Publishing the game: {seconds:.2} s, {:.0} MB/s of files, everything on the disk before it counts",
@@ -240,7 +235,7 @@ impl<'a> Field<'a> {
     fn start_nginx(&self) -> Result<Contender> {
         let folder = self.bench.path("nginx");
         fs_err::create_dir_all(&folder)?;
-        let address = free_address()?;
+        let address = process::free_address()?;
         let configuration = folder.join("nginx.conf");
         let text = NGINX
             .replace("ADDRESS", &address)
@@ -262,20 +257,20 @@ impl<'a> Field<'a> {
             .args(["-e", "stderr"]);
         Ok(Contender {
             name: "nginx",
-            _running: Some(start(&mut command, &address)?),
+            _running: Some(process::serve(&mut command, &address)?),
             store: format!("http://{address}/store"),
         })
     }
 
     fn start_desync(&self) -> Result<Contender> {
-        let address = free_address()?;
+        let address = process::free_address()?;
         let mut command = workspace::command(&self.desync);
         // As our server does, it reads a chunk and passes it on as it is.
         command.args(["chunk-server", "--skip-verify-read", "-l", &address, "-s"]);
         command.arg(self.server.data().join("store"));
         Ok(Contender {
             name: "desync",
-            _running: Some(start(&mut command, &address)?),
+            _running: Some(process::serve(&mut command, &address)?),
             store: format!("http://{address}"),
         })
     }
@@ -297,7 +292,7 @@ impl<'a> Field<'a> {
             .collect();
         let time = Duration::from_secs(u64::from(extent.seconds) * 2);
         let seen = slow::hold(self.server.address(), extent.slow_clients, time, &paths, &ids)?;
-        let peak = peak(self.server.id()).map(|bytes| bytes as f64 / f64::from(1 << 20));
+        let peak = high_water_mark(self.server.id()).map(mebibytes);
         report.note(format!(
             "With up to {} slow connections open: {} GETs of a good client, half of them within {:.1} ms, 99 of 100 \
              within {:.1} ms; the server's peak memory of everything so far is {:.0} MiB",
@@ -359,55 +354,6 @@ fn database(bench: &Bench, report: &mut Report, extent: Extent) -> Result<()> {
     Ok(())
 }
 
-fn publish(bench: &Bench, server: &Server, folder: &Path) -> Result<super::Figures> {
-    let mut command = bench.vsekai();
-    command.arg("publish").arg(folder);
-    command.args([
-        "--version",
-        "1.0.0",
-        "--platform",
-        &workspace::platform()?,
-        "--program",
-        PROGRAM,
-    ]);
-    command.args([
-        "--title",
-        TITLE,
-        "--channel",
-        "stable",
-        "--server",
-        server.address(),
-    ]);
-    command.arg("--keys").arg(server.keys());
-    command.env("VSEKAI_TOKEN", server.token()?);
-    super::measure::measure(&mut command, &bench.path("output.log"))
-}
-
-fn start(command: &mut Command, address: &str) -> Result<Running> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut running = process::spawn(command)?;
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(address).is_err() {
-        if let Some(status) = running.try_wait()? {
-            bail!("{} ended with {status}", process::describe(command));
-        }
-        if Instant::now() > deadline {
-            bail!("{} does not answer", process::describe(command));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(running)
-}
-
-/// Returns an address that was free a moment ago; neither nginx nor desync tells which one the system chose.
-fn free_address() -> Result<String> {
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    Ok(format!("127.0.0.1:{port}"))
-}
-
 fn cell(load: &Load) -> String {
     let megabytes = load.bytes_per_second / 1e6;
     let rate = load.requests_per_second;
@@ -424,19 +370,11 @@ fn id(chunk: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn peak(process: u32) -> Option<u64> {
-    let text = fs_err::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
 const TITLE: &str = "bench";
-const PROGRAM: &str = "game";
 const THREADS: u32 = 2;
 /// Ids in one request for many chunks.
 const MOST_IDS: usize = 256;

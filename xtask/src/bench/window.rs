@@ -2,7 +2,7 @@
 //! How light the launcher's window is: its first frame beside an empty Godot project, its frames during an update,
 //! and what it draws while nobody can see it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::report::Report;
-use super::{Bench, Contender, data};
+use super::{Bench, Contender, mebibytes};
 use crate::display::Display;
 use crate::godot::{self, Export, Project};
 use crate::server::Server;
@@ -91,10 +91,9 @@ fn empty_project(bench: &Bench) -> Result<Project> {
 fn frames(cache: &Cache, bench: &Bench, godot: &Godot, display: &Display, report: &mut Report) -> Result<()> {
     ui::step("Frames during an install");
     let server = Server::start(&bench.programs.server, &bench.path("window-server"), TITLE)?;
-    let game = bench.path("window-game");
-    let tree = data::make_game(cache, bench.extent, &game)?;
-    report.note(format!("Installed meanwhile: {}", tree.describe()));
-    publish(bench, &server, &game)?;
+    let game = bench.make_game(cache, bench.extent, "window-game")?;
+    report.note(format!("Installed meanwhile: {}", game.describe()));
+    bench.publish(&server, &game.folder, "1.0.0", CHANNEL)?;
     // The project that was exported, imported already.
     let project = workspace::target_dir().join("godot/launcher-for-players/project");
     fs_err::copy(projects::launcher_folder().join(SCRIPT), project.join(SCRIPT))?;
@@ -127,10 +126,10 @@ fn tell(figures: &Value, report: &mut Report) {
             figure("of_99"),
         ));
     }
-    let resident = figures["resident_bytes"].as_f64().unwrap_or_default();
+    let resident = figures["resident_bytes"].as_u64().unwrap_or_default();
     report.note(format!(
         "Memory in use after the install, in the debugging engine: {:.0} MiB",
-        resident / f64::from(1 << 20)
+        mebibytes(resident)
     ));
     report.at_most(
         "longest frame during an install, drawing left out",
@@ -142,20 +141,6 @@ fn tell(figures: &Value, report: &mut Report) {
         Some(drawn) if drawn >= 0.0 => report.at_most("drawn while minimised", 0.0, "frames", Some(drawn)),
         _ => report.note("Minimised: not measured, the display has no window manager"),
     }
-}
-
-fn publish(bench: &Bench, server: &Server, game: &PathBuf) -> Result<()> {
-    fs_err::copy(&bench.programs.game, game.join(data::PROGRAM))?;
-    let mut command = bench.vsekai();
-    command.arg("publish").arg(game);
-    command.args(["--version", "1.0.0", "--platform", &workspace::platform()?]);
-    command.args(["--program", data::PROGRAM, "--title", TITLE, "--channel", CHANNEL]);
-    command
-        .args(["--server", server.address()])
-        .arg("--keys")
-        .arg(server.keys());
-    command.env("VSEKAI_TOKEN", server.token()?);
-    process::run(&mut command)
 }
 
 const TITLE: &str = "bench";

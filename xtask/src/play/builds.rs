@@ -85,7 +85,7 @@ impl Builds {
                 command.args(["--headless", "--"]);
                 command
             }
-            None => workspace::command(workspace::built_program("vsekai")),
+            None => workspace::own_command(workspace::built_program("vsekai")),
         }
     }
 }

@@ -4,7 +4,7 @@
 mod builds;
 mod folder;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -54,7 +54,7 @@ pub fn play(cache: &Cache, options: &Options) -> Result<()> {
     ));
     let mut report = vec![format!("server     {}", server.address())];
     for version in &builds.versions {
-        report.push(publish(&server, &builds, version, &mut folder)?);
+        report.push(publish(&server, version, &mut folder)?);
         report.push(update(&server, &builds, &folder)?);
     }
     report.push(start_game(&builds, &folder)?);
@@ -102,7 +102,7 @@ fn find_godot(cache: &Cache) -> Option<Godot> {
     }
 }
 
-fn publish(server: &Server, builds: &Builds, version: &Version, folder: &mut Folder) -> Result<String> {
+fn publish(server: &Server, version: &Version, folder: &mut Folder) -> Result<String> {
     if folder.is_published(version) {
         return Ok(format!(
             "published  {}: was there already, nothing sent",
@@ -110,23 +110,13 @@ fn publish(server: &Server, builds: &Builds, version: &Version, folder: &mut Fol
         ));
     }
     ui::step(format!("Publishing {}", version.name));
-    let mut command = workspace::command(workspace::built_program("vsekai"));
-    command
-        .arg("publish")
-        .arg(&version.folder)
-        .arg("--notes-file")
-        .arg(&version.notes);
-    command.args([
-        "--title",
-        builds.title,
-        "--channel",
-        CHANNEL,
-        "--platform",
-        &workspace::platform()?,
-    ]);
-    command.args(["--version", &version.name, "--server", server.address(), "--json"]);
-    command.env("VSEKAI_TOKEN", server.token()?);
-    command.arg("--keys").arg(server.keys());
+    let mut command = workspace::own_command(workspace::built_program("vsekai"));
+    command.arg("publish").arg(&version.folder);
+    command.arg("--notes-file").arg(&version.notes);
+    command.args(["--version", &version.name, "--channel", CHANNEL]);
+    command.args(["--platform", workspace::platform()?]);
+    command.args(["--server", server.address(), "--json"]);
+    server.authorise(&mut command)?;
     let run = events::run(&mut command)?
         .successful()
         .with_context(|| format!("publish {}", version.name))?;
@@ -156,17 +146,9 @@ fn update(server: &Server, builds: &Builds, folder: &Folder) -> Result<String> {
         "Updating"
     });
     let mut command = builds.updater();
-    command.arg(verb).args([
-        "--server",
-        server.address(),
-        "--title",
-        builds.title,
-        "--channel",
-        CHANNEL,
-    ]);
+    name_offer(command.arg(verb), server, builds, folder);
     // A launcher that is shipped carries this root; one exported before the keys were made is told of it.
-    command.arg("--root").arg(server.root());
-    command.arg("--install-dir").arg(folder.install()).arg("--json");
+    command.arg("--root").arg(server.root()).arg("--json");
     let run = events::run(&mut command)?
         .successful()
         .with_context(|| format!("{verb} the game"))?;
@@ -237,6 +219,14 @@ fn start_game(builds: &Builds, folder: &Folder) -> Result<String> {
     }
 }
 
+/// Tells `command` what is offered where, and where it is installed.
+fn name_offer(command: &mut Command, server: &Server, builds: &Builds, folder: &Folder) {
+    command
+        .args(["--server", server.address(), "--title", builds.title])
+        .args(["--channel", CHANNEL, "--install-dir"])
+        .arg(folder.install());
+}
+
 /// Leaves the launcher's window open on the installed game where there is a display.
 fn show(builds: &Builds, server: &Server, folder: &Folder, options: &Options) -> Result<()> {
     let Some(launcher) = builds
@@ -250,25 +240,13 @@ fn show(builds: &Builds, server: &Server, folder: &Folder, options: &Options) ->
         return Ok(());
     };
     ui::step("The launcher's window is open; close it, or press Ctrl-C, to end");
-    let status = process::status(&mut window(launcher, builds, server, folder.install().as_path()))?;
+    let mut command = godot::command(launcher);
+    name_offer(command.arg("--"), server, builds, folder);
+    let status = process::status(&mut command)?;
     if !status.success() {
         bail!("the launcher's window ended with {status}");
     }
     Ok(())
-}
-
-fn window(launcher: &Path, builds: &Builds, server: &Server, install: &Path) -> Command {
-    let mut command = godot::command(launcher);
-    command.arg("--").args([
-        "--server",
-        server.address(),
-        "--title",
-        builds.title,
-        "--channel",
-        CHANNEL,
-    ]);
-    command.arg("--install-dir").arg(install);
-    command
 }
 
 fn has_display() -> bool {

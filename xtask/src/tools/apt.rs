@@ -125,9 +125,7 @@ impl Apt {
                 .current_dir(&folder),
         )
         .with_context(|| format!("download the package {package}"))?;
-        packages_in(&folder)?
-            .pop()
-            .with_context(|| format!("the package {package} was not downloaded"))
+        package_in(&folder, package)
     }
 
     fn read_suite(root: &Path, mirror: &Mirror, suite: &Suite) -> Result<Self> {
@@ -170,13 +168,8 @@ pub fn download_own(package: &str, root: &Path) -> Result<PathBuf> {
         command.args(["-o", "APT::Sandbox::User=root", "download", package]);
         process::read(command.current_dir(&folder))
     };
-    if download().is_err() {
-        process::read(workspace::command("apt-get").arg("update"))?;
-        download().with_context(|| format!("download the package {package}"))?;
-    }
-    packages_in(&folder)?
-        .pop()
-        .with_context(|| format!("the package {package} was not downloaded"))
+    with_fresh_lists(download).with_context(|| format!("download the package {package}"))?;
+    package_in(&folder, package)
 }
 
 /// Unpacks package files into the folder `root`.
@@ -204,7 +197,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
             packages.join(", ")
         );
     }
-    if !is_root() {
+    if !process::is_root() {
         bail!("{} not found; hint: {hint}", packages.join(", "));
     }
     ui::note(format!(
@@ -219,10 +212,14 @@ pub fn install(packages: &[&str]) -> Result<()> {
             .args(packages);
         process::read(&mut command)
     };
-    if install().is_err() {
-        // A machine that never read its package lists: read them once and try again.
+    with_fresh_lists(install).with_context(|| format!("hint: {hint}"))
+}
+
+/// Does `work`, and once more with fresh package lists if it fails: a machine may never have read them.
+fn with_fresh_lists(work: impl Fn() -> Result<String>) -> Result<()> {
+    if work().is_err() {
         process::read(workspace::command("apt-get").arg("update"))?;
-        install().with_context(|| format!("hint: {hint}"))?;
+        work()?;
     }
     Ok(())
 }
@@ -313,6 +310,11 @@ fn mirrors() -> Result<Vec<Mirror>> {
     Ok(mirrors)
 }
 
+fn package_in(folder: &Path, package: &str) -> Result<PathBuf> {
+    let file = packages_in(folder)?.pop();
+    file.with_context(|| format!("the package {package} was not downloaded"))
+}
+
 fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut packages = Vec::new();
     for entry in fs_err::read_dir(folder)? {
@@ -323,14 +325,4 @@ fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     packages.sort();
     Ok(packages)
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }

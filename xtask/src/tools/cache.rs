@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::ui;
+use crate::{fs, ui};
 
 /// What is known about a complete tool folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,17 +20,6 @@ pub struct Record {
     pub version: String,
     /// Paths inside the folder, by name.
     pub paths: BTreeMap<String, PathBuf>,
-}
-
-impl Record {
-    /// Returns the absolute path called `name`, if the record has one and it exists.
-    #[must_use]
-    pub fn path(&self, folder: &Path, name: &str) -> Option<PathBuf> {
-        self.paths
-            .get(name)
-            .map(|path| folder.join(path))
-            .filter(|path| path.exists())
-    }
 }
 
 /// The cache folder.
@@ -76,6 +65,13 @@ impl Cache {
             .then_some(record)
     }
 
+    /// Returns the path called `name` in the folder of the tool `key`, if that is complete and has one.
+    #[must_use]
+    pub fn path(&self, key: &str, name: &str) -> Option<PathBuf> {
+        let record = self.record(key)?;
+        Some(self.folder(key).join(record.paths.get(name)?))
+    }
+
     /// Returns the record of the tool `key`, after making its folder with `make` if it is not complete.
     ///
     /// `make` gets the empty folder, at the place where it stays. If it fails, the folder is removed.
@@ -89,11 +85,11 @@ impl Cache {
             return Ok(record);
         }
         let folder = self.folder(key);
-        remove(&folder)?;
+        fs::remove_folder(&folder)?;
         fs_err::create_dir_all(&folder)?;
         let made = make(&folder).and_then(|record| write_record(&folder, &record).map(|()| record));
         if made.is_err() {
-            remove(&folder)?;
+            fs::remove_folder(&folder)?;
         }
         made
     }
@@ -116,13 +112,6 @@ fn write_record(folder: &Path, record: &Record) -> Result<()> {
     fs_err::write(&temporary, serde_json::to_vec_pretty(record)?)?;
     fs_err::rename(temporary, folder.join(RECORD))?;
     Ok(())
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs_err::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 const RECORD: &str = "complete.json";
@@ -149,10 +138,8 @@ mod tests {
         let cache = Cache::at(temporary.path().to_path_buf());
         assert_eq!(cache.get("tool", make).unwrap(), record());
         let again = cache.get("tool", |_| anyhow::bail!("made twice")).unwrap();
-        assert_eq!(
-            again.path(&cache.folder("tool"), "it"),
-            Some(temporary.path().join("tool/file"))
-        );
+        assert_eq!(again, record());
+        assert_eq!(cache.path("tool", "it"), Some(temporary.path().join("tool/file")));
     }
 
     #[test]

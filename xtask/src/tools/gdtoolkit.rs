@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::cache::Cache;
 use super::python;
@@ -11,18 +11,14 @@ use crate::{process, ui};
 
 /// Returns the program `name` if it is here.
 pub fn find(cache: &Cache, name: &str) -> Option<PathBuf> {
-    process::which(name).or_else(|| cache.record(KEY)?.path(&cache.folder(KEY), name))
+    process::which(name).or_else(|| cache.path(KEY, name))
 }
 
-/// Returns the program `name`, after installing the toolkit if need be.
-pub fn get(cache: &Cache, name: &str) -> Result<PathBuf> {
-    if let Some(found) = find(cache, name) {
-        return Ok(found);
-    }
+/// Installs the toolkit.
+pub fn get(cache: &Cache) -> Result<()> {
     ui::step("Getting the GDScript linter and formatter (once)");
     let programs = ["gdlint", "gdformat"];
-    python::install(cache, KEY, &[REQUIREMENT, SETUPTOOLS], &programs, &["--version"])?;
-    find(cache, name).with_context(|| format!("{name} was installed but is not found"))
+    python::install(cache, KEY, &[REQUIREMENT, SETUPTOOLS], &programs, &["--version"])
 }
 
 const KEY: &str = "gdtoolkit-4-1";

@@ -55,6 +55,12 @@ impl Godot {
             .with_context(|| format!("get Godot {SERIES}; {HINT}"))?;
         from_cache(cache).context("the cached Godot cannot be read")
     }
+
+    /// Returns where the editor keeps the export templates of its version, whether they are there or not.
+    #[must_use]
+    pub fn templates_folder(&self) -> Option<PathBuf> {
+        templates_folder(&self.version)
+    }
 }
 
 /// How to get Godot by hand.
@@ -62,13 +68,11 @@ pub const HINT: &str = "hint: install Godot 4.6 and, in its editor, Editor > Man
     then put it on PATH as `godot` or name it in the environment variable GODOT";
 
 fn from_cache(cache: &Cache) -> Option<Godot> {
-    let record = cache.record(KEY)?;
-    let folder = cache.folder(KEY);
     Some(Godot {
-        editor: record.path(&folder, "editor")?,
-        template_release: record.path(&folder, "template-release")?,
-        template_debug: record.path(&folder, "template-debug")?,
-        version: record.version,
+        editor: cache.path(KEY, "editor")?,
+        template_release: cache.path(KEY, "template-release")?,
+        template_debug: cache.path(KEY, "template-debug")?,
+        version: cache.record(KEY)?.version,
     })
 }
 

@@ -125,13 +125,9 @@ impl Tool {
             Self::S3s => s3s::find(cache),
             Self::PythonTuf => tuf::find(cache),
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
-            Self::Desync => process::which("desync").or_else(|| cached(cache, DESYNC_KEY, "desync")),
+            Self::Desync => process::which("desync").or_else(|| cache.path(DESYNC_KEY, "desync")),
             Self::Nginx => nginx::find(cache),
-            // Only the superuser's PATH has it, and only the superuser uses it.
-            Self::MkfsBtrfs => process::which(self.name()).or_else(|| {
-                let beside = PathBuf::from("/usr/sbin").join(self.name());
-                beside.is_file().then_some(beside)
-            }),
+            Self::MkfsBtrfs => process::which_of_system(self.name()),
             _ => process::which(self.name()),
         }
     }
@@ -143,10 +139,10 @@ impl Tool {
         }
         match self {
             Self::Godot => return Godot::get(cache).map(|godot| godot.editor),
-            Self::S3s => return s3s::get(cache),
-            Self::PythonTuf => return tuf::get(cache),
-            Self::Gdlint | Self::Gdformat => return gdtoolkit::get(cache, self.name()),
-            Self::Nginx => return nginx::get(cache),
+            Self::S3s => s3s::get(cache)?,
+            Self::PythonTuf => tuf::get(cache)?,
+            Self::Gdlint | Self::Gdformat => gdtoolkit::get(cache)?,
+            Self::Nginx => nginx::get(cache)?,
             Self::Desync => get_desync(cache)?,
             _ => apt::install(self.packages())?,
         }
@@ -328,10 +324,6 @@ fn get_desync(cache: &Cache) -> Result<()> {
     })?;
     ui::note(format!("desync {}", record.version));
     Ok(())
-}
-
-fn cached(cache: &Cache, key: &str, name: &str) -> Option<PathBuf> {
-    cache.record(key)?.path(&cache.folder(key), name)
 }
 
 const DESYNC_KEY: &str = "desync-1";

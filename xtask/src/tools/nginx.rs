@@ -10,19 +10,13 @@ use super::apt;
 use super::cache::{Cache, Record};
 use crate::{process, ui, workspace};
 
-/// Returns the program if it is here. Systems hide it from users' paths.
+/// Returns the program if it is here.
 pub fn find(cache: &Cache) -> Option<PathBuf> {
-    let installed = || Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| process::is_executable(path));
-    process::which(NAME)
-        .or_else(installed)
-        .or_else(|| cache.record(KEY)?.path(&cache.folder(KEY), NAME))
+    process::which_of_system(NAME).or_else(|| cache.path(KEY, NAME))
 }
 
-/// Returns the program, after getting it from the system's packages if need be.
-pub fn get(cache: &Cache) -> Result<PathBuf> {
-    if let Some(found) = find(cache) {
-        return Ok(found);
-    }
+/// Gets the program from the system's packages.
+pub fn get(cache: &Cache) -> Result<()> {
     if !apt::is_available() {
         bail!("nginx not found; hint: install it with your system's package manager");
     }
@@ -40,7 +34,7 @@ pub fn get(cache: &Cache) -> Result<PathBuf> {
             paths: BTreeMap::from([(NAME.to_owned(), program)]),
         })
     })?;
-    find(cache).context("nginx was unpacked but is not found")
+    Ok(())
 }
 
 const NAME: &str = "nginx";

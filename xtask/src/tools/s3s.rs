@@ -14,14 +14,11 @@ pub const NAME: &str = "s3s-fs";
 
 /// Returns the program if it is here.
 pub fn find(cache: &Cache) -> Option<PathBuf> {
-    process::which(NAME).or_else(|| cache.record(KEY)?.path(&cache.folder(KEY), NAME))
+    process::which(NAME).or_else(|| cache.path(KEY, NAME))
 }
 
-/// Returns the program, after building it if need be.
-pub fn get(cache: &Cache) -> Result<PathBuf> {
-    if let Some(found) = find(cache) {
-        return Ok(found);
-    }
+/// Builds the program.
+pub fn get(cache: &Cache) -> Result<()> {
     ui::step("Building a small S3 server for the tests (once, some minutes)");
     cache.get(KEY, |folder| {
         let build = folder.join("build");
@@ -46,7 +43,7 @@ pub fn get(cache: &Cache) -> Result<PathBuf> {
             paths,
         })
     })?;
-    find(cache).with_context(|| format!("{NAME} was installed but is not found"))
+    Ok(())
 }
 
 const KEY: &str = "s3s-fs-1";

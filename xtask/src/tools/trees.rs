@@ -24,7 +24,7 @@ impl Trees {
     /// Returns the trees if they are here.
     #[must_use]
     pub fn find(cache: &Cache) -> Option<Self> {
-        let tree = |key: &str| cache.record(key)?.path(&cache.folder(key), "tree");
+        let tree = |key: &str| cache.path(key, "tree");
         Some(Self {
             old: tree(OLD)?,
             new: tree(NEW)?,
@@ -62,7 +62,8 @@ fn make(folder: &Path, suites: &[Suite]) -> Result<Record> {
     apt::unpack(&[file], &root)?;
     fs::remove_folder(&state)?;
     let tree = data_folder(&root)?;
-    remove_links(&tree)?;
+    // Some of the fonts are links to files of other packages, which are not here.
+    fs::remove_links(&tree)?;
     let relative = tree
         .strip_prefix(folder)
         .context("find the unpacked data")?
@@ -83,17 +84,6 @@ fn data_folder(root: &Path) -> Result<PathBuf> {
         }
     }
     bail!("{} holds no data", games.display())
-}
-
-/// Some of the package's fonts are links to files of other packages, which are not here.
-fn remove_links(tree: &Path) -> Result<()> {
-    for file in fs::files(tree, &[])? {
-        let path = tree.join(file);
-        if path.is_symlink() {
-            fs_err::remove_file(path)?;
-        }
-    }
-    Ok(())
 }
 
 const PACKAGE: &str = "^wesnoth-[0-9.]+-data$";

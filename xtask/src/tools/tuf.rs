@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::cache::Cache;
 use super::python;
@@ -14,18 +14,14 @@ pub const NAME: &str = "python";
 
 /// Returns the Python that has python-tuf, if it is here.
 pub fn find(cache: &Cache) -> Option<PathBuf> {
-    cache.record(KEY)?.path(&cache.folder(KEY), NAME)
+    cache.path(KEY, NAME)
 }
 
-/// Returns the Python that has python-tuf, after installing it if need be.
-pub fn get(cache: &Cache) -> Result<PathBuf> {
-    if let Some(found) = find(cache) {
-        return Ok(found);
-    }
+/// Installs it.
+pub fn get(cache: &Cache) -> Result<()> {
     ui::step("Getting python-tuf (once)");
     let version = ["-c", "import tuf; print('python-tuf', tuf.__version__)"];
-    python::install(cache, KEY, &REQUIREMENTS, &[NAME], &version)?;
-    find(cache).context("python-tuf was installed but is not found")
+    python::install(cache, KEY, &REQUIREMENTS, &[NAME], &version)
 }
 
 const KEY: &str = "python-tuf-1";
