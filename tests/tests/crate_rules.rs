@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Holds the invariants of ARCHITECTURE.md that the compiler does not know.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -114,6 +115,34 @@ fn library_code_keeps_to_the_rules_of_the_architecture() {
 }
 
 #[test]
+fn crates_use_only_those_above_them_in_the_architecture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let rows = architecture.lines().filter(|line| line.starts_with("| `"));
+    let folders: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    let workspace = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let members = workspace.lines().filter_map(|line| line.strip_prefix("\t\""));
+    let members: BTreeSet<&str> = members.map(|member| member.trim_end_matches("\",")).collect();
+    assert_eq!(
+        BTreeSet::from_iter(folders.clone()),
+        members,
+        "the table has every crate"
+    );
+    let mut above = Vec::new();
+    for folder in folders {
+        let manifest = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = "));
+        for used in dependencies(&manifest) {
+            assert!(
+                above.contains(&used),
+                "{folder} uses {used}, which is not above it"
+            );
+        }
+        above.push(name.unwrap().trim_matches('"').to_owned());
+    }
+}
+
+#[test]
 fn unsafe_code_lives_in_the_entry_points_for_godot_alone() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["rust", "server", "xtask", "tests"] {
@@ -136,6 +165,21 @@ fn library_lines(text: &str) -> Vec<(usize, &str)> {
     let library = lines.take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
     library
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .collect()
+}
+
+/// Returns the crates of this workspace that a manifest depends on for more than its tests.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let lines = manifest
+        .lines()
+        .skip_while(|line| *line != "[dependencies]")
+        .skip(1);
+    let names = lines
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split(['.', ' ']).next());
+    names
+        .filter(|name| name.starts_with("vsekai-") || *name == "xtask")
+        .map(str::to_owned)
         .collect()
 }
 
