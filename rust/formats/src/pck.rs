@@ -60,7 +60,7 @@ pub struct PackedResource {
 }
 
 /// Returns the files in `pack` in the order of its directory, or nothing if this is no pack, or an odd or
-/// encrypted one.
+/// encrypted one. What a patch takes out of other packs is no file of its own.
 ///
 /// Reads the header and at most 64 MiB of directory. Bytes of paths that are no text are replaced, and nothing is
 /// compared with the MD5: it is what whoever made the pack says.
@@ -97,7 +97,7 @@ fn read_directory<T>(
     let mut files = Vec::new();
     for _ in 0..count {
         match read_file(&mut cursor, files_start, &keep)? {
-            Some(file) => files.push(file),
+            Some(file) => files.extend(file),
             None => return Ok(None),
         }
     }
@@ -134,11 +134,12 @@ fn read_header(header: &mut Cursor<'_>) -> io::Result<Option<(u64, u64)>> {
         .map(|directory| (files_start, directory)))
 }
 
+/// Returns what `keep` makes of the next file, `Some(None)` for the mark that takes one out of other packs.
 fn read_file<T>(
     cursor: &mut Cursor<'_>,
     files_start: u64,
     keep: impl Fn(PackedFile, &[u8], [u8; 16]) -> T,
-) -> io::Result<Option<T>> {
+) -> io::Result<Option<Option<T>>> {
     let Some(path_len) = cursor.u32()?.filter(|len| *len <= MAX_PATH) else {
         return Ok(None);
     };
@@ -152,13 +153,13 @@ fn read_file<T>(
         return Ok(None);
     };
     if flags & FILE_REMOVAL != 0 {
-        return Ok(Some(keep(PackedFile { start: 0, end: 0 }, &path, md5)));
+        return Ok(Some(None));
     }
     let start = files_start.checked_add(offset);
     let end = start.and_then(|start| start.checked_add(size));
     let file = start.zip(end).map(|(start, end)| PackedFile { start, end });
     let file = file.filter(|file| file.end <= cursor.pack.len());
-    Ok(file.map(|file| keep(file, &path, md5)))
+    Ok(file.map(|file| Some(keep(file, &path, md5))))
 }
 
 /// Reads forward through a part of the pack; `None` stands for its end.
@@ -331,6 +332,11 @@ mod tests {
                 .iter()
                 .all(|resource| resource.path == "path" && resource.md5 == [0; 16])
         );
+        let mut patch = good.clone();
+        let flags_of_the_first = good.len() - 2 * 48 - 4;
+        patch[flags_of_the_first..][..4].copy_from_slice(&FILE_REMOVAL.to_le_bytes());
+        let found = resources(&patch.as_slice()).unwrap().unwrap();
+        assert_eq!(found.len(), 2, "what a patch removes is no file of it");
         for (format, flags) in [(1, 0), (3, 1), (3, 4)] {
             assert_eq!(resources(&pack(format, flags, &[100]).as_slice()).unwrap(), None);
         }
