@@ -183,20 +183,20 @@ impl Run {
             .given_up(&target.manifest)
             .map_or(0, |given_up| given_up.failures);
         let left = current.as_ref().and_then(|current| current.left.as_ref());
+        let seed = seed.or_else(|| home.clone());
         let circumstances = Circumstances {
+            damaged: seed.as_ref().map(Place::quick_damage).unwrap_or_default(),
             left_before: failed_starts > 0 || left == Some(&target.manifest),
             failed_starts,
             ..Circumstances::default()
         };
-        let seed = seed.or_else(|| home.clone());
-        let damaged = seed.as_ref().map(Place::quick_damage).unwrap_or_default();
+        let places = (seed, home);
         Ok(Self::new(
             paths,
             Goal::Update,
             target,
             current,
-            (seed, home),
-            damaged,
+            places,
             circumstances,
         ))
     }
@@ -217,17 +217,12 @@ impl Run {
             folder: folder.to_owned(),
             release: target.release.clone(),
         };
-        let damaged = place.open()?.check(session)?;
-        let seed = Some(place);
-        Ok(Self::new(
-            paths,
-            Goal::Adopt,
-            target,
-            None,
-            (seed.clone(), seed),
-            damaged,
-            Circumstances::default(),
-        ))
+        let circumstances = Circumstances {
+            damaged: place.open()?.check(session)?,
+            ..Circumstances::default()
+        };
+        let places = (Some(place.clone()), Some(place));
+        Ok(Self::new(paths, Goal::Adopt, target, None, places, circumstances))
     }
 
     /// Plans the way from the installed version, of which the entries `damaged` are damaged, to the same version
@@ -240,33 +235,37 @@ impl Run {
     ) -> Result<Self, EngineError> {
         let version = &current.current;
         let target = Target::installed(paths, version, release)?;
-        let seed = Some(Place {
+        let place = Place {
             folder: paths.version(&version.name),
             release: release.clone(),
-        });
+        };
+        let circumstances = Circumstances {
+            damaged,
+            ..Circumstances::default()
+        };
+        let (places, current) = ((Some(place.clone()), Some(place)), Some(current));
         Ok(Self::new(
             paths,
             Goal::Repair,
             target,
-            Some(current),
-            (seed.clone(), seed),
-            damaged,
-            Circumstances::default(),
+            current,
+            places,
+            circumstances,
         ))
     }
 
+    /// `circumstances` are what is known of the place that files are taken from, and of earlier starts; the rest of them
+    /// is found out here.
     fn new(
         paths: &InstallPaths,
         goal: Goal,
         target: Target,
         current: Option<Current>,
         (seed, home): (Option<Place>, Option<Place>),
-        damaged: HashSet<usize>,
         circumstances: Circumstances,
     ) -> Self {
         let occupied = home.as_ref().map(|home| home.occupied(&target.release));
         let circumstances = Circumstances {
-            damaged,
             occupied: occupied.unwrap_or_default(),
             // From a folder that is not ours everything is copied: somebody may still write to it.
             can_share: goal != Goal::Adopt && can_share(paths),
