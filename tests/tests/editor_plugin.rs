@@ -7,7 +7,7 @@
 mod display;
 mod godot_support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,6 +35,33 @@ fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_edit
         "the local server's keys lie outside of the project"
     );
     assert_no_secrets(&editor, &data);
+    let manifests = files_with(&data, "\"minimum_engine\":\"0.1.0\"");
+    let left = "\"user_paths\":[\"mods\",\"settings.cfg\"]";
+    assert_eq!(manifests.len(), 2, "both versions name the oldest updater");
+    assert_eq!(files_with(&data, left), manifests, "and what is the player's");
+}
+
+#[test]
+fn the_dock_speaks_the_language_of_the_editor() {
+    for case in [
+        json!({
+            "case": "language",
+            "language": "es_ES.UTF-8",
+            "shown": { "Publish": "Publicar", "Withdraw": "Retirar", "BuildFolder": "Aún no se ha exportado nada." },
+            "titles": ["Versión", "Canal"],
+            "hint": "Inicia el servidor local",
+        }),
+        json!({
+            "case": "language",
+            "language": "ja_JP.UTF-8",
+            "shown": { "Publish": "公開", "Withdraw": "取り下げる", "BuildFolder": "まだ何もエクスポートされていません。" },
+            "titles": ["バージョン", "チャンネル"],
+            "hint": "ローカルサーバーを起動",
+        }),
+    ] {
+        let Some(editor) = Editor::new(true) else { return };
+        editor.run(&case, None);
+    }
 }
 
 #[test]
@@ -97,7 +124,7 @@ impl Editor {
         let editor = Self { godot, folder };
         let mut import = editor.command();
         let output = process::capture(import.args(["--headless", "--import"]), Some(LIMIT)).unwrap();
-        assert_clean(&text_of(&output));
+        assert_clean(&process::text(&output));
         Some(editor)
     }
 
@@ -106,7 +133,8 @@ impl Editor {
         let file = self.folder.path().join("case.json");
         fs_err::write(&file, config.to_string()).unwrap();
         let mut command = self.command();
-        command.arg("--editor");
+        let language = config["language"].as_str().unwrap_or("en_US.UTF-8");
+        command.arg("--editor").env("LANG", language);
         match display {
             Some(display) => command
                 .args(["--rendering-driver", "opengl3", "--audio-driver", "Dummy"])
@@ -115,7 +143,7 @@ impl Editor {
             None => command.arg("--headless"),
         };
         let output = process::capture(command.arg("--").arg(file), Some(LIMIT)).unwrap();
-        let text = text_of(&output);
+        let text = process::text(&output);
         assert!(
             text.lines()
                 .any(|line| line.starts_with("editor: ") && line.ends_with(" 0 failed")),
@@ -153,6 +181,17 @@ fn assert_no_part_of_the_plugin(pack: &Path) {
     assert!(plugin.is_empty(), "{}: {plugin:?}", pack.display());
 }
 
+/// Returns the files below `folder` that hold `text`.
+fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let holds = |file: &PathBuf| {
+        let content = fs_err::read(folder.join(file)).unwrap();
+        content.windows(text.len()).any(|part| part == text.as_bytes())
+    };
+    let mut files = fs::files(folder, &[]).unwrap();
+    files.retain(holds);
+    files
+}
+
 /// Fails if the project's folder holds the local server's token or a private key.
 fn assert_no_secrets(editor: &Editor, data: &Path) {
     let token = fs_err::read_to_string(data.join("dev-token")).unwrap();
@@ -173,11 +212,6 @@ fn without_vulkan(output: &str) -> String {
     };
     let kept: Vec<&str> = output.lines().filter(|line| !about_it(line)).collect();
     kept.join("\n")
-}
-
-fn text_of(output: &std::process::Output) -> String {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Longest time a run of the editor may take.

@@ -71,6 +71,17 @@ pub enum Step {
     Verify,
 }
 
+impl Step {
+    /// Returns the stable name, as events carry it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::Apply => "apply",
+            Self::Verify => "verify",
+        }
+    }
+}
+
 /// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Progress {

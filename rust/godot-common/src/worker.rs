@@ -5,10 +5,13 @@
 //! Every thread of ours is therefore started here and known here, and [`stop_all`] ends them all.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
 
 /// A thread that can be told to stop and waited for.
 pub struct Worker {
@@ -80,6 +83,12 @@ pub fn stop_all(limit: Duration) -> usize {
         .iter()
         .filter(|worker| !worker.join_until(deadline))
         .count()
+}
+
+/// Does `work`; `None` if a defect broke it off: that must not take Godot down, nor leave it waiting for an end that
+/// never comes.
+pub async fn whole<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
 }
 
 struct Running {

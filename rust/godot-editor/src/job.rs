@@ -2,14 +2,12 @@
 //! One operation on a thread of its own, which can be told to stop.
 
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
-use vsekai_godot_common::worker::Worker;
+use vsekai_godot_common::worker::{Worker, whole};
 use vsekai_publish::Cancel;
 
 use crate::failure::Failure;
@@ -160,13 +158,17 @@ async fn supervise(work: impl Future<Output = Result<(), Failure>>, stop: &Stop)
         stop.stopped().await;
         tokio::time::sleep(STOP_GRACE).await;
     };
-    // A defect must not take the editor down, nor leave it waiting for an end that never comes.
-    let work = AssertUnwindSafe(work).catch_unwind();
     tokio::select! {
         biased;
-        ended = work => ended.unwrap_or_else(|_| Err(Failure::internal("the work broke off"))),
+        ended = unbroken(work) => ended,
         () = given_up => Err(Failure::cancelled()),
     }
+}
+
+/// Does `work`; a defect in it is a failure too.
+pub async fn unbroken<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let broken = || Err(Failure::internal("the work broke off"));
+    whole(work).await.unwrap_or_else(broken)
 }
 
 /// Threads that poll; reading and hashing run on others.

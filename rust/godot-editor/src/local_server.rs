@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use vsekai_formats::release::Slug;
 use vsekai_server::server::dev_token_path;
+use vsekai_server::service::ServiceError;
 use vsekai_server::storage::dev_keys_folder;
-use vsekai_server::{RunningServer, Server, ServerConfig, StartError};
+use vsekai_server::{RunningServer, Server, ServerConfig};
 
-use crate::job::{Desktop, Job, report};
+use crate::failure::Failure;
+use crate::job::{Desktop, Job, report, unbroken};
 use crate::message::{Level, LocalAddress, Message, Messages, Operation};
 
 /// Starts a server on this machine alone, at a free port, with development keys for `title` in `data`.
@@ -25,29 +27,36 @@ pub fn start(data: PathBuf, title: Slug, messages: Arc<Messages>) -> std::io::Re
 }
 
 async fn serve(data: PathBuf, title: Slug, desktop: &Desktop) {
+    let (server, address) = match unbroken(Box::pin(begin(data, title))).await {
+        Ok(begun) => begun,
+        Err(failure) => return report(&desktop.messages, Operation::StartServer, Err(failure)),
+    };
+    desktop.log(Level::Info, format!("The local server is at {}", address.url));
+    desktop.messages.push(Message::Server(Some(address)));
+    report(&desktop.messages, Operation::StartServer, Ok(()));
+    desktop.stop.stopped().await;
+    let badly = |error: ServiceError| Failure::internal(error.to_string());
+    let ended = unbroken(async { server.stop().await.map_err(badly) }).await;
+    if let Err(failure) = ended {
+        let line = format!("The local server ended badly: {}", failure.message);
+        desktop.log(Level::Warning, line);
+    }
+    desktop.log(Level::Info, "The local server has ended");
+    desktop.messages.push(Message::Server(None));
+}
+
+async fn begin(data: PathBuf, title: Slug) -> Result<(RunningServer, LocalAddress), Failure> {
     let config = ServerConfig {
         dev: true,
         dev_titles: vec![title.clone()],
         ..ServerConfig::local(&data)
     };
-    let started: Result<RunningServer, StartError> = Server::start(config).await;
-    let server = match started {
-        Ok(server) => server,
-        Err(error) => return report(&desktop.messages, Operation::StartServer, Err(error.into())),
-    };
+    let server = Server::start(config).await?;
     let address = LocalAddress {
         url: server.url(),
         keys: dev_keys_folder(&data, &title),
         token_file: dev_token_path(&data),
         data,
     };
-    desktop.log(Level::Info, format!("The local server is at {}", address.url));
-    desktop.messages.push(Message::Server(Some(address)));
-    report(&desktop.messages, Operation::StartServer, Ok(()));
-    desktop.stop.stopped().await;
-    if let Err(error) = server.stop().await {
-        desktop.log(Level::Warning, format!("The local server ended badly: {error}"));
-    }
-    desktop.log(Level::Info, "The local server has ended");
-    desktop.messages.push(Message::Server(None));
+    Ok((server, address))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::{
-    EngineError, ErrorCode, Event, GameExit, InstallConfig, LaunchOptions, RunningGame, Step, Updater,
+    EngineError, ErrorCode, Event, GameExit, InstallConfig, LaunchOptions, RunningGame, Updater,
 };
 use vsekai_formats::release::Platform;
 
@@ -67,16 +67,13 @@ fn config(target: &Target, root: PathBuf) -> Result<InstallConfig, Failure> {
             "Try the release on a machine that it is for",
         )
     })?;
-    let mut trusted_root = Vec::new();
-    fs_err::File::open(target.signing.keys.root_file())?
-        .take(MAX_ROOT_BYTES)
-        .read_to_end(&mut trusted_root)?;
+    let trusted_root = vsekai_publish::read_root(&target.signing.keys)?;
     let mut config = InstallConfig::new(root, platform);
     config.server = Some(target.server.address.clone());
     config.title = Some(target.title.clone());
     config.channel = Some(target.channel.clone());
     config.allow_http = target.server.allow_http;
-    config.trusted_root = Some(trusted_root);
+    config.trusted_root = Some(trusted_root.into());
     Ok(config)
 }
 
@@ -94,12 +91,7 @@ async fn install(updater: &Updater, desktop: &Desktop) -> Result<(), Failure> {
 fn events_to(desktop: Desktop) -> impl Fn(Event) + Send + Sync {
     move |event| match event {
         Event::Progress(progress) => {
-            let step = match progress.step {
-                Step::Download => "download",
-                Step::Apply => "apply",
-                Step::Verify => "verify",
-            };
-            desktop.progress(step, progress.done_bytes, progress.total_bytes);
+            desktop.progress(progress.step.as_str(), progress.done_bytes, progress.total_bytes);
         }
         Event::State { state, phase } => {
             let phase = phase.map_or_else(String::new, |phase| format!(", {phase:?}"));
@@ -117,7 +109,7 @@ async fn watch(mut game: RunningGame, mut log: GameLog, desktop: &Desktop) -> Re
         let ended = tokio::task::block_in_place(|| game.try_wait())?;
         tokio::task::block_in_place(|| log.pass_on(desktop));
         if let Some(exit) = ended {
-            log.lines.finish(|line| desktop.log(Level::Output, line));
+            tokio::task::block_in_place(|| log.pass_on_rest(desktop));
             return Ok(exit);
         }
         tokio::select! {
@@ -146,17 +138,26 @@ impl GameLog {
         }
     }
 
-    /// Passes on what is new. A log that cannot be read is no reason to disturb the game.
-    fn pass_on(&mut self, desktop: &Desktop) {
+    /// Passes on what is new, a piece of it, and returns how many bytes that were. A log that cannot be read is no reason
+    /// to disturb the game.
+    fn pass_on(&mut self, desktop: &Desktop) -> usize {
         let mut new = Vec::new();
         let read = fs_err::File::open(&self.file).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.position))?;
             file.take(MOST_AT_ONCE).read_to_end(&mut new)
         });
-        if let Ok(count) = read {
-            self.position += count as u64;
-            self.lines.take(&new, |line| desktop.log(Level::Output, line));
-        }
+        let count = read.unwrap_or_default();
+        self.position += count as u64;
+        self.lines
+            .take(&new[..count], |line| desktop.log(Level::Output, line));
+        count
+    }
+
+    /// Passes on all that a game that has ended left, but not what others may still write.
+    fn pass_on_rest(mut self, desktop: &Desktop) {
+        let end = fs_err::metadata(&self.file).map_or(0, |log| log.len());
+        while self.position < end && self.pass_on(desktop) > 0 {}
+        self.lines.finish(|line| desktop.log(Level::Output, line));
     }
 }
 
@@ -164,5 +165,51 @@ impl GameLog {
 const POLL: Duration = Duration::from_millis(200);
 /// Bytes of a game's output passed on at a time.
 const MOST_AT_ONCE: u64 = 64 << 10;
-/// Largest root read, in bytes.
-const MAX_ROOT_BYTES: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use vsekai_godot_common::outbox::Item;
+
+    use super::*;
+    use crate::job::Stop;
+    use crate::message::{Message, Messages};
+    use crate::target::Fields;
+
+    #[test]
+    fn the_last_words_of_a_game_that_said_much_are_passed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = InstallPaths::new(folder.path());
+        fs_err::create_dir_all(paths.logs()).unwrap();
+        let said = "0123456789 said again and again\n".repeat(10_000) + "the last words";
+        assert!(said.len() as u64 > 4 * MOST_AT_ONCE);
+        fs_err::write(paths.logs().join("game.log"), said).unwrap();
+        let desktop = desktop();
+        GameLog::new(&paths).pass_on_rest(&desktop);
+        let last = desktop.messages.drain(usize::MAX).pop();
+        let expected = Message::Log(Level::Output, "the last words".to_owned());
+        assert_eq!(last, Some(Item::Discrete(expected)));
+    }
+
+    #[tokio::test]
+    async fn keys_without_a_root_are_told_with_the_next_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let fields = Fields {
+            server_url: "http://127.0.0.1:1".to_owned(),
+            title: "my-game".to_owned(),
+            channel: "stable".to_owned(),
+            keys_folder: folder.path().display().to_string(),
+            ..Fields::default()
+        };
+        let failure = try_it(fields.target().unwrap(), Vec::new(), desktop()).await;
+        let failure = failure.unwrap_err();
+        assert!(failure.message.starts_with("there is no root in"), "{failure:?}");
+        assert!(failure.hint.contains("vsekai keys init"), "{failure:?}");
+    }
+
+    fn desktop() -> Desktop {
+        Desktop {
+            messages: Arc::new(Messages::new()),
+            stop: Stop::default(),
+        }
+    }
+}

@@ -15,9 +15,10 @@ use vsekai_trust::publisher::Passphrase;
 use crate::desk::Desk;
 use crate::export::{self, Export};
 use crate::failure::Failure;
+use crate::job::Desktop;
 use crate::message::{Message, Operation};
 use crate::releases::{self, Build};
-use crate::target::Fields;
+use crate::target::{self, Fields, Target};
 use crate::{player, view};
 
 /// Exports, publishes and tries builds from the Godot editor.
@@ -46,6 +47,13 @@ pub struct VSekaiPublisher {
     /// Program to start, below the build's folder. May be left empty if there is only one.
     #[var]
     program: GString,
+    /// Files and folders below the build's folder that are the player's once they are there: updates and repairs leave
+    /// them alone.
+    #[var]
+    user_paths: PackedStringArray,
+    /// Oldest update engine that can install the build, such as `0.2.0`. May be left empty.
+    #[var]
+    minimum_engine: GString,
     /// Absolute path of the folder with the title's keys; never inside the project.
     #[var]
     keys_folder: GString,
@@ -269,7 +277,7 @@ impl VSekaiPublisher {
         mut this: Gd<Self>,
         operation: Operation,
         order: Result<O, Failure>,
-        work: impl FnOnce(O, crate::job::Desktop) -> W + Send + 'static,
+        work: impl FnOnce(O, Desktop) -> W + Send + 'static,
     ) -> bool
     where
         O: Send + 'static,
@@ -297,13 +305,12 @@ impl VSekaiPublisher {
         folder: &GString,
         version: &GString,
         notes: &GString,
-    ) -> Result<(crate::target::Target, Build), Failure> {
+    ) -> Result<(Target, Build), Failure> {
         let fields = self.fields();
         let build = Build {
             folder: PathBuf::from(folder.to_string()),
-            version: label(version)?,
-            notes: notes.to_string(),
             scan: fields.scan_options()?,
+            info: fields.release_info(&version.to_string(), notes.to_string())?,
         };
         Ok((fields.target()?, build))
     }
@@ -342,6 +349,8 @@ impl VSekaiPublisher {
             channel: self.channel.to_string(),
             platform: self.platform.to_string(),
             program: self.program.to_string(),
+            user_paths: texts(&self.user_paths),
+            minimum_engine: self.minimum_engine.to_string(),
             keys_folder: self.keys_folder.to_string(),
             token_file: self.token_file.to_string(),
             project_folder: self.project_folder.to_string(),
@@ -392,14 +401,8 @@ fn emit(this: &Gd<VSekaiPublisher>, message: Message) {
     }
 }
 
-fn label(version: &GString) -> Result<Version, Failure> {
-    let parsed = version.to_string().trim().parse::<Version>();
-    parsed.map_err(|error| {
-        Failure::input(
-            format!("the version does not make sense: {error}"),
-            "Type one such as 1.2.0",
-        )
-    })
+fn label(text: &GString) -> Result<Version, Failure> {
+    target::version("version", &text.to_string())
 }
 
 /// Most messages turned into signals in one frame; the rest waits for the next.

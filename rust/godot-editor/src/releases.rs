@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use vsekai_engine::plan::{Circumstances, Plan};
 use vsekai_engine::release::Release as EngineRelease;
-use vsekai_formats::release::{Platform, Version};
+use vsekai_formats::release::Platform;
 use vsekai_publish::{
     ChannelChange, Release, ReleaseDocuments, ReleaseInfo, ScanOptions, change_channel, changed_resources,
     list_releases,
@@ -23,12 +23,10 @@ use crate::view;
 pub struct Build {
     /// Its folder.
     pub folder: PathBuf,
-    /// Its label.
-    pub version: Version,
-    /// What is new, in Markdown.
-    pub notes: String,
     /// What the folder is meant to be.
     pub scan: ScanOptions,
+    /// What is said about it.
+    pub info: ReleaseInfo,
 }
 
 /// Tells what publishing `build` would send, what players of the last releases would fetch, and which resources
@@ -37,7 +35,7 @@ pub struct Build {
 /// # Errors
 /// The build cannot be published, or the server does not answer.
 pub async fn preview(target: Target, build: Build, desktop: Desktop) -> Result<(), Failure> {
-    let release = read(&target, build, &desktop).await?;
+    let release = read(build, &desktop).await?;
     let observer = Arc::new(desktop.clone());
     let keys = &target.signing.keys;
     let preview = vsekai_publish::preview(
@@ -71,7 +69,7 @@ pub async fn preview(target: Target, build: Build, desktop: Desktop) -> Result<(
 /// # Errors
 /// As [`preview`], and the keys do not open or do not suffice. Nothing is visible to players then.
 pub async fn publish(target: Target, build: Build, desktop: Desktop) -> Result<(), Failure> {
-    let release = read(&target, build, &desktop).await?;
+    let release = read(build, &desktop).await?;
     let report = vsekai_publish::upload(
         Arc::clone(&release),
         &target.server,
@@ -134,21 +132,13 @@ pub async fn list(target: Target, desktop: Desktop) -> Result<(), Failure> {
 }
 
 /// Reads every file of the build on a thread that may block.
-async fn read(target: &Target, build: Build, desktop: &Desktop) -> Result<Arc<Release>, Failure> {
-    let (title, desktop) = (target.title.clone(), desktop.clone());
+async fn read(build: Build, desktop: &Desktop) -> Result<Arc<Release>, Failure> {
+    let desktop = desktop.clone();
     let work = move || {
         let cancel = desktop.stop.publishing();
         desktop.progress("scan", 0, 0);
         let tree = vsekai_publish::scan(&build.folder, &build.scan, cancel)?;
-        let info = ReleaseInfo {
-            title,
-            version: build.version,
-            notes: build.notes,
-            minimum_launcher: None,
-            minimum_engine: None,
-            user_paths: Vec::new(),
-        };
-        vsekai_publish::build(tree, info, &desktop, cancel)
+        vsekai_publish::build(tree, build.info, &desktop, cancel)
     };
     let read = tokio::task::spawn_blocking(work).await;
     let release = read.map_err(|error| Failure::internal(error.to_string()))??;
@@ -247,9 +237,8 @@ mod tests {
             fs_err::write(folder.join("my-game"), program).unwrap();
             let build = Build {
                 folder,
-                version: "1.0.0".parse().unwrap(),
-                notes: "The first".to_owned(),
                 scan: self.fields.scan_options().unwrap(),
+                info: self.fields.release_info("1.0.0", "The first".to_owned()).unwrap(),
             };
             let mut fields = self.fields.clone();
             fields.passphrase = passphrase.map(Passphrase::new);

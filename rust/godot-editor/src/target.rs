@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vsekai_formats::TreePath;
-use vsekai_formats::release::{Platform, Slug};
-use vsekai_publish::{ScanOptions, Server, Signing};
+use vsekai_formats::release::{Platform, Slug, Version};
+use vsekai_publish::{ReleaseInfo, ScanOptions, Server, Signing};
 use vsekai_store::Secret;
 use vsekai_trust::publisher::{KeyError, KeyFolder, Passphrase, Validity};
 
@@ -26,6 +26,10 @@ pub struct Fields {
     pub platform: String,
     /// The program to start, below the build's folder; found by itself if empty.
     pub program: String,
+    /// Files and folders below the build's folder that are the player's once they are there.
+    pub user_paths: Vec<String>,
+    /// The oldest update engine that can install the build; any if empty.
+    pub minimum_engine: String,
     /// The folder of the title's keys.
     pub keys_folder: String,
     /// The file with the server's write token; none if empty.
@@ -91,20 +95,33 @@ impl Fields {
         slug("title", &self.title)
     }
 
+    /// Returns what is said about a release with this version and these notes.
+    ///
+    /// # Errors
+    /// The version, the title, a user path or the oldest updater makes no sense.
+    pub fn release_info(&self, label: &str, notes: String) -> Result<ReleaseInfo, Failure> {
+        let paths = self.user_paths.iter().map(|path| path.trim());
+        let paths = paths.filter(|path| !path.is_empty()).map(tree_path);
+        let engine = Some(self.minimum_engine.as_str()).filter(|engine| !engine.trim().is_empty());
+        Ok(ReleaseInfo {
+            title: self.title()?,
+            version: version("version", label)?,
+            notes,
+            minimum_launcher: None,
+            minimum_engine: engine
+                .map(|engine| version("oldest updater", engine))
+                .transpose()?,
+            user_paths: paths.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// Returns what the build's folder is meant to be.
     ///
     /// # Errors
     /// The platform or the path of the program makes no sense.
     pub fn scan_options(&self) -> Result<ScanOptions, Failure> {
-        let program = match self.program.trim() {
-            "" => None,
-            path => Some(TreePath::parse(path).map_err(|error| {
-                Failure::input(
-                    error.to_string(),
-                    "Give the program's path below the build's folder",
-                )
-            })?),
-        };
+        let program = Some(self.program.trim()).filter(|program| !program.is_empty());
+        let program = program.map(tree_path).transpose()?;
         Ok(ScanOptions {
             program,
             ..ScanOptions::new(self.platform()?)
@@ -158,11 +175,26 @@ impl Fields {
     }
 }
 
-/// Parses the name of a title or channel.
+/// Parses a version of the build or of the engine.
 ///
 /// # Errors
 /// It is none.
-pub fn slug(what: &str, text: &str) -> Result<Slug, Failure> {
+pub fn version(what: &str, text: &str) -> Result<Version, Failure> {
+    let parsed = text.trim().parse::<Version>();
+    parsed.map_err(|error| {
+        Failure::input(
+            format!("the {what} does not make sense: {error}"),
+            "Type one such as 1.2.0",
+        )
+    })
+}
+
+fn tree_path(text: &str) -> Result<TreePath, Failure> {
+    vsekai_publish::path_as_typed(text)
+        .map_err(|error| Failure::input(error.to_string(), "Give the path below the build's folder"))
+}
+
+fn slug(what: &str, text: &str) -> Result<Slug, Failure> {
     let parsed = text.trim().parse::<Slug>();
     parsed.map_err(|error| {
         Failure::input(
@@ -244,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn user_paths_and_the_oldest_engine_are_taken_as_they_are_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let fields = Fields {
+            user_paths: vec!["saves/".to_owned(), " ./settings.cfg ".to_owned(), String::new()],
+            minimum_engine: " 0.2 ".to_owned(),
+            ..fields(folder.path())
+        };
+        let info = fields.release_info("1.0", "Notes".to_owned()).unwrap();
+        let paths: Vec<&str> = info.user_paths.iter().map(TreePath::as_str).collect();
+        assert_eq!(paths, ["saves", "settings.cfg"]);
+        assert_eq!(info.minimum_engine, Some("0.2".parse().unwrap()));
+    }
+
+    #[test]
     fn what_is_missing_is_named_with_the_next_step() {
         let folder = tempfile::tempdir().unwrap();
         type Empty = fn(&mut Fields);
@@ -263,6 +309,18 @@ mod tests {
             assert!(failure.message.contains(said), "{failure:?}");
             assert!(!failure.hint.is_empty());
         }
+        let wrong = Fields {
+            user_paths: vec!["../saves".to_owned()],
+            ..fields(folder.path())
+        };
+        let failure = wrong.release_info("1.0", String::new()).unwrap_err();
+        assert_eq!(failure.hint, "Give the path below the build's folder");
+        let wrong = Fields {
+            minimum_engine: "a very old one".to_owned(),
+            ..fields(folder.path())
+        };
+        let failure = wrong.release_info("1.0", String::new()).unwrap_err();
+        assert!(failure.message.contains("the oldest updater"), "{failure:?}");
         let failure = Fields::default().platform().unwrap_err();
         assert!(failure.hint.contains("windows-x86_64"), "{failure:?}");
     }

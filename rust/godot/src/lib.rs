@@ -7,7 +7,7 @@
 
 mod cli;
 mod command_line;
-// The one `unsafe impl` of the project.
+// The one `unsafe impl` of this library.
 #[allow(unsafe_code)]
 mod extension;
 mod instance;

@@ -5,11 +5,9 @@
 //! that lives and dies with it.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, watch};
 use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Preferences, Updater};
@@ -20,7 +18,7 @@ use crate::operation::{Command, perform};
 use crate::outbox::Item;
 use crate::shared::Shared;
 use crate::view::StatusView;
-use crate::worker::{CLOSE_LIMIT, Worker};
+use crate::worker::{CLOSE_LIMIT, Worker, whole};
 
 /// An opened install folder.
 pub struct Session {
@@ -275,15 +273,14 @@ impl Work {
             let _ = stops.wait_for(|wish| *wish == Wish::Stop).await;
             tokio::time::sleep(OPERATION_GRACE).await;
         };
-        // A defect must not take the launcher down, nor leave it waiting for an end that never comes.
-        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = whole(work);
         tokio::pin!(work, given_up);
         let mut cancelled = false;
         loop {
             tokio::select! {
                 biased;
                 ended = &mut work => {
-                    return ended.unwrap_or_else(|_| Err(EngineError::Internal("the work broke off".to_owned())));
+                    return ended.unwrap_or_else(|| Err(EngineError::Internal("the work broke off".to_owned())));
                 }
                 () = &mut given_up => return Err(EngineError::Cancelled),
                 _ = wishes.wait_for(|wish| *wish != Wish::Go), if !cancelled => {

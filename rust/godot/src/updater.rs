@@ -417,14 +417,8 @@ impl VSekaiUpdater {
 
     /// Follows another channel; takes effect at the next check.
     #[func(gd_self)]
-    fn switch_channel(mut this: Gd<Self>, name: GString) -> bool {
-        match slug("channel", &name) {
-            Ok(name) => this.bind_mut().submit(Command::SwitchChannel(name)),
-            Err(error) => {
-                emit_failed(&this, &error.report());
-                false
-            }
-        }
+    fn switch_channel(this: Gd<Self>, name: GString) -> bool {
+        Self::submit_with(this, slug("channel", &name).map(Command::SwitchChannel))
     }
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,

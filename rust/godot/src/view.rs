@@ -3,7 +3,7 @@
 
 use vsekai_engine::policy::Reason;
 use vsekai_engine::{
-    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress, Step,
+    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress,
     UninstallReport, VerifyReport, VersionRole, VersionView,
 };
 
@@ -114,13 +114,8 @@ fn judged(judgement: Option<&Judgement>) -> Fields {
 
 /// Returns the fields of `progress_changed`.
 pub fn progress(progress: &Progress) -> Fields {
-    let step = match progress.step {
-        Step::Download => "download",
-        Step::Apply => "apply",
-        Step::Verify => "verify",
-    };
     vec![
-        ("step", text(step)),
+        ("step", text(progress.step.as_str())),
         ("done_bytes", number(progress.done_bytes)),
         ("total_bytes", number(progress.total_bytes)),
         ("bytes_per_second", number(progress.bytes_per_second)),
@@ -258,7 +253,7 @@ pub fn game_exit(exit: &GameExit) -> (i64, bool) {
 
 #[cfg(test)]
 mod tests {
-    use vsekai_engine::ErrorCode;
+    use vsekai_engine::{ErrorCode, Step};
 
     use super::*;
 

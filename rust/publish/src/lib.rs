@@ -46,6 +46,7 @@ pub use preview::{Preview, ReleaseDocuments, preview};
 pub use progress::{Cancel, Observer, Phase, Progress, Unobserved};
 pub use resources::{Change, ResourceChange, changed_resources};
 pub use retire::{Retired, Retirement, retire};
-pub use scan::{ScanOptions, ScannedTree, scan};
+pub use scan::{ScanOptions, ScannedTree, path_as_typed, scan};
 pub use signing::Signing;
 pub use upload::{Comparison, PublishReport, Server, compare, upload};
+pub use view::read_root;

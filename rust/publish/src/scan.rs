@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use vsekai_formats::name::{self, TreePath};
+use vsekai_formats::name::{self, NameError, TreePath};
 use vsekai_formats::release::{Launch, Platform, Program, ProgramFormat};
 use walkdir::{DirEntry, WalkDir};
 
@@ -44,6 +44,21 @@ impl ScanOptions {
             vr_arguments: Vec::new(),
         }
     }
+}
+
+/// Returns a path below a build's folder as people type it: with `./` before it, a slash behind it, or the system's own
+/// separators.
+///
+/// # Errors
+/// No build can have such a path.
+pub fn path_as_typed(text: &str) -> Result<TreePath, NameError> {
+    let text = if cfg!(windows) {
+        text.replace('\\', "/")
+    } else {
+        text.to_owned()
+    };
+    let text = text.strip_prefix("./").unwrap_or(&text);
+    TreePath::parse(text.strip_suffix('/').unwrap_or(text))
 }
 
 /// A folder that can be published.

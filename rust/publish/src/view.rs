@@ -193,7 +193,11 @@ async fn load(title: &mut VerifiedTitle) -> Result<BTreeMap<Slug, Signed<Targets
     Ok(channels)
 }
 
-fn read_root(keys: &KeyFolder) -> Result<Bytes, PublishError> {
+/// Returns the root of a title's keys: what its players have to know.
+///
+/// # Errors
+/// There is none in the folder, or it cannot be read.
+pub fn read_root(keys: &KeyFolder) -> Result<Bytes, PublishError> {
     let path = keys.root_file();
     match fs_err::read(&path) {
         Ok(bytes) => Ok(bytes.into()),

@@ -8,6 +8,8 @@ extends EditorPlugin
 
 const PLUGIN: String = "res://addons/vsekai_publisher/plugin.cfg"
 const PATIENCE_SECONDS: float = 90.0
+## Pixels in which the dock fits beside others.
+const NARROW: int = 300
 
 var _config: Dictionary = {}
 var _dock: Control
@@ -60,10 +62,31 @@ func window() -> void:
 	await _picture()
 
 
+func language() -> void:
+	await open_dock()
+	var shown: Dictionary = _config.shown
+	for name: String in shown:
+		var control: Control = _control(name)
+		var text: String = control.get("title") if control is FoldableContainer else control.text
+		_check(control.atr(text) == shown[name], "%s shows %s" % [name, control.atr(text)])
+	var titles: Array = range(2).map(
+		func(column: int) -> String: return _control("Releases").get_column_title(column)
+	)
+	_check(titles == _config.titles, "titles: %s" % [titles])
+	_check(
+		_dock.get_combined_minimum_size().x <= NARROW,
+		"it is %d wide" % _dock.get_combined_minimum_size().x
+	)
+	_button("Refresh").pressed.emit()
+	_check(_control("ProblemText").text.contains(_config.hint), _control("ProblemText").text)
+
+
 func publish_twice() -> void:
 	await serve()
 	await export_version("0.1.0")
 	_type("Notes", "The first version.")
+	_type("UserPaths", "mods/\n./settings.cfg\n")
+	_type("MinimumEngine", "0.1.0")
 	await _press("PublishNow", "publish")
 	_check(_releases() == ["0.1.0 stable offered"], "it is published: %s" % [_releases()])
 	change_the_game()
@@ -137,7 +160,10 @@ func try_as_player() -> void:
 
 func take_back_and_offer_again() -> void:
 	_choose_release("0.2.0")
+	# What is taken back is the release of its own channel, whatever is typed above.
+	_type("Channel", "elsewhere")
 	await _press("Withdraw", "withdraw")
+	_type("Channel", "stable")
 	_check(_releases() == ["0.2.0 stable taken back", "0.1.0 stable offered"], "%s" % [_releases()])
 	_choose_release("0.2.0")
 	await _press("Promote", "promote")
@@ -218,6 +244,8 @@ func _type(p_name: String, p_text: String) -> void:
 	_control(p_name).text = p_text
 	if _control(p_name) is LineEdit:
 		_control(p_name).text_changed.emit(p_text)
+	else:
+		_control(p_name).text_changed.emit()
 
 
 func _choose_release(p_version: String) -> void:

@@ -6,7 +6,15 @@ extends RefCounted
 
 const SECTION: String = "vsekai_publisher"
 const KEPT: Array[String] = [
-	"title", "channel", "server_url", "keys_folder", "token_file", "preset", "arguments"
+	"title",
+	"channel",
+	"server_url",
+	"keys_folder",
+	"token_file",
+	"preset",
+	"user_paths",
+	"minimum_engine",
+	"arguments",
 ]
 
 var title: String = ""
@@ -15,6 +23,8 @@ var server_url: String = ""
 var keys_folder: String = ""
 var token_file: String = ""
 var preset: String = ""
+var user_paths: String = ""
+var minimum_engine: String = ""
 var arguments: String = ""
 
 

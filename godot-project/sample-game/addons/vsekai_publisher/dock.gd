@@ -4,6 +4,7 @@
 extends VBoxContainer
 
 const Choices = preload("choices.gd")
+const Language = preload("language.gd")
 const Library = preload("library.gd")
 const Presets = preload("presets.gd")
 const Words = preload("words.gd")
@@ -22,12 +23,14 @@ var _presets: Array[Dictionary] = []
 var _build_folder: String = ""
 var _local: Dictionary = {}
 
-@onready var _fields: Dictionary[LineEdit, StringName] = {
+@onready var _fields: Dictionary[Control, StringName] = {
 	%Title: &"title",
 	%Channel: &"channel",
 	%Address: &"server_url",
 	%Keys: &"keys_folder",
 	%Token: &"token_file",
+	%UserPaths: &"user_paths",
+	%MinimumEngine: &"minimum_engine",
 	%Arguments: &"arguments",
 }
 
@@ -44,9 +47,13 @@ func _ready() -> void:
 		return
 	_choices.load_kept()
 	%Version.text = str(ProjectSettings.get_setting("application/config/version", "0.1.0"))
-	Tables.prepare(%Updates, ["From", "Download", "Files"])
-	Tables.prepare(%Resources, ["Resource", "", "Size"])
-	Tables.prepare(%Releases, ["Version", "Channel", ""])
+	Tables.prepare(
+		%Updates, [Language.say("From"), Language.say("Download"), Language.say("Files")]
+	)
+	Tables.prepare(%Resources, [Language.say("Resource"), "", Language.say("Size")])
+	Tables.prepare(%Releases, [Language.say("Version"), Language.say("Channel"), ""])
+	# What it says itself is not the dock's to translate.
+	%Browser.set_translation_domain(&"godot.editor")
 	_make_publisher()
 	_show_choices()
 	_read_presets()
@@ -70,8 +77,10 @@ func _make_publisher() -> void:
 
 
 func _connect_controls() -> void:
-	for field: LineEdit in _fields:
-		field.text_changed.connect(_on_field_changed.bind(field))
+	for field: Control in _fields:
+		var changed: Callable = _on_field_changed.bind(field)
+		# A line tells its text, a text of several lines does not.
+		field.connect(&"text_changed", changed.unbind(1) if field is LineEdit else changed)
 	%LocalServer.toggled.connect(_on_local_server_toggled)
 	%KeysBrowse.pressed.connect(_browse.bind(%Keys, FileDialog.FILE_MODE_OPEN_DIR))
 	%TokenBrowse.pressed.connect(_browse.bind(%Token, FileDialog.FILE_MODE_OPEN_FILE))
@@ -81,22 +90,22 @@ func _connect_controls() -> void:
 	%Compare.pressed.connect(_on_compare_pressed)
 	%PublishNow.pressed.connect(_on_publish_pressed)
 	%Refresh.pressed.connect(func() -> void: _begin("list_releases", []))
-	%Promote.pressed.connect(_on_release_pressed.bind("promote"))
-	%Withdraw.pressed.connect(_on_release_pressed.bind("withdraw"))
+	%Promote.pressed.connect(_on_promote_pressed)
+	%Withdraw.pressed.connect(_on_withdraw_pressed)
 	%Releases.item_selected.connect(_update_controls)
 	%TryPlayer.pressed.connect(_on_try_pressed)
 	%Cancel.pressed.connect(func() -> void: _publisher.cancel())
 
 
 func _show_choices() -> void:
-	for field: LineEdit in _fields:
-		field.text = _choices.get(_fields[field])
+	for field: Control in _fields:
+		field.set(&"text", _choices.get(_fields[field]))
 
 
-func _on_field_changed(p_text: String, p_field: LineEdit) -> void:
+func _on_field_changed(p_field: Control) -> void:
 	# What the local server says is not the developer's choice.
 	if _local.is_empty() or p_field not in [%Address, %Keys, %Token]:
-		_choices.set(_fields[p_field], p_text)
+		_choices.set(_fields[p_field], p_field.get(&"text"))
 		_choices.keep()
 
 
@@ -107,16 +116,24 @@ func _read_presets() -> void:
 		%Preset.add_item("%s (%s)" % [preset.name, preset.platform])
 		if preset.name == _choices.preset:
 			%Preset.select(%Preset.item_count - 1)
-	if _presets.is_empty():
-		%BuildFolder.text = "Add a preset for Linux, Windows or macOS in Project, Export."
 	_on_preset_chosen()
+	_show_build()
+
+
+func _show_build() -> void:
+	if not _build_folder.is_empty():
+		%BuildFolder.text = _build_folder
+	elif _presets.is_empty():
+		%BuildFolder.text = Language.say(
+			"Add a preset for Linux, Windows or macOS in Project, Export."
+		)
+	else:
+		%BuildFolder.text = Language.say("Nothing is exported yet.")
 
 
 func _on_preset_chosen() -> void:
-	var preset: Dictionary = _preset()
-	_choices.preset = preset.get("name", "")
+	_choices.preset = _preset().get("name", "")
 	_choices.keep()
-	_publisher.platform = preset.get("platform", "")
 
 
 func _preset() -> Dictionary:
@@ -161,29 +178,42 @@ func _on_publish_pressed() -> void:
 	_begin("publish", [_build_folder, %Version.text, %Notes.text])
 
 
-func _on_release_pressed(p_method: String) -> void:
+## Offers the chosen release in the channel that is named above, which may be another than its
+## own.
+func _on_promote_pressed() -> void:
 	var chosen: Dictionary = Tables.get_chosen(%Releases)
-	if not chosen.is_empty() and _begin(p_method, [chosen.version], chosen.platform):
-		_log("info", "%s: %s in %s" % [p_method.capitalize(), chosen.version, %Channel.text])
+	if _begin("promote", [chosen.version], {&"platform": chosen.platform}):
+		_log("info", Language.say("Offering {0} in {1}").format([chosen.version, %Channel.text]))
+
+
+func _on_withdraw_pressed() -> void:
+	var chosen: Dictionary = Tables.get_chosen(%Releases)
+	var where: Dictionary = {&"channel": chosen.channel, &"platform": chosen.platform}
+	if _begin("withdraw", [chosen.version], where):
+		var what: Array = [chosen.version, chosen.channel]
+		_log("info", Language.say("Taking {0} back from {1}").format(what))
 
 
 func _on_try_pressed() -> void:
 	_begin("try_player", [%Arguments.text.split(" ", false)])
 
 
-## Starts an operation with what is in the fields; returns whether it did.
-func _begin(p_method: String, p_arguments: Array, p_platform: String = "") -> bool:
+## Starts an operation with what is in the fields, but for what `p_where` says instead; returns
+## whether it did.
+func _begin(p_method: String, p_arguments: Array, p_where: Dictionary = {}) -> bool:
 	%Problem.hide()
 	_publisher.server_url = %Address.text
 	_publisher.title = %Title.text
-	_publisher.channel = %Channel.text
+	_publisher.channel = p_where.get(&"channel", %Channel.text)
+	_publisher.platform = p_where.get(&"platform", _preset().get("platform", ""))
+	_publisher.user_paths = %UserPaths.text.split("\n", false)
+	_publisher.minimum_engine = %MinimumEngine.text
 	_publisher.keys_folder = %Keys.text
 	_publisher.token_file = %Token.text
-	_publisher.platform = p_platform if not p_platform.is_empty() else _preset().get("platform", "")
 	_publisher.set_passphrase(%Passphrase.text)
 	var started: bool = _publisher.callv(p_method, p_arguments)
 	if started:
-		%Step.text = "Starting" if p_method == "start_server" else "Working"
+		%Step.text = Language.say("Working")
 		%Bar.indeterminate = true
 	_update_controls()
 	return started
@@ -233,9 +263,7 @@ func _log(p_level: String, p_text: String) -> void:
 
 
 func _on_failed(p_error: Dictionary) -> void:
-	var text: String = p_error.message.left(1).to_upper() + p_error.message.substr(1) + "."
-	if not p_error.hint.is_empty():
-		text += "\n%s." % p_error.hint
+	var text: String = Words.problem(p_error)
 	%ProblemText.text = text
 	%Problem.show()
 	_log("failed", text)
@@ -265,7 +293,7 @@ func _on_server_changed(p_server: Dictionary) -> void:
 
 func _on_exported(p_folder: String) -> void:
 	_build_folder = p_folder
-	%BuildFolder.text = p_folder
+	_show_build()
 	_update_controls()
 
 
@@ -280,10 +308,9 @@ func _on_previewed(p_preview: Dictionary) -> void:
 
 func _on_published(p_release: Dictionary) -> void:
 	%Notes.text = ""
-	_log("info", Words.published(p_release))
-	if p_release.created:
-		var what: Array = [p_release.version, p_release.channel]
-		EditorInterface.get_editor_toaster().push_toast("Published %s on %s" % what)
+	var text: String = Words.published(p_release)
+	_log("info", text)
+	EditorInterface.get_editor_toaster().push_toast(text)
 
 
 func _on_releases_listed(p_releases: Array[Dictionary]) -> void:

@@ -5,6 +5,7 @@ extends EditorPlugin
 
 const DockScene = preload("dock.tscn")
 const ExportGuard = preload("export_guard.gd")
+const Language = preload("language.gd")
 
 var _guard: EditorExportPlugin
 var _dock: EditorDock
@@ -15,11 +16,14 @@ func _enter_tree() -> void:
 	add_export_plugin(_guard)
 	if _is_child_at_work():
 		return
+	Language.begin()
+	var content: Control = DockScene.instantiate()
+	content.set_translation_domain(Language.DOMAIN)
 	_dock = EditorDock.new()
 	_dock.title = "V-Sekai"
 	_dock.layout_key = "vsekai_publisher"
 	_dock.default_slot = EditorDock.DOCK_SLOT_RIGHT_UL
-	_dock.add_child(DockScene.instantiate())
+	_dock.add_child(content)
 	add_dock(_dock)
 
 
@@ -30,6 +34,7 @@ func _exit_tree() -> void:
 		remove_dock(_dock)
 		_dock.queue_free()
 		_dock = null
+		Language.end()
 
 
 ## An editor that was started to export or import needs no dock.

@@ -21,16 +21,15 @@ static func fill_updates(p_tree: Tree, p_updates: Array[Dictionary]) -> void:
 		var files: int = update.files_added + update.files_changed + update.files_removed
 		var download: String = Words.size(update.download_bytes)
 		var item: TreeItem = _add(root, [update.from_version, download, str(files)])
-		var counts: Array = [update.files_added, update.files_changed, update.files_removed]
-		item.set_tooltip_text(2, "%d new, %d changed, %d removed" % counts)
+		item.set_tooltip_text(2, Words.files(update))
 
 
 static func fill_resources(p_tree: Tree, p_resources: Array[Dictionary]) -> void:
 	p_tree.clear()
 	var root: TreeItem = p_tree.create_item()
 	for resource: Dictionary in p_resources:
-		var cells: Array[String] = [resource.name, resource.change, Words.size(resource.bytes)]
-		var item: TreeItem = _add(root, cells)
+		var change: String = Words.change(resource.change)
+		var item: TreeItem = _add(root, [resource.name, change, Words.size(resource.bytes)])
 		item.set_tooltip_text(0, "%s: %s" % [resource.pack, resource.path])
 
 
@@ -53,4 +52,6 @@ static func _add(p_root: TreeItem, p_cells: Array) -> TreeItem:
 	var item: TreeItem = p_root.create_child()
 	for column: int in p_cells.size():
 		item.set_text(column, p_cells[column])
+		# Versions, channels and files are called what they are called.
+		item.set_auto_translate_mode(column, Node.AUTO_TRANSLATE_MODE_DISABLED)
 	return item

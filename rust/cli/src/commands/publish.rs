@@ -149,7 +149,11 @@ fn info(global: &GlobalArgs, args: &PublishArgs) -> Result<ReleaseInfo, CliError
         notes,
         minimum_launcher: args.minimum_launcher.clone(),
         minimum_engine: args.minimum_engine.clone(),
-        user_paths: user_paths(&args.user_paths)?,
+        user_paths: args
+            .user_paths
+            .iter()
+            .map(|path| tree_path(path))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -163,23 +167,8 @@ fn scan_options(args: &PublishArgs) -> Result<ScanOptions, CliError> {
     })
 }
 
-/// A folder may be written with a slash behind it.
-fn user_paths(texts: &[String]) -> Result<Vec<TreePath>, CliError> {
-    texts
-        .iter()
-        .map(|text| tree_path(text.strip_suffix('/').unwrap_or(text)))
-        .collect()
-}
-
-/// Reads a path as people type it: with `./` before it, or with the system's own separators.
 fn tree_path(text: &str) -> Result<TreePath, CliError> {
-    let text = if cfg!(windows) {
-        text.replace('\\', "/")
-    } else {
-        text.to_owned()
-    };
-    let text = text.strip_prefix("./").unwrap_or(&text);
-    TreePath::parse(text).map_err(|error| CliError::usage(error.to_string()))
+    vsekai_publish::path_as_typed(text).map_err(|error| CliError::usage(error.to_string()))
 }
 
 fn make(
