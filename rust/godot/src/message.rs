@@ -65,8 +65,8 @@ pub enum Message {
     GameExited(GameExit),
     /// An operation is over.
     Finished {
-        /// Which.
-        operation: Operation,
+        /// The name of the method that started it.
+        operation: &'static str,
         /// Whether it did what it was asked to.
         ok: bool,
     },
@@ -88,78 +88,5 @@ impl Supersede for Message {
             (self, older),
             (State { .. }, State { .. }) | (Status(_), Status(_))
         )
-    }
-}
-
-/// Something a player can ask for; one at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// `check()`.
-    Check,
-    /// `update()`.
-    Update,
-    /// `update_by_settings()`.
-    UpdateBySettings,
-    /// `verify()`.
-    Verify,
-    /// `verify_quick()`.
-    VerifyQuick,
-    /// `repair()`.
-    Repair,
-    /// `rollback()`.
-    Rollback,
-    /// `rollback_to()`.
-    RollbackTo,
-    /// `skip_version()`.
-    SkipVersion,
-    /// `unskip_version()`.
-    UnskipVersion,
-    /// `pin_version()`.
-    PinVersion,
-    /// `unpin_version()`.
-    UnpinVersion,
-    /// `list_versions()`.
-    ListVersions,
-    /// `remove_version()`.
-    RemoveVersion,
-    /// `adopt()`.
-    Adopt,
-    /// `move_to()`.
-    MoveTo,
-    /// `uninstall()`.
-    Uninstall,
-    /// `launch()`.
-    Launch,
-    /// `list_channels()`.
-    ListChannels,
-    /// `switch_channel()`.
-    SwitchChannel,
-}
-
-impl Operation {
-    /// Returns the name of the method that starts it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Update => "update",
-            Self::UpdateBySettings => "update_by_settings",
-            Self::Verify => "verify",
-            Self::VerifyQuick => "verify_quick",
-            Self::Repair => "repair",
-            Self::Rollback => "rollback",
-            Self::RollbackTo => "rollback_to",
-            Self::SkipVersion => "skip_version",
-            Self::UnskipVersion => "unskip_version",
-            Self::PinVersion => "pin_version",
-            Self::UnpinVersion => "unpin_version",
-            Self::ListVersions => "list_versions",
-            Self::RemoveVersion => "remove_version",
-            Self::Adopt => "adopt",
-            Self::MoveTo => "move_to",
-            Self::Uninstall => "uninstall",
-            Self::Launch => "launch",
-            Self::ListChannels => "list_channels",
-            Self::SwitchChannel => "switch_channel",
-        }
     }
 }

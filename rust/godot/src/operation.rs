@@ -11,7 +11,7 @@ use vsekai_engine::{
 };
 use vsekai_formats::release::{Slug, Version};
 
-use crate::message::{Message, Operation};
+use crate::message::Message;
 use crate::shared::Shared;
 
 /// An operation and what it needs to know.
@@ -65,29 +65,29 @@ pub enum Command {
 }
 
 impl Command {
-    /// Returns which operation it starts.
-    pub fn operation(&self) -> Operation {
+    /// Returns the name of the method that starts it.
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Check => Operation::Check,
-            Self::Update => Operation::Update,
-            Self::UpdateBySettings => Operation::UpdateBySettings,
-            Self::Verify => Operation::Verify,
-            Self::VerifyQuick => Operation::VerifyQuick,
-            Self::Repair => Operation::Repair,
-            Self::Rollback => Operation::Rollback,
-            Self::RollbackTo(_) => Operation::RollbackTo,
-            Self::SkipVersion(_) => Operation::SkipVersion,
-            Self::UnskipVersion(_) => Operation::UnskipVersion,
-            Self::PinVersion(_) => Operation::PinVersion,
-            Self::UnpinVersion => Operation::UnpinVersion,
-            Self::ListVersions => Operation::ListVersions,
-            Self::RemoveVersion(_) => Operation::RemoveVersion,
-            Self::Adopt(_) => Operation::Adopt,
-            Self::MoveTo(_) => Operation::MoveTo,
-            Self::Uninstall(_) => Operation::Uninstall,
-            Self::Launch { .. } => Operation::Launch,
-            Self::ListChannels => Operation::ListChannels,
-            Self::SwitchChannel(_) => Operation::SwitchChannel,
+            Self::Check => "check",
+            Self::Update => "update",
+            Self::UpdateBySettings => "update_by_settings",
+            Self::Verify => "verify",
+            Self::VerifyQuick => "verify_quick",
+            Self::Repair => "repair",
+            Self::Rollback => "rollback",
+            Self::RollbackTo(_) => "rollback_to",
+            Self::SkipVersion(_) => "skip_version",
+            Self::UnskipVersion(_) => "unskip_version",
+            Self::PinVersion(_) => "pin_version",
+            Self::UnpinVersion => "unpin_version",
+            Self::ListVersions => "list_versions",
+            Self::RemoveVersion(_) => "remove_version",
+            Self::Adopt(_) => "adopt",
+            Self::MoveTo(_) => "move_to",
+            Self::Uninstall(_) => "uninstall",
+            Self::Launch { .. } => "launch",
+            Self::ListChannels => "list_channels",
+            Self::SwitchChannel(_) => "switch_channel",
         }
     }
 }

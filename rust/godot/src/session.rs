@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, watch};
 use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Preferences, Updater};
 
-use crate::message::{Message, Operation};
+use crate::message::Message;
 use crate::network;
 use crate::operation::{Command, perform};
 use crate::outbox::Item;
@@ -30,7 +30,7 @@ pub struct Session {
     choices: Arc<Choices>,
     wish: Arc<watch::Sender<Wish>>,
     worker: Arc<Worker>,
-    running: Option<Operation>,
+    running: Option<&'static str>,
 }
 
 /// A change of the player's settings that is to be written down.
@@ -107,7 +107,7 @@ impl Session {
 
     /// Starts an operation; false if one is running already.
     pub fn submit(&mut self, command: Command) -> bool {
-        let operation = command.operation();
+        let operation = command.name();
         if self.running.is_some() {
             return false;
         }
@@ -126,8 +126,9 @@ impl Session {
         true
     }
 
-    /// Returns the operation that has been started and whose end has not been taken from [`Session::drain`].
-    pub fn running(&self) -> Option<Operation> {
+    /// Returns the name of the operation that has been started and whose end has not been taken from
+    /// [`Session::drain`].
+    pub fn running(&self) -> Option<&'static str> {
         self.running
     }
 
@@ -252,7 +253,7 @@ impl Work {
                 command = commands.recv() => command,
             };
             let Some(command) = command else { return };
-            let operation = command.operation();
+            let operation = command.name();
             let work = Box::pin(perform(
                 Arc::clone(&self.updater),
                 Arc::clone(&self.shared),
@@ -293,7 +294,7 @@ impl Work {
         }
     }
 
-    fn report(&self, operation: Operation, result: Result<(), EngineError>) {
+    fn report(&self, operation: &'static str, result: Result<(), EngineError>) {
         if let Ok(status) = self.updater.status() {
             self.shared.set_status(&status);
         }
@@ -408,7 +409,7 @@ mod tests {
         assert_eq!(
             messages.last(),
             Some(&Message::Finished {
-                operation: Operation::Launch,
+                operation: "launch",
                 ok: false
             })
         );
@@ -482,7 +483,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(session.preferences().keep_versions, 7, "{told:?}");
-        assert_eq!(session.running(), Some(Operation::Update));
+        assert_eq!(session.running(), Some("update"));
     }
 
     #[test]

@@ -444,16 +444,14 @@ impl VSekaiUpdater {
 
 impl VSekaiUpdater {
     fn submit(&mut self, command: Command) -> bool {
-        let name = command.operation().as_str();
+        let name = command.name();
         let Some(session) = &mut self.session else {
             godot_error!("VSekaiUpdater.{name}: call open() first");
             return false;
         };
         let started = session.submit(command);
         if !started {
-            let running = session
-                .running()
-                .map_or("closing", |operation| operation.as_str());
+            let running = session.running().unwrap_or("closing");
             godot_warn!("VSekaiUpdater.{name}: not started, {running} is still running");
         }
         started
@@ -597,7 +595,7 @@ fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
             if let Some(session) = &mut this.clone().bind_mut().session {
                 session.finished();
             }
-            signals.finished().emit(operation.as_str(), ok);
+            signals.finished().emit(operation, ok);
         }
     }
 }
