@@ -102,8 +102,8 @@ fn the_pack_for_every_system_is_made_on_any_machine() {
         assert_eq!(code, 0, "{preset}:\n{output}");
         assert_clean(&output);
         assert!(holds(&pack, "launcher.cfg"), "{preset}: the configuration");
-        assert!(holds(&pack, "LICENSES.txt"), "{preset}: the licences");
-        assert!(!holds(&pack, "tests/scenes.gd"), "{preset}: no tests");
+        assert!(holds(&pack, "ui/shell.gdc"), "{preset}: the window");
+        assert!(!holds(&pack, "tests/scenes.gdc"), "{preset}: no tests");
     }
 }
 
