@@ -3,12 +3,14 @@
 #![cfg(target_os = "linux")]
 
 mod display;
+mod godot_support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use display::{Display, Watched};
+use godot_support::assert_clean;
 use serde_json::Value;
 use vsekai_tests::exported;
 use vsekai_tests::tree::assert_same;
@@ -24,9 +26,11 @@ fn a_player_installs_updates_and_plays_in_the_window_with_keys_alone() {
     let (mut world, first) = World::with_first_version();
     let window = Window::open(&display, &program, &world);
     window.wait_for("Found 1.0.0");
-    display.keep_picture("offer-install");
+    display.assert_approved("offer-install", &[INSTALL_FOLDER]);
+    assert_clean(&window.printed());
     display.press("Return");
     window.wait_for("1.0.0 is installed.");
+    display.assert_approved("installed", &[]);
     assert_same(&first, &world.installed());
 
     let second = world.make_build(2);
@@ -34,7 +38,7 @@ fn a_player_installs_updates_and_plays_in_the_window_with_keys_alone() {
     display.press("Tab");
     display.press("Return");
     window.wait_for("Found 2.0.0");
-    display.keep_picture("offer-update");
+    display.assert_approved("offer-update", &[]);
     display.press("Return");
     window.wait_for("2.0.0 is installed.");
     assert_same(&second, &world.installed());
@@ -43,11 +47,12 @@ fn a_player_installs_updates_and_plays_in_the_window_with_keys_alone() {
     display.press("Tab");
     display.press("Return");
     window.wait_for("cannot be reached");
-    display.keep_picture("offline");
+    display.assert_approved("offline", &[]);
     // Without a server the first button plays.
     display.press("Return");
     window.wait_for("Started 2.0.0");
     window.wait_for("The game ended (0)");
+    assert_clean(&window.printed());
 }
 
 #[test]
@@ -106,7 +111,7 @@ fn an_update_that_is_held_back_says_why_in_the_window_and_comes_by_clicks() {
     let second = world.make_build(2);
     let window = Window::open(&display, &program, &world);
     window.wait_for("Found 2.0.0");
-    display.keep_picture("held-back");
+    display.assert_approved("held-back", &[]);
     assert_same(&first, &world.installed());
 
     let (home, why, settings) = ((100, 235), (588, 680), (100, 376));
@@ -120,10 +125,11 @@ fn an_update_that_is_held_back_says_why_in_the_window_and_comes_by_clicks() {
         display.press(key);
     }
     preferences.until("metered", LIMIT, |text| field(text, "metered") == "yes");
-    display.keep_picture("settings-network");
+    display.assert_approved("settings-network", &[SERVER_FIELD]);
 
     display.click(home);
     display.click(why);
+    display.assert_approved("why", &[]);
     // The answer that leaves things as they are has the focus.
     display.press("Tab");
     display.press("Return");
@@ -147,23 +153,33 @@ fn set(world: &World, name: &str, value: &str) {
 struct Window {
     running: Running,
     log: Watched,
+    /// What it prints.
+    output: PathBuf,
     /// Lines of the log that were there before.
     before: usize,
 }
 
 impl Window {
     fn open(display: &Display, program: &Path, world: &World) -> Self {
+        let data = world.path("data/V-Sekai Launcher");
         // Followed before the launcher starts, so that no change of it is missed.
-        let log = Watched::follow(&world.path("data").join("V-Sekai Launcher/activity.jsonl"));
+        let log = Watched::follow(&data.join("activity.jsonl"));
+        fs_err::write(data.join("settings.cfg"), APPEARANCE).unwrap();
+        let output = world.path("launcher.txt");
+        let printed = fs_err::File::create(&output).unwrap().into_file();
         let mut command = Self::command(display, program, world);
-        command
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
+        command.stdout(printed.try_clone().unwrap()).stderr(printed);
         Self {
             running: process::spawn(&mut command).unwrap(),
             before: lines(&log.text()).len(),
             log,
+            output,
         }
+    }
+
+    /// What it has printed so far.
+    fn printed(&self) -> String {
+        fs_err::read_to_string(&self.output).unwrap()
     }
 
     fn command(display: &Display, program: &Path, world: &World) -> Command {
@@ -204,4 +220,9 @@ fn lines(text: &str) -> Vec<String> {
     texts.collect()
 }
 
+/// The same on every machine.
+const APPEARANCE: &str = "[window]\n\nlanguage=\"en\"\ntheme=\"light\"\nmotion=\"reduced\"\n";
+/// Where the window names the install folder, and the server.
+const INSTALL_FOLDER: [u32; 4] = [280, 100, 1060, 150];
+const SERVER_FIELD: [u32; 4] = [500, 362, 1045, 412];
 const LIMIT: Duration = Duration::from_secs(200);

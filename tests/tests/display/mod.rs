@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-//! A virtual display with keys to press, places to click and pictures to keep.
+//! A virtual display with keys to press, places to click and pictures to compare.
 
 #![allow(dead_code, unused_imports, reason = "every test program uses a part of it")]
 
+mod approved;
 #[cfg(target_os = "linux")]
 mod watched;
 
@@ -19,7 +20,7 @@ pub use watched::Watched;
 pub struct Display {
     display: display::Display,
     xdotool: PathBuf,
-    import: PathBuf,
+    convert: PathBuf,
 }
 
 impl Display {
@@ -29,7 +30,8 @@ impl Display {
         Some(Self {
             display: display::Display::start(&xvfb).unwrap(),
             xdotool,
-            import,
+            // Part of the same package, as is everything that can be done with a picture.
+            convert: import.with_file_name("convert"),
         })
     }
 
@@ -48,21 +50,13 @@ impl Display {
         self.act(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
     }
 
-    /// Keeps a picture of the display for people to look at; nothing depends on it.
-    pub fn keep_picture(&self, name: &str) {
-        let file = pictures().join(format!("{name}.png"));
-        let mut command = workspace::command(&self.import);
-        command.args(["-window", "root"]).arg(file);
-        process::read(command.env("DISPLAY", self.name())).unwrap();
-    }
-
     fn act(&self, arguments: &[&str]) {
         let mut command = workspace::command(&self.xdotool);
         process::read(command.args(arguments).env("DISPLAY", self.name())).unwrap();
     }
 }
 
-/// Where the pictures of the window are kept for people to look at.
+/// Where pictures are kept for people to look at.
 pub fn pictures() -> PathBuf {
     let folder = workspace::target_dir().join("test-pictures");
     fs_err::create_dir_all(&folder).unwrap();

@@ -277,9 +277,6 @@ pub fn name_in_environment(command: &mut Command, cache: &Cache) {
         (Tool::Desync, "VSEKAI_TEST_DESYNC"),
         (Tool::Casync, "VSEKAI_TEST_CASYNC"),
         (Tool::S3s, "VSEKAI_TEST_S3S_FS"),
-        (Tool::Xvfb, "VSEKAI_TEST_XVFB"),
-        (Tool::Xdotool, "VSEKAI_TEST_XDOTOOL"),
-        (Tool::Import, "VSEKAI_TEST_IMPORT"),
     ] {
         if let Some(path) = tool.find(cache) {
             command.env(variable, path);
