@@ -42,14 +42,22 @@ impl S3 {
         })
     }
 
+    /// Returns the base address, without a slash at its end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.address.trim_end_matches('/')
+    }
+
     /// Tells `command` where the server is and what opens it.
     pub fn name_in(&self, command: &mut Command) {
         command
-            .env("AWS_ENDPOINT_URL", self.address.trim_end_matches('/'))
+            .env("AWS_ENDPOINT_URL", self.address())
             .env("AWS_ACCESS_KEY_ID", ACCESS)
             .env("AWS_SECRET_ACCESS_KEY", SECRET);
     }
 }
 
-const ACCESS: &str = "access";
-const SECRET: &str = "secret-key";
+/// The access key's id.
+pub const ACCESS: &str = "access";
+/// The access key's secret.
+pub const SECRET: &str = "secret-key";

@@ -2,8 +2,8 @@
 //! Chunk stores and transports of the desync protocol.
 //!
 //! A store hands out chunks by id. Whatever it is made of, it hands out only bytes that it has just verified
-//! against the id asked for: there is no way to read unverified, apart from [`LocalStore::get_stored`] for
-//! servers that pass files on.
+//! against the id asked for: there is no way to read unverified, apart from `S3Store::read_stored` for servers
+//! that pass chunks on.
 //!
 //! | store | what it is |
 //! | --- | --- |
@@ -93,6 +93,8 @@ pub use location::{IndexLocation, Location, OpenError, StoreLocation, StoreOpene
 pub use retry::RetryPolicy;
 pub use router::Router;
 pub use throttle::Throttle;
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -194,6 +196,12 @@ pub trait PruneStore: WriteStore {
     /// # Errors
     /// The listing is not complete.
     async fn ids(&self) -> Result<Vec<ChunkId>, StoreError>;
+
+    /// Returns the stored length in bytes of each chunk in the store's format, without reading them.
+    ///
+    /// # Errors
+    /// The listing is not complete.
+    async fn lengths(&self) -> Result<HashMap<ChunkId, u64>, StoreError>;
 
     /// Removes a chunk and tells whether it was there.
     ///

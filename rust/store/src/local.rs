@@ -6,7 +6,7 @@
 //! is a choice ([`Naming`]): at once, where a chunk that a power cut tore is found when it is read, because
 //! every read is verified; or when they are on the disk, for stores that others trust by the name alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read as _};
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -64,13 +64,11 @@ struct Unsynced {
     folders: BTreeSet<PathBuf>,
 }
 
-/// A chunk's bytes as the store keeps them, not verified: for servers that pass them on as they are.
+/// A chunk's file, at its start, and its length in bytes. It stays readable when the chunk is replaced or removed.
 #[derive(Debug)]
-pub struct StoredChunk {
-    /// The open file, at its start. It stays readable when the chunk is replaced or removed.
-    pub file: fs::File,
-    /// The file's length in bytes.
-    pub len: u64,
+struct StoredChunk {
+    file: fs::File,
+    len: u64,
 }
 
 /// What lies in a store's folder.
@@ -152,13 +150,13 @@ impl LocalStore {
         self.0.path(id)
     }
 
-    /// Opens a chunk as it is stored, neither decompressed nor verified.
+    /// Returns the length in bytes of a chunk as it is stored.
     ///
     /// # Errors
     /// [`StoreError::Missing`]; [`StoreError::Invalid`] if it is longer than any chunk of the store's format.
-    pub async fn get_stored(&self, id: ChunkId) -> Result<StoredChunk, StoreError> {
+    pub async fn stored_len(&self, id: ChunkId) -> Result<u64, StoreError> {
         let shared = self.0.clone();
-        blocking("read chunk", move || shared.open_chunk(id)).await
+        blocking("look for chunk", move || Ok(shared.open_chunk(id)?.len)).await
     }
 
     /// Lists what lies in the store, without reading any chunk. This blocks on the disk.
@@ -179,6 +177,14 @@ impl LocalStore {
                 Err(error) => vec![Err(list_error(error))],
             });
         error.into_iter().chain(inner)
+    }
+
+    fn chunk_ids(&self) -> impl Iterator<Item = Result<ChunkId, StoreError>> {
+        self.entries().filter_map(|entry| match entry {
+            Ok(StoreEntry::Chunk(id)) => Some(Ok(id)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 
     async fn sync_all(&self) -> Result<(), StoreError> {
@@ -333,14 +339,27 @@ impl PruneStore for LocalStore {
     async fn ids(&self) -> Result<Vec<ChunkId>, StoreError> {
         let store = self.clone();
         blocking("list chunks", move || {
-            let mut ids = Vec::new();
-            for entry in store.entries() {
-                if let StoreEntry::Chunk(id) = entry? {
-                    ids.push(id);
-                }
-            }
+            let mut ids: Vec<ChunkId> = store.chunk_ids().collect::<Result<_, _>>()?;
             ids.sort_unstable();
             Ok(ids)
+        })
+        .await
+    }
+
+    async fn lengths(&self) -> Result<HashMap<ChunkId, u64>, StoreError> {
+        let store = self.clone();
+        blocking("list chunks", move || {
+            let mut lengths = HashMap::new();
+            for id in store.chunk_ids() {
+                let id = id?;
+                match fs::metadata(store.path(id)) {
+                    Ok(found) => drop(lengths.insert(id, found.len())),
+                    // It was removed a moment ago.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(list_error(error)),
+                }
+            }
+            Ok(lengths)
         })
         .await
     }

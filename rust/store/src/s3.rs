@@ -4,7 +4,9 @@
 //! Keys are those of a folder store below the location's prefix; indexes lie directly below it.
 
 mod files;
+mod list;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use object_store::{
 use vsekai_formats::ChunkId;
 
 pub use files::FileHeaders;
+pub use list::ListedChunk;
 
 use crate::chunk::Chunk;
 use crate::config::S3Credentials;
@@ -75,6 +78,26 @@ impl S3Store {
             format,
             options: options.clone(),
         })))
+    }
+
+    /// Returns a chunk as it is stored, neither decompressed nor verified: for servers that pass it on.
+    ///
+    /// # Errors
+    /// As [`ChunkStore::get`], but that a damaged chunk is not noticed unless it is too long.
+    pub async fn read_stored(&self, id: ChunkId) -> Result<Bytes, StoreError> {
+        self.read(&id.into(), &self.chunk_key(id), self.0.format.max_stored())
+            .await
+    }
+
+    /// Returns the length in bytes of a chunk as it is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; others as they come.
+    pub async fn stored_len(&self, id: ChunkId) -> Result<u64, StoreError> {
+        let found = self.0.bucket.head(&self.chunk_key(id)).await;
+        found
+            .map(|found| found.size)
+            .map_err(|error| self.error(&id.into(), error))
     }
 
     fn throttle(&self) -> &Throttle {
@@ -177,8 +200,24 @@ impl S3Store {
             Error::NotFound { .. } => StoreError::missing(&self.0.name, object.clone()),
             Error::PermissionDenied { .. } => self.refused("status 403 Forbidden".to_owned(), true),
             Error::Unauthenticated { .. } => self.refused("status 401 Unauthorized".to_owned(), true),
-            Error::Generic { source, .. } => self.unreachable(innermost(&*source)),
+            Error::Generic { source, .. } => self.failed(&innermost(&*source)),
             other => self.refused(innermost(&other), false),
+        }
+    }
+
+    /// Tells an answer that may be another one later from one that stays, and both from none.
+    fn failed(&self, reason: &str) -> StoreError {
+        let Some(answer) = reason.strip_prefix(STATUS) else {
+            return self.unreachable(reason);
+        };
+        let reason = format!("status {}", answer.split(':').next().unwrap_or_default());
+        match answer.starts_with('5') || answer.starts_with("429") {
+            true => StoreError::Unavailable {
+                store: self.0.name.clone(),
+                reason,
+                retry_after: None,
+            },
+            false => self.refused(reason, false),
         }
     }
 
@@ -207,11 +246,8 @@ impl fmt::Debug for S3Store {
 #[async_trait]
 impl ChunkStore for S3Store {
     async fn get(&self, id: ChunkId) -> Result<Chunk, StoreError> {
-        let format = self.0.format;
-        let stored = self
-            .read(&id.into(), &self.chunk_key(id), format.max_stored())
-            .await?;
-        let name = self.name();
+        let (name, format) = (self.name(), self.0.format);
+        let stored = self.read_stored(id).await?;
         blocking("decode chunk", move || Chunk::decode(&name, id, format, stored)).await
     }
 
@@ -242,25 +278,16 @@ impl WriteStore for S3Store {
 #[async_trait]
 impl PruneStore for S3Store {
     async fn ids(&self) -> Result<Vec<ChunkId>, StoreError> {
-        let folder = self.key("");
-        let listed = Object::File(folder.to_string());
-        let mut objects = self.0.bucket.list(Some(&folder));
-        let mut ids = Vec::new();
-        while let Some(object) = objects
-            .try_next()
-            .await
-            .map_err(|error| self.error(&listed, error))?
-        {
-            let name = object.location.filename().unwrap_or_default();
-            let stem = name.strip_suffix(self.0.format.extension()).unwrap_or_default();
-            if let Ok(id) = stem.parse()
-                && self.chunk_key(id) == object.location
-            {
-                ids.push(id);
-            }
-        }
+        let mut ids: Vec<ChunkId> = self.chunks().map_ok(|chunk| chunk.id).try_collect().await?;
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    async fn lengths(&self) -> Result<HashMap<ChunkId, u64>, StoreError> {
+        self.chunks()
+            .map_ok(|chunk| (chunk.id, chunk.len))
+            .try_collect()
+            .await
     }
 
     async fn remove(&self, id: ChunkId) -> Result<bool, StoreError> {
@@ -298,7 +325,10 @@ impl IndexStore for S3Store {
 }
 
 /// Completes credentials from the AWS file they name, which `read` returns the text of.
-pub(crate) fn resolve<E>(
+///
+/// # Errors
+/// Those of `read`.
+pub fn resolve<E>(
     mut credentials: S3Credentials,
     read: impl Fn(&FilePath) -> Result<String, E>,
 ) -> Result<S3Credentials, E> {
@@ -431,6 +461,8 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 const DEFAULT_REGION: &str = "us-east-1";
+/// What the library puts before the status of an answer that is an error.
+const STATUS: &str = "Server returned non-2xx status code: ";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The S3 store against a real S3 server, `s3s-fs` (`cargo install s3s-fs --features binary`).
+//! The S3 store against a real S3 server.
 
 #![cfg(feature = "s3")]
 
@@ -10,32 +10,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use fs_err as fs;
 use support::bad_server::{BadServer, Reply};
-use support::tools::{self, Server};
+use support::tools;
 use support::{chunk, conformance, small_format};
 use vsekai_store::config::{Config, S3Credentials};
 use vsekai_store::s3::S3Store;
 use vsekai_store::{
     Chunk, ChunkStore as _, HttpOptions, IndexName, IndexStore as _, Location, PruneStore as _, RetryPolicy,
-    Secret, StoreError, StoreFormat, StoreOpener, Throttle, WriteStore as _,
+    Secret, StoreError, StoreErrorClass, StoreFormat, StoreOpener, Throttle, WriteStore as _,
 };
+use vsekai_tests::s3::{ACCESS, S3, SECRET};
 
 struct World {
-    server: Server,
+    server: S3,
     folder: tempfile::TempDir,
 }
 
 impl World {
     /// Starts a server with the bucket `bucket`, if s3s-fs is here.
     fn start() -> Option<Self> {
-        let s3s_fs = tools::find("s3s-fs", "VSEKAI_TEST_S3S_FS", true)?;
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bucket")).unwrap();
-        let server = tools::serve_s3(&s3s_fs, folder.path(), ACCESS, SECRET);
+        let server = S3::serving(folder.path())?;
         Some(Self { server, folder })
     }
 
     fn url(&self, place: &str) -> String {
-        format!("s3+{}/{place}", self.server.url)
+        format!("s3+{}/{place}", self.server.address())
     }
 
     fn store(&self, place: &str, secret: &str, format: StoreFormat) -> S3Store {
@@ -155,6 +155,44 @@ async fn a_missing_bucket_is_not_a_missing_chunk() {
 }
 
 #[tokio::test]
+async fn an_answer_that_may_pass_is_told_from_one_that_stays() {
+    for (status, asked, passes) in [
+        (503, 2, true),
+        (500, 2, true),
+        (429, 2, true),
+        (403, 1, false),
+        (400, 1, false),
+    ] {
+        let answer = "<Error><Code>SlowDown</Code></Error>";
+        let server = BadServer::start(move |_, _| Reply {
+            body: answer.into(),
+            ..Reply::status(status)
+        })
+        .await;
+        let url = server.url("b").replace("http", "s3+http");
+        let error = store(&url, SECRET, small_format())
+            .get(chunk(1, 10).id())
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        assert_eq!(error.class() == StoreErrorClass::Retry, passes, "{error:?}");
+        assert_eq!(server.count(), asked, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn stored_bytes_are_passed_on_as_they_are() {
+    let Some(world) = World::start() else { return };
+    let store = world.store("bucket/p", SECRET, small_format());
+    let chunk = chunk(1, 20_000);
+    assert!(store.stored_len(chunk.id()).await.unwrap_err().is_missing());
+    store.put(&chunk).await.unwrap();
+    let stored = store.read_stored(chunk.id()).await.unwrap();
+    assert_eq!(&stored, chunk.compressed().unwrap());
+    assert_eq!(store.stored_len(chunk.id()).await.unwrap(), stored.len() as u64);
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_fetched_again_and_an_endless_one_is_cut() {
     let body = chunk(1, 50_000);
     let stored = vsekai_formats::codec::compress(body.plain(), 3).unwrap();
@@ -220,7 +258,7 @@ async fn bytes_are_counted_and_locations_open_with_the_configurations_credential
     let Some(world) = World::start() else { return };
     let json = format!(
         r#"{{"s3-credentials": {{"{}": {{"access-key": "{ACCESS}", "secret-key": "{SECRET}"}}}}}}"#,
-        world.server.url
+        world.server.address()
     );
     let throttle = Throttle::unlimited();
     let opener = StoreOpener {
@@ -280,6 +318,3 @@ async fn desync_and_we_share_a_bucket() {
         chunk(7, 1_000_000).plain().as_ref()
     );
 }
-
-const ACCESS: &str = "access";
-const SECRET: &str = "secret-key";

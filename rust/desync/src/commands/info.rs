@@ -236,8 +236,8 @@ pub(crate) async fn inspect_chunks(
 
 async fn stored_size(store: Option<&LocalStore>, id: ChunkId) -> Result<u64, DesyncError> {
     let Some(store) = store else { return Ok(0) };
-    match store.get_stored(id).await {
-        Ok(stored) => Ok(stored.len),
+    match store.stored_len(id).await {
+        Ok(len) => Ok(len),
         Err(error) if error.is_missing() => Ok(0),
         Err(error) => Err(error.into()),
     }

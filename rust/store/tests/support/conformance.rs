@@ -116,6 +116,9 @@ pub async fn check_pruning(store: &dyn PruneStore, known: &[Chunk]) {
     let mut expected: Vec<ChunkId> = known.iter().map(Chunk::id).collect();
     expected.sort_unstable();
     assert_eq!(store.ids().await.unwrap(), expected);
+    let lengths = store.lengths().await.unwrap();
+    assert_eq!(lengths.len(), expected.len());
+    assert!(lengths.values().all(|len| *len > 0));
     while let Some(id) = expected.pop() {
         assert!(store.remove(id).await.unwrap());
         assert!(!store.remove(id).await.unwrap());

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! Real programs of others, as processes that end with the test.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::{Child, Command};
 
 /// A running server process; it is killed when dropped.
 #[derive(Debug)]
@@ -46,47 +44,6 @@ pub fn find(name: &str, variable: &str, required: bool) -> Option<PathBuf> {
 fn is_ci() -> bool {
     let value = std::env::var("CI").unwrap_or_default();
     !matches!(value.as_str(), "" | "false" | "0")
-}
-
-/// Starts the S3 server `s3s-fs` on the folder `root`, whose folders are the buckets.
-pub fn serve_s3(s3s_fs: &Path, root: &Path, access: &str, secret: &str) -> Server {
-    let mut process = Command::new(s3s_fs)
-        .args([
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--access-key",
-            access,
-            "--secret-key",
-            secret,
-        ])
-        .arg(root)
-        .env("RUST_LOG", "info")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = BufReader::new(process.stdout.take().unwrap());
-    let (tell, told) = mpsc::channel();
-    // Reads on to the end, so that the server never waits for somebody to take its log.
-    std::thread::spawn(move || {
-        for line in log.lines().map_while(Result::ok) {
-            if let Some((_, rest)) = line.split_once("running at http://") {
-                let address: String = rest
-                    .chars()
-                    .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
-                    .collect();
-                let _ = tell.send(address);
-            }
-        }
-    });
-    let address = told
-        .recv_timeout(Duration::from_secs(30))
-        .expect("s3s-fs did not say where it listens");
-    Server {
-        process,
-        url: format!("http://{address}"),
-    }
 }
 
 /// Starts `desync chunk-server` or `desync index-server` with write access to `store`.
