@@ -5,12 +5,13 @@
 //! and the database last, so an interrupted backup still is the one before.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fs_err as fs;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
-use vsekai_store::{ChunkStore as _, LocalStore, StoreFormat, WriteStore as _};
+use vsekai_store::PruneStore;
 
 use crate::db::Database;
 use crate::db::chunks::ChunkSizes;
@@ -18,8 +19,8 @@ use crate::db::references::References;
 use crate::limits::Limits;
 use crate::service::{ServiceError, keep_whole};
 use crate::storage::{
-    ContentFolder, DEV_KEYS, DataFolder, StorageError, database_path, document_folder, durable, index_folder,
-    online_folder, store_folder,
+    ContentFolder, DEV_KEYS, DataFolder, DataPlace, StorageError, database_path, document_folder, durable,
+    index_folder, online_folder,
 };
 
 /// What a backup copied; files that were there already are not copied again.
@@ -33,18 +34,52 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Brings the backup in the folder `target` up to date with the data folder `source`.
+/// Brings the backup `target` up to date with the data folder `source`.
 ///
 /// Everything copied is checked against its digest; `target` is made if it is not there.
 ///
 /// # Errors
 /// A server runs on `target`, a file of `source` is missing or damaged, or `target` cannot be written.
-pub async fn backup(source: &Path, target: &Path, limits: &Limits) -> Result<Copied, ServiceError> {
-    let folder = DataFolder::open(target, limits.chunk_bytes)?;
-    let _whole = keep_whole(source).await?;
-    let copy = target.join("server.sqlite.new");
+pub async fn backup(
+    source: impl Into<DataPlace>,
+    target: impl Into<DataPlace>,
+    limits: &Limits,
+) -> Result<Copied, ServiceError> {
+    copy(&source.into(), &target.into(), limits, Chunks::Missing).await
+}
+
+/// As [`backup`], but chunks stay where they are: in a bucket that is kept by other means.
+///
+/// # Errors
+/// As there.
+pub async fn backup_without_chunks(
+    source: impl Into<DataPlace>,
+    target: impl Into<DataPlace>,
+    limits: &Limits,
+) -> Result<Copied, ServiceError> {
+    copy(&source.into(), &target.into(), limits, Chunks::None).await
+}
+
+/// Which chunks to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chunks {
+    /// Those that the target lacks.
+    Missing,
+    None,
+}
+
+async fn copy(
+    source: &DataPlace,
+    target: &DataPlace,
+    limits: &Limits,
+    chunks: Chunks,
+) -> Result<Copied, ServiceError> {
+    let folder = DataFolder::open(target, limits.chunk_bytes).await?;
+    let (from, to) = (&source.root, &target.root);
+    let _whole = keep_whole(from).await?;
+    let copy = to.join("server.sqlite.new");
     remove_database(&copy)?;
-    let database = Database::open(&database_path(source)).await?;
+    let database = Database::open(&database_path(from)).await?;
     database.copy_to(&copy).await?;
     database.close().await?;
     let database = Database::open(&copy).await?;
@@ -53,23 +88,24 @@ pub async fn backup(source: &Path, target: &Path, limits: &Limits) -> Result<Cop
 
     let mut copied = Copied::default();
     copy_documents(
-        &document_folder(source),
+        &document_folder(from),
         folder.documents(),
         references.documents(),
         &mut copied,
     )?;
     copy_documents(
-        &index_folder(source),
+        &index_folder(from),
         folder.indexes(),
         references.indexes(),
         &mut copied,
     )?;
-    let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
-    let store = LocalStore::open(store_folder(source), format)?;
-    copy_chunks(&store, folder.store(), &references.chunks, &mut copied).await?;
-    copy_keys(&online_folder(source), &online_folder(target))?;
-    copy_keys(&source.join(DEV_KEYS), &target.join(DEV_KEYS))?;
-    put_database(&copy, &database_path(target))?;
+    if chunks == Chunks::Missing {
+        let from = source.store(limits.chunk_bytes).await?.shared();
+        copy_chunks(&from, &folder.store().shared(), &references.chunks, &mut copied).await?;
+    }
+    copy_keys(&online_folder(from), &online_folder(to))?;
+    copy_keys(&from.join(DEV_KEYS), &to.join(DEV_KEYS))?;
+    put_database(&copy, &database_path(to))?;
     folder.mark_clean()?;
     Ok(copied)
 }
@@ -89,15 +125,13 @@ fn copy_documents<'a>(
 }
 
 async fn copy_chunks(
-    source: &LocalStore,
-    target: &LocalStore,
+    source: &Arc<dyn PruneStore>,
+    target: &Arc<dyn PruneStore>,
     wanted: &[(ChunkId, ChunkSizes)],
     copied: &mut Copied,
 ) -> Result<(), ServiceError> {
-    let lacks = |(id, sizes): &&(ChunkId, ChunkSizes)| {
-        let there = fs::metadata(target.path(*id)).map(|found| found.len());
-        there.ok() != Some(sizes.stored)
-    };
+    let there = target.lengths().await?;
+    let lacks = |(id, sizes): &&(ChunkId, ChunkSizes)| there.get(id) != Some(&sizes.stored);
     let copies = wanted.iter().filter(lacks).map(|(id, sizes)| async move {
         target.put(&source.get(*id).await?).await?;
         Ok::<u64, ServiceError>(sizes.stored)

@@ -2,14 +2,13 @@
 //! The public side of a data folder, written as a site of static files, beside a running server.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use vsekai_formats::index::Index;
 use vsekai_formats::release::{Pinned, address};
-use vsekai_store::{ChunkStore, LocalStore, StoreError, StoreFormat};
+use vsekai_store::{ChunkStore, StoreError};
 use vsekai_trust::names;
 
 use crate::db::public::{MetadataRow, Public};
@@ -18,7 +17,7 @@ use crate::limits::Limits;
 use crate::service::privacy::Readers;
 use crate::service::{ServiceError, blocking, keep_whole, verify};
 use crate::site::{Document, Kind, Needed, Place, Pruned, Site, SiteError, Written};
-use crate::storage::{ContentFolder, database_path, document_folder, index_folder, store_folder};
+use crate::storage::{ContentFolder, DataPlace, database_path, document_folder, index_folder};
 
 /// How to export.
 #[derive(Clone, Debug, Default)]
@@ -52,14 +51,15 @@ pub struct Exported {
 /// Somebody else writes the site, it is newer than the data folder, a file of the data folder is missing or
 /// damaged, or the site cannot be written.
 pub async fn export(
-    data: &Path,
+    data: impl Into<DataPlace>,
     place: Place,
     limits: &Limits,
     options: &Options,
 ) -> Result<Exported, SiteError> {
-    let _whole = keep_whole(data).await?;
-    let database = Database::open(&database_path(data)).await?;
-    let outcome = Export::of(data, limits, place, options, &database).await;
+    let data = data.into();
+    let _whole = keep_whole(&data.root).await?;
+    let database = Database::open(&database_path(&data.root)).await?;
+    let outcome = Export::of(&data, limits, place, options, &database).await;
     database.close().await?;
     outcome
 }
@@ -76,14 +76,14 @@ struct Export {
 
 impl Export {
     async fn of(
-        data: &Path,
+        data: &DataPlace,
         limits: &Limits,
         place: Place,
         options: &Options,
         database: &Database,
     ) -> Result<Exported, SiteError> {
-        let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
-        let (indexes, caps, include_private) = (index_folder(data), limits.clone(), options.include_private);
+        let (indexes, caps, include_private) =
+            (index_folder(&data.root), limits.clone(), options.include_private);
         let read = database.read("read what is public", move |tx| {
             let mut public = Public::read(tx)?;
             let readers = match include_private {
@@ -99,9 +99,9 @@ impl Export {
         let mut export = Self {
             public,
             site: Site::open(place, options.look_at_everything).await?,
-            documents: document_folder(data),
-            indexes: index_folder(data),
-            store: Arc::new(LocalStore::open(store_folder(data), format)?),
+            documents: document_folder(&data.root),
+            indexes: index_folder(&data.root),
+            store: data.store(limits.chunk_bytes).await?.shared(),
             limits: limits.clone(),
             incomplete: Vec::new(),
         };

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 //! Whether everything that is visible is whole: a check that changes nothing.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+use std::path::PathBuf;
 
-use fs_err as fs;
 use jiff::Timestamp;
+use vsekai_formats::ChunkId;
 use vsekai_formats::index::Index;
 use vsekai_formats::release::Pinned;
-use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
-use vsekai_store::local::StoreEntry;
-use vsekai_store::{LocalStore, PruneStore as _, StoreFormat};
+use vsekai_store::{PruneStore, StoreError};
 use vsekai_trust::online::{check_online, sign_snapshot};
 
 use crate::db::Database;
@@ -19,9 +18,9 @@ use crate::db::metadata::TargetRow;
 use crate::db::references::{References, SignedTitle};
 use crate::db::releases::ReleaseFiles;
 use crate::limits::Limits;
-use crate::service::{ServiceError, keep_whole, online, verify};
+use crate::service::{ServiceError, blocking, keep_whole, online, verify};
 use crate::storage::{
-    ContentFolder, StorageError, database_path, document_folder, index_folder, online_folder, store_folder,
+    ContentFolder, DataPlace, StorageError, database_path, document_folder, index_folder, online_folder,
 };
 
 /// How closely to look.
@@ -48,46 +47,57 @@ pub struct Report {
     pub dangling: Vec<String>,
     /// Chunks of the ledger that are missing or damaged, all of them named in `dangling` too.
     pub lost_chunks: Vec<ChunkId>,
-    /// Files that nothing refers to: unfinished uploads and what they left. They harm nobody.
+    /// Chunks and documents that nothing refers to, as unfinished uploads leave them. They harm nobody.
     pub unreferenced: usize,
 }
 
 /// Checks the data folder `data`; a server may be running on it.
 ///
 /// # Errors
-/// The database or a folder cannot be read at all.
-pub async fn check(data: &Path, depth: Depth, limits: &Limits) -> Result<Report, ServiceError> {
-    let _whole = keep_whole(data).await?;
-    let database = Database::open(&database_path(data)).await?;
+/// The database, a folder or the store of chunks cannot be read at all.
+pub async fn check(
+    data: impl Into<DataPlace>,
+    depth: Depth,
+    limits: &Limits,
+) -> Result<Report, ServiceError> {
+    let data = data.into();
+    let _whole = keep_whole(&data.root).await?;
+    let database = Database::open(&database_path(&data.root)).await?;
     let rows = database.read("read everything", References::all).await?;
     database.close().await?;
-    let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
+    let store = data.store(limits.chunk_bytes).await?.shared();
     let mut check = Check {
-        store: LocalStore::open(store_folder(data), format)?,
-        online: online_folder(data),
-        documents: document_folder(data),
-        indexes: index_folder(data),
+        online: online_folder(&data.root),
+        documents: document_folder(&data.root),
+        indexes: index_folder(&data.root),
         depth,
         limits: limits.clone(),
         report: Report::default(),
     };
-    let checked = tokio::task::spawn_blocking(move || {
+    // Listed after the rows were read: what they name is there by then.
+    let there = check.find_chunks(&rows.chunks, store.lengths().await?);
+    if depth == Depth::Contents {
+        check.read_chunks(&*store, &there).await?;
+    }
+    blocking(move || {
         check.run(&rows)?;
         Ok(check.report)
-    });
-    checked
-        .await
-        .map_err(|error| ServiceError::Internal(error.to_string()))?
+    })
+    .await
 }
 
 /// Takes lost chunks out of the ledger, so that publishing the same build again uploads them; tells how many.
 ///
 /// # Errors
 /// The database or the store failed.
-pub async fn forget_lost_chunks(data: &Path, report: &Report) -> Result<usize, ServiceError> {
-    let lost = report.lost_chunks.clone();
-    let store = LocalStore::open(store_folder(data), StoreFormat::default())?;
-    let database = Database::open(&database_path(data)).await?;
+pub async fn forget_lost_chunks(
+    data: impl Into<DataPlace>,
+    report: &Report,
+    limits: &Limits,
+) -> Result<usize, ServiceError> {
+    let (data, lost) = (data.into(), report.lost_chunks.clone());
+    let store = data.store(limits.chunk_bytes).await?.shared();
+    let database = Database::open(&database_path(&data.root)).await?;
     // Rows first: a file without a row harms nobody.
     let rows = lost.clone();
     database
@@ -101,7 +111,6 @@ pub async fn forget_lost_chunks(data: &Path, report: &Report) -> Result<usize, S
 }
 
 struct Check {
-    store: LocalStore,
     online: PathBuf,
     documents: ContentFolder,
     indexes: ContentFolder,
@@ -111,7 +120,7 @@ struct Check {
 }
 
 impl Check {
-    fn run(&mut self, rows: &References) -> Result<(), ServiceError> {
+    fn run(&mut self, rows: &References) -> Result<(), StorageError> {
         for release in &rows.releases {
             self.release(release);
         }
@@ -126,9 +135,6 @@ impl Check {
             let needs_chunks = released.contains(name.as_str());
             self.index(name, pinned, needs_chunks.then_some(&known));
         }
-        for (id, sizes) in &rows.chunks {
-            self.chunk(*id, sizes);
-        }
         for title in &rows.titles {
             self.title(title);
         }
@@ -139,7 +145,7 @@ impl Check {
         self.report.releases = rows.releases.len();
         self.report.indexes = rows.named_indexes.len();
         self.report.chunks = rows.chunks.len();
-        self.count_unreferenced(rows, &known)
+        self.count_unreferenced(rows)
     }
 
     fn release(&mut self, release: &ReleaseFiles) {
@@ -211,50 +217,71 @@ impl Check {
         self.report.dangling.extend(lines);
     }
 
-    fn chunk(&mut self, id: ChunkId, sizes: &ChunkSizes) {
-        if let Err(reason) = self.find_chunk(id, sizes) {
-            self.report.dangling.push(format!("chunk {id}: {reason}"));
-            self.report.lost_chunks.push(id);
-        }
-    }
-
-    fn find_chunk(&self, id: ChunkId, sizes: &ChunkSizes) -> Result<(), String> {
-        let path = self.store.path(id);
-        let found = fs::metadata(&path).map_err(|error| error.to_string())?.len();
-        if found != sizes.stored {
-            return Err(format!(
-                "{found} bytes in the store, {} in the ledger",
-                sizes.stored
-            ));
-        }
-        if self.depth == Depth::Presence {
-            return Ok(());
-        }
-        let stored = fs::read(&path).map_err(|error| error.to_string())?;
-        let max_len = usize::try_from(sizes.plain).unwrap_or(usize::MAX);
-        let plain = codec::decode_verified(id, DigestAlgorithm::Sha512_256, &stored, max_len);
-        plain.map(drop).map_err(|error| error.to_string())
-    }
-
-    fn count_unreferenced(
+    /// Compares the ledger with the lengths of what is in the store; returns the rows that fit.
+    fn find_chunks(
         &mut self,
-        rows: &References,
-        known: &HashSet<ChunkId>,
-    ) -> Result<(), ServiceError> {
-        let names = |pinned: Vec<&Pinned>| -> HashSet<ChunkId> {
-            pinned.into_iter().map(|pinned| pinned.sha256).collect()
-        };
-        let (documents, indexes) = (names(rows.documents().collect()), names(rows.indexes().collect()));
-        let unknown = |folder: &ContentFolder, known: &HashSet<ChunkId>| -> Result<usize, StorageError> {
-            Ok(folder.list()?.iter().filter(|name| !known.contains(name)).count())
-        };
-        self.report.unreferenced = unknown(&self.documents, &documents)? + unknown(&self.indexes, &indexes)?;
-        for entry in self.store.entries() {
-            match entry? {
-                StoreEntry::Chunk(id) if known.contains(&id) => {}
-                _ => self.report.unreferenced += 1,
+        rows: &[(ChunkId, ChunkSizes)],
+        mut lengths: HashMap<ChunkId, u64>,
+    ) -> Vec<(ChunkId, ChunkSizes)> {
+        let mut there = Vec::with_capacity(rows.len());
+        for (id, sizes) in rows {
+            match lengths.remove(id) {
+                Some(found) if found == sizes.stored => there.push((*id, *sizes)),
+                None => self.lose(*id, "it is not in the store"),
+                Some(found) => {
+                    let reason = format!("{found} bytes in the store, {} in the ledger", sizes.stored);
+                    self.lose(*id, reason);
+                }
+            }
+        }
+        self.report.unreferenced += lengths.len();
+        there
+    }
+
+    /// Reads chunks. A store that does not answer is an error, and not a chunk that is lost.
+    async fn read_chunks(
+        &mut self,
+        store: &dyn PruneStore,
+        rows: &[(ChunkId, ChunkSizes)],
+    ) -> Result<(), StoreError> {
+        for few in rows.chunks(READ_AT_ONCE) {
+            let ids: Vec<ChunkId> = few.iter().map(|(id, _)| *id).collect();
+            for ((id, sizes), read) in few.iter().zip(store.get_each(&ids).await) {
+                match read {
+                    Ok(chunk) if chunk.plain().len() as u64 == sizes.plain => {}
+                    Ok(chunk) => {
+                        let (found, plain) = (chunk.plain().len(), sizes.plain);
+                        self.lose(*id, format!("{found} bytes when unpacked, {plain} in the ledger"));
+                    }
+                    Err(
+                        error @ (StoreError::Missing { .. }
+                        | StoreError::Invalid { .. }
+                        | StoreError::Io { .. }),
+                    ) => self.lose(*id, error),
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
     }
+
+    fn lose(&mut self, id: ChunkId, reason: impl Display) {
+        self.report.dangling.push(format!("chunk {id}: {reason}"));
+        self.report.lost_chunks.push(id);
+    }
+
+    fn count_unreferenced(&mut self, rows: &References) -> Result<(), StorageError> {
+        for (folder, named) in [
+            (&self.documents, rows.documents().collect::<Vec<&Pinned>>()),
+            (&self.indexes, rows.indexes().collect()),
+        ] {
+            let named: HashSet<ChunkId> = named.into_iter().map(|pinned| pinned.sha256).collect();
+            let unnamed = folder.list()?.into_iter().filter(|name| !named.contains(name));
+            self.report.unreferenced += unnamed.count();
+        }
+        Ok(())
+    }
 }
+
+/// Chunks read at a time.
+const READ_AT_ONCE: usize = 16;

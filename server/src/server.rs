@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use vsekai_formats::release::Slug;
+use vsekai_store::s3::S3Store;
 use vsekai_trust::publisher::KeyError;
 
 use crate::db::audit::Actor;
@@ -23,7 +24,7 @@ use crate::retention::Retention;
 use crate::service::token::{Token, TokenError, TokenRecord, TokenScope};
 use crate::service::{Access, Service, ServiceError, ServiceSettings};
 use crate::signing::Signing;
-use crate::storage::{DataFolder, StorageError, database_path, durable};
+use crate::storage::{DataFolder, DataPlace, StorageError, database_path, durable};
 use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::{dev, http};
 
@@ -32,6 +33,8 @@ use crate::{dev, http};
 pub struct ServerConfig {
     /// The data folder; made if it is not there.
     pub data: PathBuf,
+    /// The bucket to keep chunks in; without one they are in the data folder.
+    pub bucket: Option<S3Store>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The bounds put on clients.
@@ -53,6 +56,7 @@ impl ServerConfig {
     pub fn local(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            bucket: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             limits: Limits::default(),
             signing: Signing::default(),
@@ -79,8 +83,11 @@ impl Server {
             Some(files) => Some(Arc::new(off_loop(move || Certificate::load(files)).await??)),
             None => None,
         };
-        let (data, max_chunk) = (config.data.clone(), limits.chunk_bytes);
-        let folder = off_loop(move || DataFolder::open(&data, max_chunk)).await??;
+        let place = DataPlace {
+            root: config.data.clone(),
+            bucket: config.bucket,
+        };
+        let folder = DataFolder::open(place, limits.chunk_bytes).await?;
         let database = Database::open(&database_path(&config.data)).await?;
         if config.dev {
             keep_dev_token(&config.data, &database).await?;

@@ -32,14 +32,14 @@ pub(super) struct Arguments {
 
 /// Brings the site up to date and says what that took.
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let place = arguments.place.open(&settings.limits)?;
+    let place = arguments.place.open(settings)?;
     let grace = Duration::from_secs(u64::from(arguments.grace) * 3600);
     let options = Options {
         look_at_everything: arguments.check,
         prune: arguments.prune.then_some(grace),
         include_private: arguments.include_private,
     };
-    let exported = export(&settings.data, place, &settings.limits, &options).await?;
+    let exported = export(settings.place(), place, &settings.limits, &options).await?;
     for name in &exported.incomplete_indexes {
         println!("left out the index {name}: not all of its chunks have been uploaded");
     }

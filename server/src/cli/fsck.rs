@@ -27,7 +27,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     } else {
         Depth::Presence
     };
-    let report = check(&settings.data, depth, &settings.limits).await?;
+    let report = check(settings.place(), depth, &settings.limits).await?;
     for problem in &report.dangling {
         println!("{problem}");
     }
@@ -41,7 +41,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     );
     println!("{} files that nothing refers to", report.unreferenced);
     if arguments.forget_lost_chunks {
-        let forgotten = forget_lost_chunks(&settings.data, &report).await?;
+        let forgotten = forget_lost_chunks(settings.place(), &report, &settings.limits).await?;
         println!("{forgotten} lost chunks forgotten: publish the builds that need them again");
     }
     Ok(match report.dangling.is_empty() {

@@ -50,7 +50,7 @@ async fn look(settings: &Settings) -> anyhow::Result<Collection> {
 }
 
 async fn collect(settings: &Settings) -> anyhow::Result<Collection> {
-    let folder = DataFolder::open(&settings.data, settings.limits.chunk_bytes)?;
+    let folder = DataFolder::open(settings.place(), settings.limits.chunk_bytes).await?;
     let database = Database::open(&database_path(&settings.data)).await?;
     let service = Service::open(
         database,

@@ -14,7 +14,7 @@ use vsekai_store::{Auth, HttpOptions, Secret};
 
 use super::EXIT_FAILED;
 use super::export::written;
-use super::place::{PlaceArguments, secret, state_beside};
+use super::place::{PlaceArguments, state_beside};
 use super::settings::{Settings, read_bounded};
 
 /// Arguments of `mirror`.
@@ -43,8 +43,7 @@ pub(super) struct Arguments {
         value_name = "TOKEN",
         env = "VSEKAI_READ_TOKEN",
         hide_env_values = true,
-        hide = true,
-        value_parser = secret
+        hide = true
     )]
     read_token: Option<Secret>,
     /// Look at every file of the site, instead of believing its record, and mend what is missing
@@ -75,7 +74,7 @@ impl FromStr for TitleArgument {
 
 /// Mirrors every title; one that fails does not hold up the others.
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let state = match (&arguments.state, arguments.place.folder()?) {
+    let state = match (&arguments.state, arguments.place.folder(settings)?) {
         (Some(state), _) => state.clone(),
         (None, Some(folder)) => state_beside(&folder),
         (None, None) => anyhow::bail!("a mirror in a bucket needs --state DIR, to remember what it trusts"),
@@ -87,7 +86,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
         ..HttpOptions::default()
     };
     let source = Source::new(&arguments.from, options, &state, &settings.limits)?;
-    let mut site = Site::open(arguments.place.open(&settings.limits)?, arguments.check).await?;
+    let mut site = Site::open(arguments.place.open(settings)?, arguments.check).await?;
     let mut code = ExitCode::SUCCESS;
     for title in &arguments.titles {
         let root = read_bounded(&title.root, MAX_ROOT).context("read the pinned root")?;

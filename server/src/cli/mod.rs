@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod bucket;
 mod channel;
 mod export;
 mod fsck;
@@ -32,6 +33,7 @@ use vsekai_server::service::ServiceError;
 use vsekai_server::site::SiteError;
 use vsekai_server::storage::StorageError;
 
+use bucket::BucketArguments;
 use settings::Settings;
 
 /// Serves releases, channels and chunks to launchers, desync and casync, and takes them from publishers.
@@ -52,7 +54,12 @@ struct Options {
     /// The data folder; made if it is not there
     #[arg(long, global = true, value_name = "DIR", env = "VSEKAI_SERVER_DATA")]
     data: Option<PathBuf>,
-    /// A configuration file (TOML): data, listen, log_format, tls_cert, tls_key, dev, dev_titles, and the tables [limits], [signing] and [retention]
+    /// Keep chunks in a bucket: s3://BUCKET/PREFIX or s3+https://HOST/BUCKET/PREFIX [default: the data folder]
+    #[arg(long, global = true, value_name = "PLACE", env = "VSEKAI_SERVER_CHUNKS")]
+    chunks: Option<String>,
+    #[command(flatten)]
+    buckets: BucketArguments,
+    /// A configuration file (TOML): data, chunks, s3_endpoint, s3_region, s3_credentials, listen, log_format, tls_cert, tls_key, dev, dev_titles, and the tables [limits], [signing] and [retention]
     #[arg(long, global = true, value_name = "FILE", env = "VSEKAI_SERVER_CONFIG")]
     config: Option<PathBuf>,
     /// Form of the log on standard error

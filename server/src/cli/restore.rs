@@ -34,7 +34,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
             settings.data.display()
         );
     }
-    let copied = backup(&arguments.from, &settings.data, &settings.limits).await?;
+    let copied = backup(arguments.from.as_path(), settings.place(), &settings.limits).await?;
     println!(
         "restored {} chunks and {} documents, {} bytes",
         copied.chunks, copied.documents, copied.bytes

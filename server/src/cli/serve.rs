@@ -13,6 +13,7 @@ use super::settings::Settings;
 pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let config = ServerConfig {
         data: settings.data.clone(),
+        bucket: settings.bucket.clone(),
         listen: settings.listen,
         limits: settings.limits,
         signing: settings.signing.clone(),

@@ -4,14 +4,19 @@
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use fs_err as fs;
 use ipnet::IpNet;
 use serde::Deserialize;
 use vsekai_formats::release::Slug;
+use vsekai_server::storage::DataPlace;
 use vsekai_server::{Limits, Retention, Signing, TlsFiles};
+use vsekai_store::s3::S3Store;
+use vsekai_store::{HttpOptions, Location, RetryPolicy};
 
+use super::bucket::{Buckets, FileBuckets};
 use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
 
 /// Everything the program needs to know.
@@ -19,6 +24,10 @@ use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
 pub(super) struct Settings {
     /// The data folder.
     pub data: PathBuf,
+    /// The bucket its chunks are in; without one they are in the folder.
+    pub bucket: Option<S3Store>,
+    /// What is known about S3 servers.
+    pub buckets: Buckets,
     /// Where to listen.
     pub listen: SocketAddr,
     /// The certificate to serve with.
@@ -44,6 +53,10 @@ pub(super) struct Settings {
 #[serde(default, deny_unknown_fields)]
 struct File {
     data: Option<PathBuf>,
+    chunks: Option<String>,
+    s3_endpoint: Option<String>,
+    s3_region: Option<String>,
+    s3_credentials: Option<PathBuf>,
     listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
     tls_cert: Option<PathBuf>,
@@ -87,10 +100,24 @@ impl Settings {
             (None, None) => None,
             _ => bail!("serving over TLS takes both, a certificate (tls_cert) and its key (tls_key)"),
         };
+        let buckets = Buckets::new(
+            &options.buckets,
+            FileBuckets {
+                s3_endpoint: file.s3_endpoint,
+                s3_region: file.s3_region,
+                s3_credentials: file.s3_credentials,
+            },
+        );
+        let bucket = match options.chunks.clone().or(file.chunks) {
+            Some(place) => Some(chunk_bucket(&place, &buckets, &limits)?),
+            None => None,
+        };
         let default_title = || DEFAULT_TITLE.parse().map(|title| vec![title]);
         Ok(Self {
             data: data
                 .context("which data folder? Give --data DIR, VSEKAI_SERVER_DATA, or data in the file")?,
+            bucket,
+            buckets,
             listen: serve.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             tls,
             ready_file: serve.ready_file.clone(),
@@ -106,6 +133,33 @@ impl Settings {
             limits,
         })
     }
+
+    /// Returns the data folder with its chunks.
+    pub(super) fn place(&self) -> DataPlace {
+        DataPlace {
+            root: self.data.clone(),
+            bucket: self.bucket.clone(),
+        }
+    }
+}
+
+/// Opens the bucket that chunks are in. Players wait for it, and come again: so it is not waited for as long as other
+/// servers are.
+fn chunk_bucket(place: &str, buckets: &Buckets, limits: &Limits) -> anyhow::Result<S3Store> {
+    let Location::S3(location) = buckets.location(place).context("read --chunks")? else {
+        bail!("--chunks {place} is no bucket: use s3://BUCKET/PREFIX or s3+https://HOST/BUCKET/PREFIX");
+    };
+    let options = HttpOptions {
+        connect_timeout: Duration::from_secs(5),
+        total_timeout: Some(Duration::from_secs(60)),
+        retry: RetryPolicy {
+            attempts: 3,
+            base: Duration::from_millis(200),
+            ..RetryPolicy::default()
+        },
+        ..HttpOptions::default()
+    };
+    buckets.open(&location, &options, limits)
 }
 
 /// The title that a server for development begins unless it is told others.
@@ -137,6 +191,8 @@ fn read(path: &Path) -> anyhow::Result<File> {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+
+    use vsekai_store::ChunkStore as _;
 
     use super::super::Arguments;
     use super::*;
@@ -189,6 +245,38 @@ mod tests {
             assert!(!limits.trusts(other.parse().unwrap()), "{other}");
         }
         assert!(resolve(&["--data", "d", "--trust-proxy", "everybody"]).is_err());
+    }
+
+    #[test]
+    fn chunks_are_in_a_bucket_if_one_is_named() {
+        let named = [
+            "--data",
+            "d",
+            "--s3-endpoint",
+            "http://127.0.0.1:1/",
+            "--chunks",
+            "s3://b/p",
+        ];
+        let settings = resolve(&named).unwrap();
+        assert_eq!(settings.bucket.unwrap().name(), "s3+http://127.0.0.1:1/b/p");
+        for wrong in ["s3://", "folder", "https://somewhere/"] {
+            assert!(resolve(&["--data", "d", "--chunks", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_secret_of_a_bucket_is_not_shown() {
+        let named = [
+            "--data",
+            "d",
+            "--s3-access-key",
+            "id",
+            "--s3-secret-key",
+            "hidden-word",
+        ];
+        let arguments = Arguments::try_parse_from([&["vsekai-server"], &named[..]].concat()).unwrap();
+        let settings = resolve(&named).unwrap();
+        assert!(!format!("{arguments:?} {settings:?}").contains("hidden-word"));
     }
 
     #[test]

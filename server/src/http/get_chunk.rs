@@ -42,13 +42,7 @@ pub async fn get_chunk(
         false => readers::admit_unseen(&service, request, &audience, missing).await?,
     };
     let source = match conditions.head {
-        true => {
-            let stored = service.store().get_stored(id).await.map_err(ServiceError::from)?;
-            Source::File {
-                file: stored.file,
-                len: stored.len,
-            }
-        }
+        true => Source::Length(service.chunk_len(id).await?),
         false => Source::Bytes(service.read_chunk(id).await?),
     };
     let representation = Representation {

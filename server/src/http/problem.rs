@@ -44,11 +44,11 @@ impl ResponseError for Problem {
 
 /// Lets the figures, the log and whoever has to wait know of `error`, whatever form it is told in.
 pub fn note(error: &ServiceError, response: &mut Response) {
-    if error.kind() == ErrorKind::Internal {
+    if error.is_for_the_log() {
         tracing::error!(%error, "a request failed");
     }
     response.extensions_mut().insert(ProblemCode(error.code()));
-    if let ServiceError::TooMany { wait, .. } = error {
+    if let Some(wait) = error.wait() {
         // Whole seconds, and never "at once": who is told 0 would ask again in vain.
         let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -32,6 +32,8 @@ pub struct Representation {
 pub enum Source {
     /// In memory.
     Bytes(Bytes),
+    /// Not here: the length in bytes is all that HEAD takes.
+    Length(u64),
     /// In a file, from its start.
     File {
         /// The file.
@@ -155,7 +157,7 @@ impl Source {
     fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File { len, .. } => *len,
+            Self::Length(len) | Self::File { len, .. } => *len,
         }
     }
 
@@ -165,6 +167,7 @@ impl Source {
                 let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
                 Ok(bytes.slice(index(range.start)..index(range.end)).into())
             }
+            Self::Length(_) => Ok(Body::empty()),
             Self::File { mut file, .. } => {
                 let len = range.end - range.start;
                 if len <= READ_AT_ONCE {

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: MIT
 //! Chunks: from an upload to a line in the ledger.
 //!
-//! An upload is decompressed and hashed, then renamed into the store, then remembered as *pending*. Every
+//! An upload is decompressed and hashed, then put into the store, then remembered as *pending*. Every
 //! few seconds, and before every release, pending chunks are synced together and then entered in the ledger.
-//! So a chunk that the ledger has survives a power cut, and no upload waits for a sync of its own. A server
-//! that was cut off looks at start through the chunks that the ledger does not have.
+//! So a chunk that the ledger has survives a power cut, and no upload waits for a sync of its own.
 
-use std::collections::{HashMap, HashSet};
-use std::io::{self, Read as _};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use fs_err as fs;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use vsekai_formats::ChunkId;
-use vsekai_store::http::batch::ABSENT;
-use vsekai_store::local::StoreEntry;
-use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreError, WriteStore as _};
+use vsekai_store::s3::ListedChunk;
+use vsekai_store::{Chunk, WriteStore as _};
 
+use super::collect::Amount;
 use super::error::ServiceError;
 use super::{Service, blocking, turn};
 use crate::db::chunks::{self, ChunkRow, ChunkSizes};
 use crate::db::now;
-use crate::storage::read_cached;
 
 /// Chunks that are in the store but not in the ledger yet.
 #[derive(Debug)]
@@ -53,55 +50,6 @@ pub struct MissingChunks {
 }
 
 impl Service {
-    /// Returns a chunk as it is stored. It is not verified again: every client does that.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] within [`ServiceError::Store`], or the file cannot be read.
-    pub async fn read_chunk(&self, id: ChunkId) -> Result<Bytes, ServiceError> {
-        let store = self.store();
-        if let Some(bytes) = read_cached(&store.path(id), store.format().max_stored()) {
-            return Ok(bytes.into());
-        }
-        let store = store.clone();
-        blocking(move || {
-            let mut bytes = Vec::new();
-            read_stored(&store, id, &mut bytes)?;
-            Ok(bytes.into())
-        })
-        .await
-    }
-
-    /// Reads some of `ids` from position `from` on, a few hundred KiB of them or one, each behind its length. `None`
-    /// stands for a chunk that is withheld, as if it were missing.
-    ///
-    /// Returns `ids`, the position to go on from, and the frames, as `http::post_fetch_chunks` sends them.
-    ///
-    /// # Errors
-    /// A file cannot be read. A missing chunk is none, it has [`ABSENT`] for its length.
-    pub async fn read_chunks(
-        &self,
-        ids: Vec<Option<ChunkId>>,
-        from: usize,
-    ) -> Result<(Vec<Option<ChunkId>>, usize, Bytes), ServiceError> {
-        let store = self.store().clone();
-        blocking(move || {
-            let mut frames = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
-            let mut done = from;
-            for id in ids.iter().skip(from) {
-                if frames.len() >= FRAME_BYTES {
-                    break;
-                }
-                match id {
-                    Some(id) => push_frame(&store, *id, &mut frames)?,
-                    None => frames.extend_from_slice(&ABSENT.to_le_bytes()),
-                }
-                done += 1;
-            }
-            Ok((ids, done, frames.into()))
-        })
-        .await
-    }
-
     /// Tells which of `ids` the store does not have.
     ///
     /// # Errors
@@ -141,11 +89,11 @@ impl Service {
         }
         let chunk = {
             let _turn = turn(&self.chunk_checks).await?;
-            let format = self.store().format();
-            blocking(move || decode(id, stored, format.max_chunk)).await?
+            let most = self.limits.chunk_bytes;
+            blocking(move || decode(id, stored, most)).await?
         };
         let sizes = sizes_of(&chunk);
-        self.store().put(&chunk).await?;
+        self.store().shared().put(&chunk).await?;
         self.ledger.pending().insert(id, sizes);
         Ok(ChunkUpload::New)
     }
@@ -172,7 +120,7 @@ impl Service {
             return Ok(());
         }
         let ids: Vec<ChunkId> = batch.iter().map(|(id, _)| *id).collect();
-        let synced = self.store().sync().await;
+        let synced = self.store().shared().sync().await;
         let entered = match synced {
             Ok(()) => self.enter(batch).await,
             Err(error) => Err(error.into()),
@@ -241,55 +189,50 @@ impl Service {
         rows: &[ChunkRow],
         before: i64,
     ) -> Result<Vec<ChunkId>, ServiceError> {
-        // An upload of one of them has to wait, else its file would be removed after it was confirmed.
-        let mut shards: Vec<usize> = rows.iter().map(|row| Ledger::shard_of(row.id)).collect();
-        shards.sort_unstable();
-        shards.dedup();
-        let mut alone = Vec::with_capacity(shards.len());
-        for shard in shards.iter().filter_map(|shard| self.ledger.storing.get(*shard)) {
-            alone.push(shard.lock().await);
-        }
-        let ids: Vec<ChunkId> = {
-            let pending = self.ledger.pending();
-            let ids = rows.iter().map(|row| row.id);
-            ids.filter(|id| !pending.contains_key(id)).collect()
-        };
+        let ids: Vec<ChunkId> = rows.iter().map(|row| row.id).collect();
+        let _alone = self.ledger.shards(&ids).await;
+        let ids = self.ledger.not_pending(ids);
         let removed = self.database.write("take chunks out of the ledger", move |tx| {
             chunks::remove_untouched(tx, &ids, before)
         });
         let removed = removed.await?;
-        let store = self.store().clone();
-        blocking(move || {
-            for id in &removed {
-                remove(&store.path(*id))?;
-            }
-            Ok(removed)
-        })
-        .await
+        self.remove_stored(&removed).await?;
+        Ok(removed)
     }
 
-    /// Looks through the chunks that the ledger does not have: sound ones are entered, torn ones removed.
-    pub(super) async fn adopt_chunks(&self) -> Result<(), ServiceError> {
-        let known = self
-            .database
-            .read("read the ledger of chunks", chunks::all)
-            .await?;
-        let known: HashSet<ChunkId> = known.into_iter().map(|(id, _)| id).collect();
-        let store = self.store().clone();
-        let found = blocking(move || survey(&store, &known)).await?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        tracing::info!(
-            chunks = found.len(),
-            "took over chunks that the last run did not finish"
-        );
-        let ids: Vec<ChunkId> = found.iter().map(|(id, _)| *id).collect();
-        self.store().sync_chunks(&ids).await?;
-        self.enter(found).await
+    /// Removes those of `listed` that the ledger does not have, and counts them in `removed`.
+    pub(super) async fn remove_unknown(
+        &self,
+        listed: Vec<ListedChunk>,
+        removed: &mut Amount,
+    ) -> Result<(), ServiceError> {
+        let ids: Vec<ChunkId> = listed.iter().map(|chunk| chunk.id).collect();
+        let _alone = self.ledger.shards(&ids).await;
+        // Pending first: a chunk that moves to the ledger in between is then found in one of the two.
+        let ids = self.ledger.not_pending(ids);
+        let rows = self.database.read("look up chunks", move |tx| {
+            let rows = chunks::rows(tx, &ids)?;
+            Ok(ids.into_iter().zip(rows).collect::<Vec<_>>())
+        });
+        let unknown = rows.await?.into_iter().filter(|(_, row)| row.is_none());
+        let unknown: Vec<ChunkId> = unknown.map(|(id, _)| id).collect();
+        self.remove_stored(&unknown).await?;
+        let unknown: HashSet<ChunkId> = unknown.into_iter().collect();
+        let gone = listed.iter().filter(|chunk| unknown.contains(&chunk.id));
+        gone.for_each(|chunk| removed.add(chunk.len));
+        Ok(())
     }
 
-    async fn enter(&self, batch: Vec<(ChunkId, ChunkSizes)>) -> Result<(), ServiceError> {
+    /// Removes chunks from the store alone; those that are not there are no error.
+    async fn remove_stored(&self, ids: &[ChunkId]) -> Result<(), ServiceError> {
+        let store = self.store().shared();
+        let removals = ids.iter().copied().map(|id| store.remove(id));
+        let mut removals = stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE);
+        while removals.try_next().await?.is_some() {}
+        Ok(())
+    }
+
+    pub(super) async fn enter(&self, batch: Vec<(ChunkId, ChunkSizes)>) -> Result<(), ServiceError> {
         let entered = self
             .database
             .write("enter chunks in the ledger", move |tx| chunks::insert(tx, &batch));
@@ -313,6 +256,22 @@ impl Ledger {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn not_pending(&self, mut ids: Vec<ChunkId>) -> Vec<ChunkId> {
+        let pending = self.pending();
+        ids.retain(|id| !pending.contains_key(id));
+        ids
+    }
+
+    /// Lets uploads of these chunks wait, else a file would be removed after its upload was confirmed.
+    async fn shards(&self, ids: &[ChunkId]) -> Vec<tokio::sync::MutexGuard<'_, ()>> {
+        let shards: BTreeSet<usize> = ids.iter().map(|id| Self::shard_of(*id)).collect();
+        let mut alone = Vec::with_capacity(shards.len());
+        for shard in shards.into_iter().filter_map(|shard| self.storing.get(shard)) {
+            alone.push(shard.lock().await);
+        }
+        alone
+    }
+
     fn shard(&self, id: ChunkId) -> &tokio::sync::Mutex<()> {
         &self.storing[Self::shard_of(id)]
     }
@@ -323,39 +282,7 @@ impl Ledger {
     }
 }
 
-/// Appends a chunk as it is stored.
-fn read_stored(store: &LocalStore, id: ChunkId, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => StoreError::missing(store.name(), id),
-        _ => StoreError::io("read chunk", error),
-    };
-    let most = store.format().max_stored() as u64;
-    let file = fs::File::open(store.path(id)).map_err(failed)?;
-    let read = file.take(most.saturating_add(1)).read_to_end(bytes);
-    match read.map_err(failed)? as u64 > most {
-        true => Err(StoreError::invalid(store.name(), id, "it is too long")),
-        false => Ok(()),
-    }
-}
-
-/// Appends a chunk behind its length.
-fn push_frame(store: &LocalStore, id: ChunkId, frames: &mut Vec<u8>) -> Result<(), ServiceError> {
-    let start = frames.len();
-    frames.extend_from_slice(&ABSENT.to_le_bytes());
-    match read_stored(store, id, frames) {
-        Err(StoreError::Missing { .. }) => return Ok(()),
-        read => read?,
-    }
-    let behind = start + ABSENT.to_le_bytes().len();
-    let length = u32::try_from(frames.len() - behind)
-        .map_err(|_| StoreError::invalid(store.name(), id, "it is too long"))?;
-    if let Some(place) = frames.get_mut(start..behind) {
-        place.copy_from_slice(&length.to_le_bytes());
-    }
-    Ok(())
-}
-
-fn decode(id: ChunkId, stored: Bytes, max_len: usize) -> Result<Chunk, ServiceError> {
+pub(super) fn decode(id: ChunkId, stored: Bytes, max_len: usize) -> Result<Chunk, ServiceError> {
     let digest = vsekai_formats::DigestAlgorithm::Sha512_256;
     let plain = vsekai_formats::codec::decode_verified(id, digest, &stored, max_len)?;
     if plain.is_empty() {
@@ -367,49 +294,13 @@ fn decode(id: ChunkId, stored: Bytes, max_len: usize) -> Result<Chunk, ServiceEr
     Ok(Chunk::from_verified(id, plain.into(), Some(stored)))
 }
 
-fn sizes_of(chunk: &Chunk) -> ChunkSizes {
+pub(super) fn sizes_of(chunk: &Chunk) -> ChunkSizes {
     ChunkSizes {
         plain: chunk.plain().len() as u64,
         stored: chunk.compressed().map_or(0, Bytes::len) as u64,
     }
 }
 
-/// Reads every chunk that is not `known`; returns the sound ones and removes the others.
-fn survey(store: &LocalStore, known: &HashSet<ChunkId>) -> Result<Vec<(ChunkId, ChunkSizes)>, ServiceError> {
-    let mut sound = Vec::new();
-    for entry in store.entries() {
-        match entry? {
-            StoreEntry::Chunk(id) if !known.contains(&id) => match read(store, id)? {
-                Some(sizes) => sound.push((id, sizes)),
-                None => {
-                    tracing::warn!(%id, "removed a chunk that was never finished");
-                    remove(&store.path(id))?;
-                }
-            },
-            StoreEntry::Temporary(path) => remove(&path)?,
-            StoreEntry::Chunk(_) | StoreEntry::Foreign(_) => {}
-        }
-    }
-    Ok(sound)
-}
-
-fn read(store: &LocalStore, id: ChunkId) -> Result<Option<ChunkSizes>, ServiceError> {
-    let failed = |error| StoreError::io("read chunk", error);
-    let stored = Bytes::from(fs::read(store.path(id)).map_err(failed)?);
-    Ok(decode(id, stored, store.format().max_chunk)
-        .ok()
-        .map(|chunk| sizes_of(&chunk)))
-}
-
-fn remove(path: &std::path::Path) -> Result<(), ServiceError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove a chunk", error).into())
-        }
-        _ => Ok(()),
-    }
-}
-
 const SHARDS: usize = 64;
-/// Bytes of chunks read and sent together.
-const FRAME_BYTES: usize = 256 << 10;
+/// Enough to hide how long a bucket takes to answer.
+const REMOVALS_AT_ONCE: usize = 16;

@@ -180,6 +180,7 @@ impl Service {
             }
         }
         ledger.finish(&mut report);
+        self.collect_unknown(before, &mut report).await?;
         Ok(report)
     }
 

@@ -141,6 +141,10 @@ impl ServiceError {
             Self::TooMany { .. } => ErrorKind::TooMany,
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Store(StoreError::Missing { .. }) => ErrorKind::NotFound,
+            // A bucket: it is down, overloaded, or its credentials have ended. Clients can do nothing but wait.
+            Self::Store(
+                StoreError::Unavailable { .. } | StoreError::Unreachable { .. } | StoreError::Refused { .. },
+            ) => ErrorKind::Unavailable,
             Self::Database(_) | Self::Storage(_) | Self::Store(_) | Self::Key(_) | Self::Internal(_) => {
                 ErrorKind::Internal
             }
@@ -154,6 +158,7 @@ impl ServiceError {
             _ if self.kind() == ErrorKind::Internal => {
                 "the server could not do this; its log says why".to_owned()
             }
+            Self::Store(_) => "the store of chunks does not answer; try again later".to_owned(),
             _ => self.to_string(),
         }
     }
@@ -177,6 +182,20 @@ impl ServiceError {
                 ErrorKind::Internal => "internal",
                 ErrorKind::Unavailable => "unavailable",
             },
+        }
+    }
+
+    /// Tells whether the log alone says what is wrong.
+    pub fn is_for_the_log(&self) -> bool {
+        let is_store = matches!(self, Self::Store(_)) && self.kind() == ErrorKind::Unavailable;
+        is_store || self.kind() == ErrorKind::Internal
+    }
+
+    /// Returns when it is worth trying again, if that is known.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::TooMany { wait, .. } => Some(*wait),
+            _ => (self.kind() == ErrorKind::Unavailable).then_some(UNAVAILABLE_FOR),
         }
     }
 
@@ -205,3 +224,6 @@ impl ServiceError {
         }
     }
 }
+
+/// Long enough for most troubles of a bucket to pass, and shorter than people wait.
+const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);

@@ -2,6 +2,7 @@
 //! What the server does, without HTTP: typed requests in, typed answers or [`ServiceError`] out.
 
 pub mod access;
+mod adopt;
 pub mod audit;
 pub mod changes;
 mod chunk_use;
@@ -17,6 +18,7 @@ pub(crate) mod privacy;
 mod quota;
 mod ready;
 pub mod releases;
+mod serve_chunks;
 pub mod sizes;
 pub mod token;
 pub mod tokens;
@@ -30,7 +32,6 @@ use fs_err as fs;
 use tokio::sync::{RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use vsekai_formats::codec::CodecError;
-use vsekai_store::LocalStore;
 
 pub use access::Access;
 pub use error::{ErrorKind, ServiceError};
@@ -41,7 +42,7 @@ use crate::limits::Limits;
 use crate::rates::Rates;
 use crate::retention::Retention;
 use crate::signing::Signing;
-use crate::storage::{self, DataFolder, online_folder};
+use crate::storage::{self, DataFolder, Store, online_folder};
 use chunks::Ledger;
 use downloads::Downloads;
 use online::OnlineKeys;
@@ -60,6 +61,7 @@ pub struct Service {
     online: OnlineKeys,
     downloads: Downloads,
     privacy: Arc<Privacy>,
+    bucket_reads: Semaphore,
     chunk_checks: Semaphore,
     release_checks: Semaphore,
     // Held for reading by whatever must run to its end; see `undisturbed`.
@@ -118,6 +120,7 @@ impl Service {
             naming: RwLock::default(),
             collecting: tokio::sync::Mutex::default(),
             stopping: CancellationToken::new(),
+            bucket_reads: Semaphore::new(BUCKET_READS),
             chunk_checks: Semaphore::new(limits.chunk_checks),
             release_checks: Semaphore::new(limits.release_checks),
             database,
@@ -183,7 +186,7 @@ impl Service {
     }
 
     /// Returns the chunk store.
-    pub fn store(&self) -> &LocalStore {
+    pub fn store(&self) -> &Store {
         self.folder.store()
     }
 }
@@ -209,6 +212,10 @@ async fn turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, Ser
     let turn = turns.acquire().await;
     turn.map_err(|_| ServiceError::Internal("the server is stopping".to_owned()))
 }
+
+/// Requests that are answered from a bucket at a time; each may hold a whole chunk, and wait for as long as the
+/// bucket is given.
+const BUCKET_READS: usize = 64;
 
 impl From<CodecError> for ServiceError {
     fn from(error: CodecError) -> Self {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! Whether clients should be sent to this server.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Service, ServiceError, blocking};
 use crate::db::metadata;
+use crate::storage::{OWNER, Store};
 
 impl Service {
     /// Checks that the server can do its work now.
@@ -22,11 +27,24 @@ impl Service {
             tracing::error!(%error, "not ready");
             return Err(not_ready("its database does not answer"));
         }
-        let store = self.store().root().to_owned();
-        let found = blocking(move || Ok(fs_err::metadata(store).is_ok_and(|found| found.is_dir())));
-        match found.await? {
+        match self.store_answers().await? {
             true => Ok(()),
             false => Err(not_ready("its store is not there")),
         }
     }
+
+    async fn store_answers(&self) -> Result<bool, ServiceError> {
+        match self.store().clone() {
+            Store::Folder(store) => {
+                blocking(move || Ok(fs_err::metadata(store.root()).is_ok_and(|found| found.is_dir()))).await
+            }
+            Store::Bucket(store) => {
+                let found = timeout(PATIENCE, store.has_file(OWNER)).await;
+                Ok(matches!(found, Ok(Ok(true))))
+            }
+        }
+    }
 }
+
+/// Those who ask ask often, and do not wait for long.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -49,7 +49,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         for bytes in [&b""[..], b"just written, so in memory"] {
-            std::fs::write(&path, bytes).unwrap();
+            fs_err::write(&path, bytes).unwrap();
             assert_eq!(read_cached(&path, 100).as_deref(), Some(bytes));
         }
     }
@@ -59,7 +59,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         assert_eq!(read_cached(&path, 100), None);
-        std::fs::write(&path, [0; 101]).unwrap();
+        fs_err::write(&path, [0; 101]).unwrap();
         assert_eq!(read_cached(&path, 100), None);
         assert_eq!(read_cached(folder.path(), 1 << 20), None, "a folder");
     }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! server.sqlite     releases, channels, tokens, the ledger of chunks
-//! store/            chunks (castr): <4 hex>/<64 hex>.cacnk
+//! store/            chunks (castr): <4 hex>/<64 hex>.cacnk, unless they are in a bucket
+//! bucket            the bucket that they are in, and what shows there that it is ours
 //! index/            indexes, each named by its SHA-256
 //! documents/        manifests and contents, each named by its SHA-256
 //! online/           the server's own keys: <title>/online-<16 hex>.pem, for their owner alone
@@ -16,6 +17,8 @@
 mod cached;
 mod content;
 pub mod durable;
+mod owner;
+mod store;
 
 use std::fs::TryLockError;
 use std::io;
@@ -23,16 +26,20 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use vsekai_formats::release::Slug;
-use vsekai_store::{LocalStore, StoreFormat};
+use vsekai_store::s3::S3Store;
+use vsekai_store::{ChunkStore as _, StoreError};
 
 pub use cached::read_cached;
 pub use content::ContentFolder;
+pub use store::{DataPlace, Store};
+
+pub(crate) use owner::OWNER;
 
 /// An open data folder. While it lives no other server can open it.
 #[derive(Debug)]
 pub struct DataFolder {
     root: PathBuf,
-    store: LocalStore,
+    store: Store,
     indexes: ContentFolder,
     documents: ContentFolder,
     was_unclean: bool,
@@ -41,29 +48,23 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the data folder `root`, making what is missing, and locks it against a second server.
+    /// Opens the data folder at `place`, making what is missing, and locks it against a second server.
     ///
     /// `max_chunk` is the largest plain chunk in bytes.
     ///
     /// # Errors
-    /// Another server has it, or files cannot be made.
-    pub fn open(root: &Path, max_chunk: usize) -> Result<Self, StorageError> {
-        durable::create_folders(root).map_err(StorageError::io("create the data folder"))?;
-        let lock = lock(root)?;
-        let format = StoreFormat::default().with_max_chunk(max_chunk);
-        let store = LocalStore::create(store_folder(root), format)
-            .map_err(|error| StorageError::io("create the chunk store")(io::Error::other(error)))?;
-        let (indexes, documents) = (index_folder(root), document_folder(root));
-        indexes.prepare()?;
-        documents.prepare()?;
-        let marker = root.join(UNCLEAN);
-        let was_unclean = fs::metadata(&marker).is_ok() || fs::metadata(database_path(root)).is_err();
-        durable::replace(&marker, b"").map_err(StorageError::io("mark the data folder as in use"))?;
+    /// Another server has it, files cannot be made, or its bucket does not answer or belongs to another data folder.
+    pub async fn open(place: impl Into<DataPlace>, max_chunk: usize) -> Result<Self, StorageError> {
+        let place = place.into();
+        let (folder, place) = tokio::task::spawn_blocking(move || (Locked::open(&place), place))
+            .await
+            .map_err(|error| StorageError::io("open the data folder")(io::Error::other(error)))?;
+        let Locked { lock, was_unclean } = folder?;
         Ok(Self {
-            root: root.to_owned(),
-            store,
-            indexes,
-            documents,
+            store: place.store(max_chunk).await?,
+            indexes: index_folder(&place.root),
+            documents: document_folder(&place.root),
+            root: place.root,
             was_unclean,
             _lock: lock,
         })
@@ -75,7 +76,7 @@ impl DataFolder {
     }
 
     /// Returns the chunk store.
-    pub fn store(&self) -> &LocalStore {
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
@@ -101,6 +102,27 @@ impl DataFolder {
     pub fn mark_clean(&self) -> Result<(), StorageError> {
         let removed = fs::remove_file(self.root.join(UNCLEAN));
         removed.map_err(StorageError::io("mark the data folder as in order"))
+    }
+}
+
+/// A data folder that is ours and has all its parts.
+struct Locked {
+    lock: fs::File,
+    was_unclean: bool,
+}
+
+impl Locked {
+    fn open(place: &DataPlace) -> Result<Self, StorageError> {
+        let root = &place.root;
+        durable::create_folders(root).map_err(StorageError::io("create the data folder"))?;
+        let lock = lock(root)?;
+        place.begin_store()?;
+        index_folder(root).prepare()?;
+        document_folder(root).prepare()?;
+        let marker = root.join(UNCLEAN);
+        let was_unclean = fs::metadata(&marker).is_ok() || fs::metadata(database_path(root)).is_err();
+        durable::replace(&marker, b"").map_err(StorageError::io("mark the data folder as in use"))?;
+        Ok(Self { lock, was_unclean })
     }
 }
 
@@ -150,12 +172,7 @@ pub fn dev_keys_folder(root: &Path, title: &Slug) -> PathBuf {
     root.join(DEV_KEYS).join(title.as_str())
 }
 
-/// Names the folder of the chunk store in the data folder `root`.
-pub fn store_folder(root: &Path) -> PathBuf {
-    root.join("store")
-}
-
-/// A failed file operation in the data folder.
+/// A failed operation on a data folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// A server or a backup is at work in the folder.
@@ -174,6 +191,25 @@ pub enum StorageError {
         /// Length found.
         found: u64,
     },
+    /// The chunks of a data folder are not where they were said to be.
+    #[error("the chunks of {root} are in {found}, not in {given}; give --chunks as it was when they were put there", root = root.display())]
+    Elsewhere {
+        /// The data folder.
+        root: PathBuf,
+        /// Where its chunks are.
+        found: String,
+        /// Where they were said to be.
+        given: String,
+    },
+    /// A bucket has the chunks of another data folder.
+    #[error("{bucket} has the chunks of another data folder; if that one is gone for good, remove the object {owner} there", owner = OWNER)]
+    OfAnother {
+        /// The bucket.
+        bucket: String,
+    },
+    /// The store of chunks failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A file operation failed; the source names the path.
     #[error("{action}: {source}")]
     Io {
@@ -188,6 +224,16 @@ impl StorageError {
     /// Returns a function that says what was being done when a file operation failed.
     pub fn io(action: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Io { action, source }
+    }
+
+    /// No bucket means the folder itself.
+    fn elsewhere(root: &Path, found: Option<&str>, given: Option<&S3Store>) -> Self {
+        const HERE: &str = "the folder itself";
+        Self::Elsewhere {
+            root: root.to_owned(),
+            found: found.unwrap_or(HERE).to_owned(),
+            given: given.map_or_else(|| HERE.to_owned(), S3Store::name),
+        }
     }
 }
 
@@ -227,27 +273,28 @@ const WHOLE: &str = "whole";
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_second_server_cannot_open_the_folder() {
+    #[tokio::test]
+    async fn a_second_server_cannot_open_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let first = DataFolder::open(folder.path(), 1 << 20).unwrap();
-        let second = DataFolder::open(folder.path(), 1 << 20);
+        let first = DataFolder::open(folder.path(), 1 << 20).await.unwrap();
+        let second = DataFolder::open(folder.path(), 1 << 20).await;
         assert!(matches!(second, Err(StorageError::InUse { .. })), "{second:?}");
         drop(first);
-        assert!(DataFolder::open(folder.path(), 1 << 20).is_ok());
+        assert!(DataFolder::open(folder.path(), 1 << 20).await.is_ok());
     }
 
-    #[test]
-    fn a_folder_is_unclean_until_it_is_marked() {
+    #[tokio::test]
+    async fn a_folder_is_unclean_until_it_is_marked() {
         let folder = tempfile::tempdir().unwrap();
-        let opened = DataFolder::open(folder.path(), 1 << 20).unwrap();
+        let opened = DataFolder::open(folder.path(), 1 << 20).await.unwrap();
         assert!(opened.was_unclean(), "a store without a database");
         fs::write(database_path(folder.path()), b"").unwrap();
         drop(opened);
-        let opened = DataFolder::open(folder.path(), 1 << 20).unwrap();
+        let opened = DataFolder::open(folder.path(), 1 << 20).await.unwrap();
         assert!(opened.was_unclean());
         opened.mark_clean().unwrap();
         drop(opened);
-        assert!(!DataFolder::open(folder.path(), 1 << 20).unwrap().was_unclean());
+        let again = DataFolder::open(folder.path(), 1 << 20).await.unwrap();
+        assert!(!again.was_unclean());
     }
 }

@@ -21,7 +21,7 @@ use crate::program::{Program, killed_at, run, text};
 use crate::signer::slug;
 
 /// Keeps the last release of each channel.
-fn last_one(config: &mut ServerConfig) {
+pub fn last_one(config: &mut ServerConfig) {
     config.retention = Retention {
         every: Duration::ZERO,
         rules: vec![KeepRule {
@@ -39,7 +39,7 @@ async fn start() -> TestServer {
 }
 
 /// Lets the grace of everything end.
-async fn age(data: &Path) {
+pub async fn age(data: &Path) {
     let database = Database::open(&database_path(data)).await.unwrap();
     let aged = database.write("age everything", |tx| {
         tx.execute_batch(
@@ -53,7 +53,7 @@ async fn age(data: &Path) {
 
 impl Client {
     /// Lists a build in `channel` no more.
-    async fn retire(&self, channel: &str, build: &Build) {
+    pub async fn retire(&self, channel: &str, build: &Build) {
         let change = self.signed(|editor| {
             let removed = editor.remove_manifest(&slug(channel), PLATFORM, &build.manifest.version);
             assert!(removed.unwrap());
@@ -62,7 +62,7 @@ impl Client {
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
-    async fn collect(&self) -> Value {
+    pub async fn collect(&self) -> Value {
         let answer = self.send(Method::POST, "api/v1/collection", "").await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.json().await.unwrap()
@@ -340,7 +340,7 @@ async fn much_to_collect(folder: &Path) -> Build {
 
 const RULES: &str = "[retention]\ngrace = 1\n[[retention.rules]]\nlast = 1\n";
 
-fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

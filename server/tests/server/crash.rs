@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use vsekai_server::Limits;
 use vsekai_server::fsck::{Depth, check};
 
+use crate::bucket::Bucket;
 use crate::build::{Build, PLATFORM, TITLE};
 use crate::client::Client;
 use crate::program::Program;
@@ -128,32 +129,36 @@ async fn try_publish(client: &Client, build: &Build) -> bool {
 }
 
 /// Lets a server be killed at the `nth` call of a kind, then checks what it left and that a new one goes on.
-/// Tells whether the first server lived through it.
-async fn kill_at(strace: &Path, calls: &str, nth: u32) -> bool {
+/// Its chunks are in the data folder, or below a prefix of a bucket. Tells whether the first server lived through it.
+async fn kill_at(strace: &Path, bucket: Option<(&Bucket, &str)>, calls: &str, nth: u32) -> bool {
     let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
     let build = Build::new("1.0.0", 1, 1);
+    let place = match bucket {
+        Some((bucket, prefix)) => bucket.place(data, prefix),
+        None => data.into(),
+    };
+    let arguments = bucket.map_or_else(Vec::new, |(bucket, prefix)| bucket.arguments(prefix));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut confirmed = false;
-    if let Some(program) = Program::serve_and_kill(strace, folder.path(), calls, nth) {
-        confirmed = try_publish(&program.client(folder.path()), &build).await;
+    if let Some(program) = Program::serve_and_kill(strace, data, &arguments, calls, nth) {
+        confirmed = try_publish(&program.client(data), &build).await;
         program.kill_traced();
     }
     let what = format!("{calls} {nth}");
-    if fs::metadata(folder.path().join("server.sqlite")).is_ok() && confirmed {
-        let report = check(folder.path(), Depth::Contents, &Limits::default())
-            .await
-            .unwrap();
+    let look = async || {
+        let report = check(&place, Depth::Contents, &Limits::default()).await.unwrap();
         assert!(report.dangling.is_empty(), "{what}: {:?}", report.dangling);
-        assert_eq!(report.releases, 1, "{what}");
+        report.releases
+    };
+    if confirmed {
+        assert_eq!(look().await, 1, "{what}");
     }
-    let program = Program::serve(folder.path());
-    let client = program.client(folder.path());
-    let report = check(folder.path(), Depth::Contents, &Limits::default())
-        .await
-        .unwrap();
-    assert!(report.dangling.is_empty(), "{what}: {:?}", report.dangling);
+    let program = Program::serve_with(data, &arguments);
+    let client = program.client(data);
+    let there = look().await == 1;
     client.put_chunks(&build).await;
     let status = client.post_release(&build, "stable").await.status();
-    let there = report.releases == 1;
     assert_eq!(
         status,
         if there {
@@ -165,6 +170,26 @@ async fn kill_at(strace: &Path, calls: &str, nth: u32) -> bool {
     );
     program.kill();
     confirmed
+}
+
+/// Kills servers at calls of these kinds: at every one of them, which takes minutes, if
+/// `VSEKAI_TEST_EVERY_CALL` is set, else at a sample that is closer together at the beginning.
+async fn kill_at_calls(strace: &Path, bucket: Option<&Bucket>, kinds: &[&str]) {
+    let every = std::env::var_os("VSEKAI_TEST_EVERY_CALL").is_some();
+    let mut killed = 0;
+    for (kind, calls) in kinds.iter().enumerate() {
+        let mut nth = 1;
+        loop {
+            let prefix = format!("{kind}/{nth}");
+            let bucket = bucket.map(|bucket| (bucket, prefix.as_str()));
+            if nth >= 400 || kill_at(strace, bucket, calls, nth).await {
+                break;
+            }
+            killed += 1;
+            nth = if every { nth + 1 } else { nth * 2 };
+        }
+    }
+    assert!(killed > 0, "no server was ever killed");
 }
 
 pub fn strace() -> Option<PathBuf> {
@@ -186,8 +211,6 @@ pub fn strace() -> Option<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_at_a_system_call_leaves_nothing_half_visible() {
     let Some(strace) = strace() else { return };
-    // Every call takes minutes; by default a sample, closer together at the beginning.
-    let every = std::env::var_os("VSEKAI_TEST_EVERY_CALL").is_some();
     let kinds = [
         "fsync",
         "fdatasync",
@@ -198,13 +221,18 @@ async fn a_server_killed_at_a_system_call_leaves_nothing_half_visible() {
         "mkdir",
         "unlink",
     ];
-    let mut survived_all = true;
-    for calls in kinds {
-        let mut nth = 1;
-        while nth < 400 && !kill_at(&strace, calls, nth).await {
-            survived_all = false;
-            nth = if every { nth + 1 } else { nth * 2 };
-        }
-    }
-    assert!(!survived_all, "no server was ever killed");
+    kill_at_calls(&strace, None, &kinds).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_at_a_call_to_its_bucket_leaves_nothing_half_visible() {
+    let Some(strace) = strace() else { return };
+    let Some(bucket) = Bucket::start() else { return };
+    let kinds = [
+        "connect",
+        "sendto,sendmsg,writev",
+        "recvfrom,readv",
+        "fsync,fdatasync",
+    ];
+    kill_at_calls(&strace, Some(&bucket), &kinds).await;
 }

@@ -10,12 +10,17 @@ use reqwest::StatusCode;
 use vsekai_server::Limits;
 use vsekai_server::export::{Exported, Options, export};
 use vsekai_server::site::{Place, SiteError};
+use vsekai_server::storage::DataPlace;
 
 use crate::build::{Build, TITLE};
 use crate::client::{TestServer, chunk_path};
 
 /// Exports into the folder `site`.
-pub async fn export_to(data: &Path, site: &Path, options: &Options) -> Result<Exported, SiteError> {
+pub async fn export_to(
+    data: impl Into<DataPlace>,
+    site: &Path,
+    options: &Options,
+) -> Result<Exported, SiteError> {
     let limits = Limits::default();
     let place = Place::folder(site, limits.chunk_bytes)?;
     export(data, place, &limits, options).await

@@ -47,8 +47,18 @@ impl Program {
 
     /// Starts the program under strace, which kills it at the `nth` call of a kind that one of its threads
     /// makes. Returns `None` if that was before clients could connect.
-    pub fn serve_and_kill(strace: &Path, data: &Path, calls: &str, nth: u32) -> Option<Self> {
-        let arguments = ["--listen", "127.0.0.1:0", "--dev", "--dev-title", TITLE];
+    pub fn serve_and_kill(
+        strace: &Path,
+        data: &Path,
+        arguments: &[&str],
+        calls: &str,
+        nth: u32,
+    ) -> Option<Self> {
+        let arguments = [
+            &["--listen", "127.0.0.1:0", "--dev", "--dev-title", TITLE],
+            arguments,
+        ]
+        .concat();
         let mut command = killed_at(strace, data, &arguments, calls, nth);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
@@ -128,13 +138,15 @@ pub fn killed_at(strace: &Path, data: &Path, arguments: &[&str], calls: &str, nt
     command.arg(program.get_program()).args(program.get_args());
     command
         .args(arguments)
+        // Calls are counted for each thread.
+        .env("TOKIO_WORKER_THREADS", "1")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .stdin(Stdio::null());
     command
 }
 
-fn command(data: &Path) -> Command {
+pub fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vsekai-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VSEKAI_SERVER_")) {
         command.env_remove(name);

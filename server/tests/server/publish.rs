@@ -469,7 +469,9 @@ async fn publishing_again_heals_chunks_that_were_lost() {
     let report = server.fsck().await;
     assert_eq!(report.lost_chunks.len(), 2);
     assert_eq!(
-        forget_lost_chunks(server.folder.path(), &report).await.unwrap(),
+        forget_lost_chunks(server.folder.path(), &report, &Limits::default())
+            .await
+            .unwrap(),
         2
     );
     let missing = server.client.missing(&[damaged, lost, build.chunks[2].0]).await;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//! Chunks that the ledger does not have, as a server leaves them that was cut off.
+//!
+//! In a folder they may be torn, and are looked through at the next start: sound ones are taken over. A bucket holds
+//! whole chunks alone, but lists them slowly, so there they count as missing until they are uploaded again or, after
+//! the grace, collected.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+use fs_err as fs;
+use futures::stream::TryStreamExt as _;
+use vsekai_formats::ChunkId;
+use vsekai_store::local::StoreEntry;
+use vsekai_store::{LocalStore, StoreError};
+
+use super::chunks::{decode, sizes_of};
+use super::collect::Collection;
+use super::error::ServiceError;
+use super::{Service, blocking};
+use crate::db::chunks::{self, ChunkSizes};
+use crate::storage::Store;
+
+impl Service {
+    /// Enters sound chunks of a folder in the ledger and removes the others.
+    pub(super) async fn adopt_chunks(&self) -> Result<(), ServiceError> {
+        let Store::Folder(store) = self.store() else {
+            return Ok(());
+        };
+        let known = self
+            .database
+            .read("read the ledger of chunks", chunks::all)
+            .await?;
+        let known: HashSet<ChunkId> = known.into_iter().map(|(id, _)| id).collect();
+        let (folder, most) = (store.clone(), self.limits.chunk_bytes);
+        let found = blocking(move || survey(&folder, &known, most)).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(
+            chunks = found.len(),
+            "took over chunks that the last run did not finish"
+        );
+        let ids: Vec<ChunkId> = found.iter().map(|(id, _)| *id).collect();
+        store.sync_chunks(&ids).await?;
+        self.enter(found).await
+    }
+
+    /// Removes chunks of a bucket that were stored before `before`, in seconds since 1970-01-01 UTC, and adds them to
+    /// the report.
+    pub(super) async fn collect_unknown(
+        &self,
+        before: i64,
+        report: &mut Collection,
+    ) -> Result<(), ServiceError> {
+        let Store::Bucket(store) = self.store() else {
+            return Ok(());
+        };
+        let old = store
+            .chunks()
+            .try_filter(|chunk| std::future::ready(chunk.stored_at < before));
+        let mut pages = old.try_chunks(REMOVED_AT_ONCE);
+        while report.complete {
+            let Some(page) = pages.try_next().await.map_err(|error| error.1)? else {
+                break;
+            };
+            self.remove_unknown(page, &mut report.chunks).await?;
+            report.complete = !self.stopping.is_cancelled();
+        }
+        Ok(())
+    }
+}
+
+/// Reads every chunk that is not `known`; returns the sound ones and removes the others.
+fn survey(
+    store: &LocalStore,
+    known: &HashSet<ChunkId>,
+    max_chunk: usize,
+) -> Result<Vec<(ChunkId, ChunkSizes)>, ServiceError> {
+    let mut sound = Vec::new();
+    for entry in store.entries() {
+        match entry? {
+            StoreEntry::Chunk(id) if !known.contains(&id) => match read(store, id, max_chunk)? {
+                Some(sizes) => sound.push((id, sizes)),
+                None => {
+                    tracing::warn!(%id, "removed a chunk that was never finished");
+                    remove(&store.path(id))?;
+                }
+            },
+            StoreEntry::Temporary(path) => remove(&path)?,
+            StoreEntry::Chunk(_) | StoreEntry::Foreign(_) => {}
+        }
+    }
+    Ok(sound)
+}
+
+fn read(store: &LocalStore, id: ChunkId, max_chunk: usize) -> Result<Option<ChunkSizes>, ServiceError> {
+    let failed = |error| StoreError::io("read chunk", error);
+    let stored = Bytes::from(fs::read(store.path(id)).map_err(failed)?);
+    Ok(decode(id, stored, max_chunk).ok().map(|chunk| sizes_of(&chunk)))
+}
+
+fn remove(path: &Path) -> Result<(), ServiceError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove a chunk", error).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Chunks removed at most while uploads of the same shards wait.
+const REMOVED_AT_ONCE: usize = 1_000;
