@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! Serving over TLS with a certificate that is read again when it changes, without a connection being dropped.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -13,6 +12,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use vsekai_store::bounded;
 
 use crate::http::accept::{Handshake, Stream};
 
@@ -120,7 +120,7 @@ fn digest(files: &TlsFiles) -> Result<[u8; 32], TlsError> {
     .into_iter()
     .flatten()
     {
-        let bytes = read_small(path)?;
+        let bytes = bounded::read_file(path, MAX_BYTES)?;
         hasher.update((bytes.len() as u64).to_le_bytes());
         hasher.update(&bytes);
     }
@@ -129,7 +129,7 @@ fn digest(files: &TlsFiles) -> Result<[u8; 32], TlsError> {
 
 fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let certificates = certificates(&files.certificate)?;
-    let private = PrivateKeyDer::from_pem_slice(&read_small(&files.key)?)
+    let private = PrivateKeyDer::from_pem_slice(&bounded::read_file(&files.key, MAX_BYTES)?)
         .map_err(|error| unusable(&files.key, pem_reason(error, "a private key")))?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
@@ -159,7 +159,7 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let bytes = read_small(path)?;
+    let bytes = bounded::read_file(path, MAX_BYTES)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
@@ -182,16 +182,5 @@ fn pem_reason(error: pem::Error, wanted: &str) -> String {
     }
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_BYTES {
-        true => Err(unusable(path, format!("it has more than {MAX_BYTES} bytes"))),
-        false => Ok(bytes),
-    }
-}
-
 /// Longest file of certificates or keys.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;

@@ -10,7 +10,7 @@ use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::record::{Moved, Settings};
 use vsekai_formats::release::{Platform, Slug};
 use vsekai_store::http::OriginError;
-use vsekai_store::{HttpOptions, HttpOrigin, Secret};
+use vsekai_store::{HttpOptions, HttpOrigin, Secret, bounded};
 
 use crate::args::{GlobalArgs, SigningArgs};
 use crate::error::CliError;
@@ -158,21 +158,9 @@ pub(crate) fn key_folder(
 }
 
 /// Reads a text file of at most `limit` bytes.
-pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, CliError> {
-    use std::io::Read as _;
-    let unreadable = |error: std::io::Error| CliError::usage(format!("cannot read the file: {error}"));
-    let file = fs_err::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(limit + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    match text.len() as u64 <= limit {
-        true => Ok(text),
-        false => Err(CliError::usage(format!(
-            "{} is longer than {limit} bytes",
-            path.display()
-        ))),
-    }
+pub(crate) fn read_text(path: &Path, limit: usize) -> Result<String, CliError> {
+    let read = bounded::read_text_file(path, limit);
+    read.map_err(|error| CliError::usage(format!("cannot read the file: {error}")))
 }
 
 fn install_dir(global: &GlobalArgs, surroundings: &Surroundings) -> Result<PathBuf, CliError> {
@@ -231,8 +219,8 @@ const DEFAULT_TITLE: &str = "vsekai";
 /// What players get unless they ask for something else.
 const DEFAULT_CHANNEL: &str = "stable";
 /// Largest root file.
-const MAX_ROOT_BYTES: u64 = 512 * 1024;
+const MAX_ROOT_BYTES: usize = 512 * 1024;
 /// Longest token file.
-const MAX_TOKEN_BYTES: u64 = 4096;
+const MAX_TOKEN_BYTES: usize = 4096;
 /// `User-Agent` of requests.
 pub(crate) const USER_AGENT: &str = concat!("vsekai/", env!("CARGO_PKG_VERSION"));

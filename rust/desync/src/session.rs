@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! What commands share: the configuration, opened stores, and indexes read and written.
 
-use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fs_err as fs;
+use tokio::task::spawn_blocking;
 use vsekai_formats::chunker::{Buzhash, BuzhashRules, FastCdc};
 use vsekai_formats::flags;
 use vsekai_formats::index::other_digest;
@@ -15,6 +15,7 @@ use vsekai_formats::{ChunkSizes, Chunker, DigestAlgorithm, Index, IndexLimits};
 use vsekai_store::config::{Config, S3Credentials};
 use vsekai_store::{
     ChunkStore, HttpOptions, IndexLocation, RetryPolicy, Secret, StoreError, StoreFormat, StoreOpener,
+    bounded,
 };
 
 use crate::args::{ChunkerName, CutArgs, StoreArgs};
@@ -129,18 +130,20 @@ impl Session {
         options: &StoreArgs,
         env: &mut Env,
     ) -> Result<Index, DesyncError> {
+        let limits = IndexLimits::default();
         let bytes = match location {
             "-" => {
                 let input = env.take_input();
-                tokio::task::spawn_blocking(move || read_bounded(input)).await??
+                let read = spawn_blocking(move || bounded::read(input, "the index", limits.max_bytes()));
+                read.await?.map_err(DesyncError::file("read the index"))?.into()
             }
             _ => {
                 let parsed = IndexLocation::parse(location)?;
                 let store = self.opener(options).open_index(&parsed)?;
-                store.get_index(&parsed.name, MAX_INDEX_LEN).await?
+                store.get_index(&parsed.name, limits.max_bytes()).await?
             }
         };
-        Index::from_bytes(&bytes, &IndexLimits::default()).map_err(|source| DesyncError::Index {
+        Index::from_bytes(&bytes, &limits).map_err(|source| DesyncError::Index {
             name: location.to_owned(),
             source,
         })
@@ -199,29 +202,8 @@ pub(crate) fn new_index(cut: &CutArgs, digest: DigestAlgorithm, entry_flags: u64
 ///
 /// # Errors
 /// The file cannot be read, or is longer than 64 MiB.
-pub fn read_small(path: &std::path::Path) -> Result<Vec<u8>, DesyncError> {
-    let failed = DesyncError::file("read the file");
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(&failed)?;
-    file.take(MAX_SMALL_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(&failed)?;
-    match bytes.len() as u64 > MAX_SMALL_FILE {
-        true => Err(DesyncError::Damaged(format!("{} is too long", path.display()))),
-        false => Ok(bytes),
-    }
-}
-
-fn read_bounded(input: impl std::io::Read) -> Result<Bytes, DesyncError> {
-    let mut bytes = Vec::new();
-    let mut input = input.take(MAX_INDEX_LEN as u64 + 1);
-    input
-        .read_to_end(&mut bytes)
-        .map_err(DesyncError::file("read the index"))?;
-    match bytes.len() > MAX_INDEX_LEN {
-        true => Err(DesyncError::Damaged("the index is too long".to_owned())),
-        false => Ok(bytes.into()),
-    }
+pub fn read_small(path: &Path) -> Result<Vec<u8>, DesyncError> {
+    bounded::read_file(path, MAX_SMALL_FILE).map_err(DesyncError::file("read the file"))
 }
 
 fn http_options(options: &StoreArgs) -> HttpOptions {
@@ -264,9 +246,7 @@ fn s3_credentials(env: &Env) -> Option<S3Credentials> {
     both("S3_", region).or_else(|| both("AWS_", env.variable("AWS_REGION")))
 }
 
-/// Longest index file that is read: that of the most chunks [`IndexLimits`] allows.
-const MAX_INDEX_LEN: usize = 104 + 40 * (1 << 22);
-const MAX_SMALL_FILE: u64 = 64 << 20;
+const MAX_SMALL_FILE: usize = 64 << 20;
 /// Attempts for each request where nobody says otherwise, as in desync.
 const ATTEMPTS: u32 = 3;
 /// Wait before the second attempt where nobody says otherwise, as in desync.

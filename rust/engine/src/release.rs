@@ -187,11 +187,7 @@ pub(crate) fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
 }
 
 fn parse_index(bytes: &[u8]) -> Result<Index, EngineError> {
-    let limits = IndexLimits {
-        max_chunks: MAX_INDEX_BYTES / 40,
-        ..IndexLimits::default()
-    };
-    match Index::from_bytes(bytes, &limits) {
+    match Index::from_bytes(bytes, &IndexLimits::for_bytes(MAX_INDEX_BYTES)) {
         Ok(index) if index.digest == DigestAlgorithm::Sha512_256 => Ok(index),
         Ok(_) => bad("chunk index", "releases use SHA-512/256"),
         Err(error) => bad("chunk index", error.to_string()),

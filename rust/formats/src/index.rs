@@ -75,6 +75,21 @@ pub struct IndexLimits {
     pub max_total_size: u64,
 }
 
+impl IndexLimits {
+    /// Returns the limits of index files of at most `bytes` bytes, the rest as by default.
+    pub fn for_bytes(bytes: usize) -> Self {
+        Self {
+            max_chunks: bytes.saturating_sub(FIXED_LEN) / ITEM_LEN,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the length of the longest index file that has no more chunks than these limits allow, in bytes.
+    pub fn max_bytes(&self) -> usize {
+        self.max_chunks.saturating_mul(ITEM_LEN).saturating_add(FIXED_LEN)
+    }
+}
+
 impl Default for IndexLimits {
     fn default() -> Self {
         Self {
@@ -128,7 +143,7 @@ impl Index {
 
     /// Returns the index file: 104 bytes and 40 for each chunk.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADERS_LEN + TAIL_LEN + ITEM_LEN * self.chunks.len());
+        let mut bytes = Vec::with_capacity(FIXED_LEN + ITEM_LEN * self.chunks.len());
         self.push_header(&mut bytes);
         for chunk in &self.chunks {
             bytes.extend_from_slice(&item(chunk));
@@ -516,6 +531,8 @@ const HEADERS_LEN: usize = 64;
 const TABLE_HEADER_LEN: usize = 16;
 const ITEM_LEN: usize = 40;
 const TAIL_LEN: usize = 40;
+/// Length of an index without chunks.
+const FIXED_LEN: usize = HEADERS_LEN + TAIL_LEN;
 
 #[cfg(test)]
 mod tests {
@@ -658,6 +675,15 @@ mod tests {
             Index::from_bytes(&bytes, &small),
             Err(IndexError::ChunkSizes { limit: 15, .. })
         ));
+    }
+
+    #[test]
+    fn limits_of_a_length_fit_the_indexes_of_that_length() {
+        let bytes = sample().to_bytes();
+        let limits = IndexLimits::for_bytes(bytes.len());
+        assert_eq!((limits.max_chunks, limits.max_bytes()), (3, bytes.len()));
+        assert_eq!(IndexLimits::for_bytes(bytes.len() - 1).max_chunks, 2);
+        assert_eq!(IndexLimits::for_bytes(0).max_chunks, 0);
     }
 
     #[test]

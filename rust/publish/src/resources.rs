@@ -157,10 +157,7 @@ impl Old {
         let contents: Contents = serde_json::from_slice(&json).map_err(|error| bad(error.to_string()))?;
         contents.validate()?;
         let layout = Layout::of(&contents).map_err(|error| bad(error.to_string()))?;
-        let limits = IndexLimits {
-            max_chunks: MAX_INDEX_BYTES / 40,
-            ..IndexLimits::default()
-        };
+        let limits = IndexLimits::for_bytes(MAX_INDEX_BYTES);
         let index = Index::from_bytes(&documents.index, &limits).map_err(|error| bad(error.to_string()))?;
         match layout.total_len() == index.total_size() {
             true => Ok(Self {

@@ -4,13 +4,14 @@
 //! Index bytes are passed on as they are, bounded and not parsed; whoever uses them checks them.
 
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use fs_err as fs;
 
+use crate::bounded;
 use crate::durable;
 use crate::error::{Object, StoreError};
 use crate::http::HttpOrigin;
@@ -94,6 +95,10 @@ impl LocalIndexStore {
     fn read(&self, name: &IndexName, max_bytes: usize) -> Result<Bytes, StoreError> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => StoreError::missing(self.place(), object(name)),
+            io::ErrorKind::FileTooLarge => {
+                let reason = format!("longer than the allowed {max_bytes} bytes");
+                StoreError::invalid(self.place(), object(name), reason)
+            }
             _ => StoreError::io("read index", error),
         };
         let path = self.path(name);
@@ -105,16 +110,7 @@ impl LocalIndexStore {
                 "not a regular file",
             ));
         }
-        let file = fs::File::open(&path).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.take((max_bytes as u64).saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        if bytes.len() > max_bytes {
-            let reason = format!("longer than the allowed {max_bytes} bytes");
-            return Err(StoreError::invalid(self.place(), object(name), reason));
-        }
-        Ok(bytes.into())
+        Ok(bounded::read_file(&path, max_bytes).map_err(failed)?.into())
     }
 }
 

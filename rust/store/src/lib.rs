@@ -58,6 +58,7 @@
 //! [`StoreError::class`] says what a caller can do: try later, ask another store, or tell the user. HTTP
 //! requests are tried again by [`RetryPolicy`] first. Messages name the store without credentials and query.
 
+pub mod bounded;
 pub mod cache;
 pub mod chunk;
 pub mod config;

@@ -9,9 +9,7 @@ use vsekai_server::Limits;
 use vsekai_store::config::S3Credentials;
 use vsekai_store::location::{S3Location, S3Lookup};
 use vsekai_store::s3::{S3Store, resolve};
-use vsekai_store::{HttpOptions, Location, Secret, StoreFormat};
-
-use super::settings::read_bounded;
+use vsekai_store::{HttpOptions, Location, Secret, StoreFormat, bounded};
 
 /// Where buckets are, and what they ask for.
 #[derive(Debug, Args)]
@@ -112,10 +110,8 @@ impl Buckets {
         options: &HttpOptions,
         limits: &Limits,
     ) -> anyhow::Result<S3Store> {
-        let read = |path: &Path| -> anyhow::Result<String> {
-            let bytes = read_bounded(path, MAX_CREDENTIALS).context("read the S3 credentials")?;
-            Ok(String::from_utf8(bytes)?)
-        };
+        let read =
+            |path: &Path| bounded::read_text_file(path, MAX_CREDENTIALS).context("read the S3 credentials");
         let credentials = resolve(self.credentials.clone(), read)?;
         let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
         S3Store::new(location, &credentials, options, format)
@@ -132,4 +128,4 @@ pub(super) struct FileBuckets {
 }
 
 /// A few keys take a few hundred bytes.
-const MAX_CREDENTIALS: u64 = 64 << 10;
+const MAX_CREDENTIALS: usize = 64 << 10;

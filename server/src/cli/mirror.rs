@@ -10,12 +10,12 @@ use clap::Args;
 use vsekai_formats::release::Slug;
 use vsekai_server::mirror::{MirroredTitle, Source};
 use vsekai_server::site::Site;
-use vsekai_store::{Auth, HttpOptions, Secret};
+use vsekai_store::{Auth, HttpOptions, Secret, bounded};
 
 use super::EXIT_FAILED;
 use super::export::written;
 use super::place::{PlaceArguments, state_beside};
-use super::settings::{Settings, read_bounded};
+use super::settings::Settings;
 
 /// Arguments of `mirror`.
 #[derive(Debug, Args)]
@@ -89,7 +89,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     let mut site = Site::open(arguments.place.open(settings)?, arguments.check).await?;
     let mut code = ExitCode::SUCCESS;
     for title in &arguments.titles {
-        let root = read_bounded(&title.root, MAX_ROOT).context("read the pinned root")?;
+        let root = bounded::read_file(&title.root, MAX_ROOT).context("read the pinned root")?;
         let title = MirroredTitle {
             name: title.name.clone(),
             root: root.into(),
@@ -118,12 +118,11 @@ impl Arguments {
         let Some(file) = &self.read_token_file else {
             return Ok(self.read_token.clone());
         };
-        let text = String::from_utf8(read_bounded(file, MAX_TOKEN)?);
-        let text = text.with_context(|| format!("{} does not hold a token", file.display()))?;
+        let text = bounded::read_text_file(file, MAX_TOKEN).context("read the token")?;
         Ok(Some(Secret::new(text.trim())))
     }
 }
 
-const MAX_TOKEN: u64 = 4096;
+const MAX_TOKEN: usize = 4096;
 /// A root of a few dozen keys takes a few kilobytes.
-const MAX_ROOT: u64 = 512 << 10;
+const MAX_ROOT: usize = 512 << 10;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //! Flags, environment and configuration file, brought together: the first that says something wins.
 
-use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -164,16 +163,6 @@ fn chunk_bucket(place: &str, buckets: &Buckets, limits: &Limits) -> anyhow::Resu
 
 /// The title that a server for development begins unless it is told others.
 const DEFAULT_TITLE: &str = "vsekai";
-
-/// Reads a small file.
-pub(super) fn read_bounded(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max {
-        bail!("{} has more than {max} bytes", path.display());
-    }
-    Ok(bytes)
-}
 
 /// Reads a network, or one address.
 fn proxy(text: &str) -> anyhow::Result<IpNet> {

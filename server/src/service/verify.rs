@@ -83,9 +83,8 @@ pub fn release(
 /// Reads an index whose chunks this server can hold.
 pub fn read_index(bytes: &[u8], limits: &Limits) -> Result<Index, ServiceError> {
     let limits = IndexLimits {
-        max_chunks: bytes.len() / 40,
         max_chunk_size: limits.chunk_bytes as u64,
-        ..IndexLimits::default()
+        ..IndexLimits::for_bytes(bytes.len())
     };
     let index = Index::from_bytes(bytes, &limits).map_err(|error| {
         ServiceError::invalid("invalid-index", format!("the index cannot be read: {error}"))

@@ -140,7 +140,7 @@ pub(super) fn destination(
 fn info(global: &GlobalArgs, args: &PublishArgs) -> Result<ReleaseInfo, CliError> {
     let notes = match (&args.notes, &args.notes_file) {
         (Some(notes), _) => notes.clone(),
-        (None, Some(file)) => options::read_text(file, MAX_NOTES_BYTES as u64)?,
+        (None, Some(file)) => options::read_text(file, MAX_NOTES_BYTES)?,
         (None, None) => String::new(),
     };
     Ok(ReleaseInfo {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 //! From locations to stores.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fs_err as fs;
-
 use super::{IndexLocation, Location, LocationError, S3Location, StoreLocation};
+use crate::bounded;
 use crate::config::{Config, ConfigError, S3Credentials, StoreOptions};
 use crate::error::StoreError;
 use crate::format::StoreFormat;
@@ -316,18 +315,8 @@ fn single(location: &str, purpose: &'static str) -> Result<Location, OpenError> 
 }
 
 fn read_text(what: &'static str, path: &Path) -> Result<String, OpenError> {
-    let failed = |source| OpenError::File { what, source };
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(MAX_FILE + 1)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    if text.len() as u64 > MAX_FILE {
-        let message = format!("{} is longer than {MAX_FILE} bytes", path.display());
-        return Err(failed(io::Error::other(message)));
-    }
-    Ok(text)
+    bounded::read_text_file(path, MAX_FILE).map_err(|source| OpenError::File { what, source })
 }
 
 /// Certificates and credentials are a few KiB.
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: usize = 1 << 20;

@@ -14,7 +14,7 @@ use poem::endpoint::BoxEndpoint;
 use serde::Deserialize;
 use vsekai_desync::args::{Digest, StoreArgs};
 use vsekai_desync::{Cancel, DesyncError, Env, Session, read_small};
-use vsekai_formats::DigestAlgorithm;
+use vsekai_formats::{DigestAlgorithm, IndexLimits};
 use vsekai_server::Limits;
 use vsekai_server::http::desync::{ChunkServer, Handshake, IndexServer, chunk_routes, index_routes};
 use vsekai_store::location::Location;
@@ -235,10 +235,8 @@ fn limits() -> Limits {
     Limits {
         connections: 1024,
         connections_per_address: 1024,
-        index_bytes: MAX_INDEX_LEN,
+        // As the commands read.
+        index_bytes: IndexLimits::default().max_bytes(),
         ..limits
     }
 }
-
-/// The longest index the commands read.
-const MAX_INDEX_LEN: usize = 104 + 40 * (1 << 22);
