@@ -198,7 +198,7 @@ fn refuse_nesting(from: &Path, to: &Path) -> Result<(), EngineError> {
     // The folder need not be there yet, but something above it is.
     while !above.exists() {
         let Some(parent) = above.parent() else {
-            return nested("is nowhere");
+            return nested("lies on no disk that is here; name a folder on one");
         };
         above = parent;
     }

@@ -91,7 +91,7 @@ impl<'a> Invocation<'a> {
 }
 
 /// Returns the words with switches that are written `--flag=true` or `--flag=false`, as Go's may be, written
-/// without the value or left out.
+/// without the value or left out. What follows `--` is no flag.
 fn without_values(command: &clap::Command, words: &[OsString]) -> Vec<OsString> {
     let arguments = command
         .get_arguments()
@@ -101,7 +101,9 @@ fn without_values(command: &clap::Command, words: &[OsString]) -> Vec<OsString> 
         switches.extend(argument.get_long().map(|long| format!("--{long}")));
         switches.extend(argument.get_short().map(|short| format!("-{short}")));
     }
-    let written = words.iter().filter_map(|word| {
+    let flags_end = words.iter().position(|word| word == "--");
+    let (flags, rest) = words.split_at(flags_end.unwrap_or(words.len()));
+    let written = flags.iter().filter_map(|word| {
         let split = word.to_str().and_then(|word| word.split_once('='));
         match split.filter(|(flag, _)| switches.contains(*flag)) {
             Some((flag, "1" | "t" | "T" | "true" | "TRUE" | "True")) => Some(flag.into()),
@@ -109,7 +111,7 @@ fn without_values(command: &clap::Command, words: &[OsString]) -> Vec<OsString> 
             _ => Some(word.clone()),
         }
     });
-    written.collect()
+    written.chain(rest.iter().cloned()).collect()
 }
 
 fn is_desync(stem: &OsStr) -> bool {
@@ -257,5 +259,21 @@ mod tests {
         assert_eq!(found(&["desyncer", "update"]), None);
         assert_eq!(found(&["vsekai"]), None);
         assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn switches_with_values_are_those_before_two_dashes() {
+        let words = [
+            "verify",
+            "-r=true",
+            "--repair=0",
+            "-s=1",
+            "--",
+            "-r=true",
+            "--repair=0",
+        ];
+        let words = words.map(OsString::from);
+        let written = without_values(&Line::command(), &words);
+        assert_eq!(written, ["verify", "-r", "-s=1", "--", "-r=true", "--repair=0"]);
     }
 }
