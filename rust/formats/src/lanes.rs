@@ -3,22 +3,14 @@
 //!
 //! One message leaves most of a processor idle, because each step needs the one before. Four messages side by
 //! side take hardly longer than one. The vectors come from the crate `pulp`, which looks at run time whether the
-//! processor has them; where it has none, there is one message after the other.
+//! processor has them. Only those of x86-64 are written and tested here.
 
-use crate::id::{ChunkId, DigestAlgorithm};
+use crate::id::ChunkId;
 
-/// Returns the ids of chunks, in their order.
-pub(crate) fn ids(plains: &[&[u8]]) -> Vec<ChunkId> {
-    #[cfg(target_arch = "x86_64")]
-    if plains.len() > 1
-        && let Some(vectors) = vectors::Vectors::find()
-    {
-        return side_by_side(plains, vectors);
-    }
-    let one_by_one = plains.iter();
-    one_by_one
-        .map(|plain| ChunkId::of(DigestAlgorithm::Sha512_256, plain))
-        .collect()
+/// Returns the ids of chunks, in their order, if it pays to take them together here.
+pub(crate) fn ids(plains: &[&[u8]]) -> Option<Vec<ChunkId>> {
+    let vectors = vectors::Vectors::find().filter(|_| plains.len() > 1)?;
+    Some(side_by_side(plains, vectors))
 }
 
 /// One message on its way through a lane: its whole blocks, then what is left of it with the padding.
@@ -72,7 +64,6 @@ impl<'a> Message<'a> {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 fn side_by_side(plains: &[&[u8]], vectors: vectors::Vectors) -> Vec<ChunkId> {
     let mut ids = vec![ChunkId::from_bytes([0; 32]); plains.len()];
     // The longest first, so that towards the end no lane is left with much to do alone.
@@ -134,7 +125,6 @@ fn id_of(states: &[[u64; LANES]; 8], lane: usize) -> ChunkId {
     ChunkId::from_bytes(bytes)
 }
 
-#[cfg(target_arch = "x86_64")]
 mod vectors {
     use pulp::u64x4;
     use pulp::x86::{V3, V4};
@@ -286,7 +276,6 @@ const INITIAL: [u64; 8] = [
 ];
 
 /// SHA-512's constants (FIPS 180-4, 4.2.3), sixteen rounds in a row.
-#[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const ROUNDS: [[u64; 16]; 5] = [
     [
@@ -324,12 +313,12 @@ const ROUNDS: [[u64; 16]; 5] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::DigestAlgorithm::Sha512_256;
     use crate::testdata::synthetic;
 
     fn one_by_one(plains: &[&[u8]]) -> Vec<ChunkId> {
-        let ids = plains.iter();
-        ids.map(|plain| ChunkId::of(DigestAlgorithm::Sha512_256, plain))
-            .collect()
+        let ids = plains.iter().map(|plain| ChunkId::of(Sha512_256, plain));
+        ids.collect()
     }
 
     #[test]
@@ -339,7 +328,8 @@ mod tests {
         for count in [0, 1, 2, 3, 4, 5, 9, plains.len()] {
             for start in [0, 105, 230] {
                 let some = &plains[start.min(plains.len() - count)..][..count];
-                assert_eq!(ids(some), one_by_one(some), "{count} from {start}");
+                let together = ChunkId::of_each(Sha512_256, some);
+                assert_eq!(together, one_by_one(some), "{count} from {start}");
             }
         }
     }
@@ -349,10 +339,9 @@ mod tests {
         let data = synthetic(300_000);
         let cuts = [0, 262_144, 262_144, 262_145, 270_000, 270_128, 299_999, 300_000];
         let plains: Vec<&[u8]> = cuts.windows(2).map(|pair| &data[pair[0]..pair[1]]).collect();
-        assert_eq!(ids(&plains), one_by_one(&plains));
+        assert_eq!(ChunkId::of_each(Sha512_256, &plains), one_by_one(&plains));
     }
 
-    #[cfg(target_arch = "x86_64")]
     #[test]
     fn both_kinds_of_vectors_agree() {
         let data = synthetic(10_000);

@@ -11,6 +11,7 @@ pub mod codec;
 pub mod flags;
 pub mod id;
 pub mod index;
+#[cfg(target_arch = "x86_64")]
 mod lanes;
 pub mod layout;
 pub mod name;
