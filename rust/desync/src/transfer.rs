@@ -2,6 +2,7 @@
 //! Chunks in motion: hashed and stored as they are cut, fetched ahead of where they are needed.
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -83,23 +84,28 @@ const WAITING: usize = 6;
 pub(crate) struct CutSender {
     sender: mpsc::Sender<Vec<Bytes>>,
     group: Vec<Bytes>,
+    cancel: Cancel,
 }
-
-/// Nobody stores the chunks any more.
-#[derive(Debug)]
-pub(crate) struct NobodyStores;
 
 impl CutSender {
     /// Returns the two ends.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Vec<Bytes>>) {
+    pub(crate) fn new(cancel: Cancel) -> (Self, mpsc::Receiver<Vec<Bytes>>) {
         let (sender, receiver) = mpsc::channel(1);
-        let group = Vec::with_capacity(GROUP);
-        (Self { sender, group }, receiver)
+        let sender = Self {
+            sender,
+            group: Vec::with_capacity(GROUP),
+            cancel,
+        };
+        (sender, receiver)
     }
 
     /// Takes a chunk; may wait.
-    pub(crate) fn send(&mut self, chunk: &[u8]) -> Result<(), NobodyStores> {
-        self.group.push(Bytes::copy_from_slice(chunk));
+    ///
+    /// # Errors
+    /// The command is to stop, or nobody stores the chunks any more; whoever should have says why.
+    pub(crate) fn send(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.cancel.check_io()?;
+        self.group.push(chunk);
         match self.group.len() < GROUP {
             true => Ok(()),
             false => self.flush(),
@@ -107,9 +113,13 @@ impl CutSender {
     }
 
     /// Sends what there is; may wait.
-    pub(crate) fn flush(&mut self) -> Result<(), NobodyStores> {
+    ///
+    /// # Errors
+    /// Nobody stores the chunks any more.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
-        self.sender.blocking_send(group).map_err(|_| NobodyStores)
+        let sent = self.sender.blocking_send(group);
+        sent.map_err(|_| io::Error::other("the chunks cannot be stored"))
     }
 }
 

@@ -2,7 +2,7 @@
 //! Index files of known data, byte for byte as desync 1.0.4 and casync 2 write them.
 
 use sha2::{Digest as _, Sha256};
-use vsekai_formats::chunker::{Buzhash, BuzhashRules, ChunkStream};
+use vsekai_formats::chunker::{Buzhash, BuzhashRules, ChunkWriter};
 use vsekai_formats::{ChunkId, ChunkSizes, DigestAlgorithm, Index, flags};
 
 use DigestAlgorithm::{Sha256 as Sha2, Sha512_256};
@@ -31,10 +31,12 @@ fn index(data: &[u8], sizes: &str, digest: DigestAlgorithm, writer: Writer) -> I
     };
     let sizes: ChunkSizes = sizes.parse().unwrap();
     let mut index = Index::new(feature_flags, digest, sizes.for_index());
-    let mut stream = ChunkStream::new(data, Buzhash::new(sizes, rules));
-    while let Some(chunk) = stream.next_chunk().unwrap() {
-        index.push(ChunkId::of(digest, chunk), u32::try_from(chunk.len()).unwrap());
-    }
+    let mut writer = ChunkWriter::new(Buzhash::new(sizes, rules), |chunk| {
+        index.push(ChunkId::of(digest, &chunk), u32::try_from(chunk.len()).unwrap());
+        Ok(())
+    });
+    writer.read_from(data).unwrap();
+    writer.finish().unwrap();
     index
 }
 

@@ -9,11 +9,11 @@ use fs_err as fs;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::record;
-use vsekai_formats::chunker::{ChunkStream, cut_all};
+use vsekai_formats::chunker::{ChunkWriter, cut_all};
 use vsekai_formats::{ChunkId, Chunker, DigestAlgorithm, Index, ReadAt as _, flags};
 
 use crate::args::{ChunkArgs, MakeArgs};
-use crate::env::{Cancel, Env, to_json};
+use crate::env::{Env, to_json};
 use crate::error::DesyncError;
 use crate::files::FileAt;
 use crate::session::{Session, chunker, new_index};
@@ -29,9 +29,9 @@ pub(crate) async fn make(args: MakeArgs, session: &Session, env: &mut Env) -> Re
         None => index = index_file(args.file.clone(), index, chunker, threads).await?,
         Some(store) => {
             let store = session.opener_for(&index, &args.options).open_writable(store)?;
-            let (sender, cuts) = CutSender::new();
-            let (file, cancel) = (args.file.clone(), env.cancel.clone());
-            let cutting = spawn_blocking(move || cut_file(&file, chunker, sender, &cancel));
+            let (sender, cuts) = CutSender::new(env.cancel.clone());
+            let file = args.file.clone();
+            let cutting = spawn_blocking(move || cut_file(&file, chunker, sender));
             let stored = store_cuts(cuts, &mut index, store, threads).await;
             // A failing store ends the cutting too, but is the cause and so reported first.
             stored?;
@@ -105,23 +105,12 @@ pub(crate) async fn index_file(
     cut.await?
 }
 
-fn cut_file(
-    path: &Path,
-    chunker: Arc<dyn Chunker>,
-    mut cuts: CutSender,
-    cancel: &Cancel,
-) -> Result<(), DesyncError> {
+fn cut_file(path: &Path, chunker: Arc<dyn Chunker>, mut cuts: CutSender) -> Result<(), DesyncError> {
     let file = fs::File::open(path).map_err(DesyncError::file("open the file"))?;
-    let mut stream = ChunkStream::new(file, chunker);
-    while let Some(chunk) = stream.next_chunk().map_err(DesyncError::file("read the file"))? {
-        cancel.check()?;
-        if cuts.send(chunk).is_err() {
-            // Whoever receives has failed and says why.
-            return Ok(());
-        }
-    }
-    let _ = cuts.flush();
-    Ok(())
+    let mut writer = ChunkWriter::new(chunker, |chunk| cuts.send(chunk));
+    let read = writer.read_from(file).and_then(|()| writer.finish());
+    let cut = read.and_then(|()| cuts.flush());
+    cut.map_err(DesyncError::file("read the file"))
 }
 
 /// Returns the feature flags of the catar entry a file begins with, without the digest's, or none.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! `tar`: a folder into an archive or an index.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -129,7 +129,7 @@ async fn to_index(
     let mut index = Index::new(flags::for_catar(digest), digest, args.cut.sizes.for_index());
     let store = session.opener_for(&index, &args.options).open_writable(store)?;
     let concurrency = usize::from(args.options.concurrency);
-    let (sender, cuts) = CutSender::new();
+    let (sender, cuts) = CutSender::new(env.cancel.clone());
     let cancel = env.cancel.clone();
     let packing = spawn_blocking(move || pack_cuts(source, digest, chunker, sender, &cancel));
     // A failing store ends the packing too, but is the cause and so reported first.
@@ -148,13 +148,9 @@ fn pack_cuts(
     mut cuts: CutSender,
     cancel: &Cancel,
 ) -> Result<Vec<String>, DesyncError> {
-    let stopped = |_| io::Error::other("the chunks cannot be stored");
-    let writer = ChunkWriter::new(chunker, |chunk: &[u8]| {
-        cancel.check_io()?;
-        cuts.send(chunk).map_err(stopped)
-    });
+    let writer = ChunkWriter::new(chunker, |chunk| cuts.send(chunk));
     let (writer, skipped) = source.pack(Encoder::new(writer, digest), cancel)?;
-    let finished = writer.finish().and_then(|()| cuts.flush().map_err(stopped));
+    let finished = writer.finish().and_then(|()| cuts.flush());
     finished.map_err(DesyncError::file("cut the archive"))?;
     Ok(skipped)
 }

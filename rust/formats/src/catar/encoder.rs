@@ -19,6 +19,8 @@ pub struct Encoder<W> {
     feature_flags: u64,
     position: u64,
     buffer: Vec<u8>,
+    /// What of a file is being copied.
+    block: Vec<u8>,
     open: Vec<OpenFolder>,
     started: bool,
 }
@@ -77,6 +79,7 @@ impl<W: Write> Encoder<W> {
             feature_flags: flags::for_catar(digest),
             position: 0,
             buffer: Vec::new(),
+            block: Vec::new(),
             open: Vec::new(),
             started: false,
         }
@@ -270,12 +273,10 @@ impl<W: Write> Encoder<W> {
 
     fn copy(&mut self, name: Option<&[u8]>, size: u64, content: &mut dyn Read) -> Result<(), EncodeError> {
         let shown = || printable(name.unwrap_or(b"."));
-        // One byte more than the file should have tells one that grows.
-        let wanted = usize::try_from(size).map_or(COPY_BLOCK, |size| size.saturating_add(1));
-        let mut block = vec![0; wanted.min(COPY_BLOCK)];
+        self.block.resize(COPY_BLOCK, 0);
         let mut copied = 0u64;
         loop {
-            let read = match content.read(&mut block) {
+            let read = match content.read(&mut self.block) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => {
@@ -294,7 +295,7 @@ impl<W: Write> Encoder<W> {
             if read == 0 {
                 return Ok(());
             }
-            let bytes = block.get(..read).unwrap_or_default();
+            let bytes = self.block.get(..read).unwrap_or_default();
             self.output.write_all(bytes).map_err(EncodeError::Write)?;
             self.position += read as u64;
             copied = found;

@@ -13,7 +13,7 @@ pub mod stream;
 pub use buzhash::{Buzhash, BuzhashRules};
 pub use fastcdc::FastCdc;
 pub use parallel::{Cut, cut_all};
-pub use stream::{ChunkStream, ChunkWriter};
+pub use stream::ChunkWriter;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,101 +1,48 @@
 // SPDX-License-Identifier: MIT
-//! Chunks of an input that is read once, from front to back.
+//! Chunks of an input that is seen once, from front to back.
 
 use std::io::{self, Read, Write};
 
+use bytes::Bytes;
+
 use crate::chunker::Chunker;
 
-/// Cuts what a reader delivers; short reads never move a cut.
-#[derive(Debug)]
-pub struct ChunkStream<R, C> {
-    input: R,
-    chunker: C,
-    buffer: Vec<u8>,
-    /// The unread bytes of the buffer.
-    start: usize,
-    end: usize,
-    input_ended: bool,
-    position: u64,
-}
-
-impl<R: Read, C: Chunker> ChunkStream<R, C> {
-    /// Starts cutting; takes memory for a few chunks of the largest size.
-    pub fn new(input: R, chunker: C) -> Self {
-        let buffer = vec![0; chunker.sizes().max() * BUFFERED_CHUNKS];
-        Self {
-            input,
-            chunker,
-            buffer,
-            start: 0,
-            end: 0,
-            input_ended: false,
-            position: 0,
-        }
-    }
-
-    /// Returns the next chunk, or `None` at the end of the input.
-    ///
-    /// # Errors
-    /// What the reader reports; the stream cannot go on after that.
-    pub fn next_chunk(&mut self) -> io::Result<Option<&[u8]>> {
-        self.fill()?;
-        let (start, end) = (self.start, self.end);
-        let window = self.buffer.get(start..end).unwrap_or_default();
-        let length = self.chunker.cut(window);
-        self.start += length;
-        self.position += length as u64;
-        let chunk = self.buffer.get(start..start + length);
-        Ok(chunk.filter(|chunk| !chunk.is_empty()))
-    }
-
-    /// Returns how many bytes the chunks handed out so far hold.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Makes the next chunk of the largest size visible, or all that is left.
-    fn fill(&mut self) -> io::Result<()> {
-        if self.input_ended || self.end - self.start >= self.chunker.sizes().max() {
-            return Ok(());
-        }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        while let Some(space) = self.buffer.get_mut(self.end..).filter(|space| !space.is_empty()) {
-            match self.input.read(space) {
-                Ok(0) => {
-                    self.input_ended = true;
-                    break;
-                }
-                Ok(read) => self.end += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Cuts what is written to it and hands each chunk to a function.
+/// Cuts what is written to it, or what a reader has, and hands each chunk to a function.
 ///
-/// Nothing is handed on by [`Write::flush`]: a chunk is complete only when the bytes behind it are known or
-/// the input has ended, which [`ChunkWriter::finish`] says.
+/// The input is collected in blocks, and chunks are parts of them, not copies. How the input comes in pieces never
+/// moves a cut. Nothing is handed on by [`Write::flush`]: a chunk is complete only when the bytes behind it are known
+/// or the input has ended, which [`ChunkWriter::finish`] says.
 #[derive(Debug)]
 pub struct ChunkWriter<C, F> {
     chunker: C,
     sink: F,
-    buffer: Vec<u8>,
-    start: usize,
+    block: Vec<u8>,
+    block_len: usize,
 }
 
-impl<C: Chunker, F: FnMut(&[u8]) -> io::Result<()>> ChunkWriter<C, F> {
+impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> ChunkWriter<C, F> {
     /// Starts cutting.
     pub fn new(chunker: C, sink: F) -> Self {
         Self {
+            block_len: BLOCK_LEN.max(2 * chunker.sizes().max()),
+            block: Vec::new(),
             chunker,
             sink,
-            buffer: Vec::new(),
-            start: 0,
+        }
+    }
+
+    /// Takes all that `input` has.
+    ///
+    /// # Errors
+    /// What the input or the function reports; the writer cannot go on after that.
+    pub fn read_from(&mut self, mut input: impl Read) -> io::Result<()> {
+        loop {
+            let space = self.space();
+            let read = input.by_ref().take(space as u64).read_to_end(&mut self.block)?;
+            if read < space {
+                return Ok(());
+            }
+            self.cut()?;
         }
     }
 
@@ -104,31 +51,44 @@ impl<C: Chunker, F: FnMut(&[u8]) -> io::Result<()>> ChunkWriter<C, F> {
     /// # Errors
     /// What the function reports.
     pub fn finish(mut self) -> io::Result<()> {
-        self.cut_while(|left| left > 0)
+        let block = std::mem::take(&mut self.block).into();
+        self.cut_while(block, |left| left > 0).map(drop)
     }
 
-    fn cut_while(&mut self, goes_on: impl Fn(usize) -> bool) -> io::Result<()> {
-        while goes_on(self.buffer.len() - self.start) {
-            let window = self.buffer.get(self.start..).unwrap_or_default();
-            let length = self.chunker.cut(window);
-            (self.sink)(window.get(..length).unwrap_or_default())?;
-            self.start += length;
-        }
+    /// Returns how much more fits the block, which is more than nothing, and sees to its memory.
+    fn space(&mut self) -> usize {
+        let space = self.block_len - self.block.len();
+        self.block.reserve_exact(space);
+        space
+    }
+
+    /// Cuts the block, which is full, and begins the next one with what is left.
+    fn cut(&mut self) -> io::Result<()> {
+        let block = std::mem::take(&mut self.block).into();
+        let max = self.chunker.sizes().max();
+        let left = self.cut_while(block, |left| left >= max)?;
+        self.space();
+        self.block.extend_from_slice(&left);
         Ok(())
+    }
+
+    fn cut_while(&mut self, mut block: Bytes, goes_on: impl Fn(usize) -> bool) -> io::Result<Bytes> {
+        while goes_on(block.len()) {
+            let length = self.chunker.cut(&block);
+            (self.sink)(block.split_to(length))?;
+        }
+        Ok(block)
     }
 }
 
-impl<C: Chunker, F: FnMut(&[u8]) -> io::Result<()>> Write for ChunkWriter<C, F> {
+impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> Write for ChunkWriter<C, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let max = self.chunker.sizes().max();
-        if self.start >= max {
-            self.buffer.drain(..self.start);
-            self.start = 0;
+        let space = self.space();
+        let taken = bytes.get(..space).unwrap_or(bytes);
+        self.block.extend_from_slice(taken);
+        if taken.len() == space {
+            self.cut()?;
         }
-        // A bounded part of a large write, so that the buffer stays within a few chunks.
-        let taken = bytes.get(..bytes.len().min(max)).unwrap_or_default();
-        self.buffer.extend_from_slice(taken);
-        self.cut_while(|left| left >= max)?;
         Ok(taken.len())
     }
 
@@ -137,11 +97,13 @@ impl<C: Chunker, F: FnMut(&[u8]) -> io::Result<()>> Write for ChunkWriter<C, F> 
     }
 }
 
-/// Chunks of the largest size that fit the buffer: few moves of leftovers, little memory.
-const BUFFERED_CHUNKS: usize = 5;
+/// Length of a block, unless chunks are as large: little of it is left over, and nothing of it is for long.
+const BLOCK_LEN: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::chunker::{Buzhash, BuzhashRules, ChunkSizes, FastCdc};
     use crate::testdata::{cut_ends, synthetic};
@@ -159,54 +121,76 @@ mod tests {
         }
     }
 
-    fn streamed(chunker: impl Chunker, input: impl Read) -> Vec<Vec<u8>> {
-        let mut stream = ChunkStream::new(input, chunker);
-        let mut chunks = Vec::new();
-        while let Some(chunk) = stream.next_chunk().unwrap() {
-            chunks.push(chunk.to_vec());
+    fn chunkers() -> [Arc<dyn Chunker>; 2] {
+        let sizes = ChunkSizes::new(1024, 4096, 16384).unwrap();
+        [
+            Arc::new(Buzhash::new(sizes, BuzhashRules::Modern)),
+            Arc::new(FastCdc::new(sizes).unwrap()),
+        ]
+    }
+
+    /// Returns a writer with blocks as short as can be, so that there are many.
+    fn writer<'a>(
+        chunker: &Arc<dyn Chunker>,
+        chunks: &'a mut Vec<Bytes>,
+    ) -> ChunkWriter<Arc<dyn Chunker>, impl FnMut(Bytes) -> io::Result<()> + 'a> {
+        let writer = ChunkWriter::new(Arc::clone(chunker), |chunk| {
+            chunks.push(chunk);
+            Ok(())
+        });
+        ChunkWriter {
+            block_len: 2 * chunker.sizes().max(),
+            ..writer
         }
-        chunks
+    }
+
+    #[track_caller]
+    fn check(chunks: &[Bytes], chunker: &dyn Chunker, data: &[u8]) {
+        assert_eq!(chunks.concat(), data);
+        let ends = chunks.iter().scan(0, |end, chunk| {
+            *end += chunk.len();
+            Some(*end)
+        });
+        assert_eq!(ends.collect::<Vec<_>>(), cut_ends(chunker, data));
     }
 
     #[test]
     fn short_reads_do_not_move_cuts() {
         let data = synthetic(200_000);
-        let sizes = ChunkSizes::new(1024, 4096, 16384).unwrap();
-        let buzhash = Buzhash::new(sizes, BuzhashRules::Modern);
-        let fastcdc = FastCdc::new(sizes).unwrap();
-        let whole = cut_ends(&buzhash, &data);
-        let chunks = streamed(buzhash, Trickle(&data, 0));
-        assert_eq!(chunks.concat(), data);
-        assert_eq!(chunks.len(), whole.len());
-        let whole = cut_ends(&fastcdc, &data);
-        let chunks = streamed(fastcdc, Trickle(&data, 0));
-        assert_eq!(chunks.concat(), data);
-        assert_eq!(chunks.len(), whole.len());
+        for chunker in chunkers() {
+            let mut chunks = Vec::new();
+            let mut writer = writer(&chunker, &mut chunks);
+            writer.read_from(Trickle(&data, 0)).unwrap();
+            writer.finish().unwrap();
+            check(&chunks, &chunker, &data);
+        }
     }
 
     #[test]
     fn what_is_written_is_cut_like_what_is_read() {
         let data = synthetic(200_000);
-        let sizes = ChunkSizes::new(1024, 4096, 16384).unwrap();
-        let buzhash = Buzhash::new(sizes, BuzhashRules::Modern);
-        let expected = streamed(buzhash.clone(), data.as_slice());
+        let [chunker, _] = chunkers();
         for piece in [1, 1000, 16384, 200_000] {
             let mut chunks = Vec::new();
-            let mut writer = ChunkWriter::new(buzhash.clone(), |chunk: &[u8]| {
-                chunks.push(chunk.to_vec());
-                Ok(())
-            });
+            let mut writer = writer(&chunker, &mut chunks);
             for piece in data.chunks(piece) {
                 writer.write_all(piece).unwrap();
             }
             writer.finish().unwrap();
-            assert_eq!(chunks, expected, "{piece}");
+            check(&chunks, &chunker, &data);
         }
     }
 
     #[test]
-    fn an_empty_input_has_no_chunks() {
-        let chunker = Buzhash::new(ChunkSizes::DEFAULT, BuzhashRules::Modern);
-        assert!(streamed(chunker, io::empty()).is_empty());
+    fn an_input_of_any_length_around_a_block_is_cut_to_its_end() {
+        let data = synthetic(70_000);
+        for length in [0, 1, 32_767, 32_768, 32_769, 65_536] {
+            let [chunker, _] = chunkers();
+            let mut chunks = Vec::new();
+            let mut writer = writer(&chunker, &mut chunks);
+            writer.read_from(&data[..length]).unwrap();
+            writer.finish().unwrap();
+            check(&chunks, &chunker, &data[..length]);
+        }
     }
 }
