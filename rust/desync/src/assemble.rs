@@ -7,6 +7,7 @@
 //! only what was shared has to be read back.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,7 +22,7 @@ use vsekai_store::ChunkStore;
 use crate::clone;
 use crate::env::Cancel;
 use crate::error::DesyncError;
-use crate::files::read_exact_at;
+use crate::files::chunks_at;
 use crate::seeds::Seeds;
 use crate::transfer::{GROUP, check_size, groups};
 use crate::writer::Writer;
@@ -120,7 +121,7 @@ impl Assembly<'_> {
             (outside, inside)
         });
         let (mut missing, shared) = sharing.await?;
-        let wrong = self.wrong(shared.clone(), file).await?;
+        let wrong = self.wrong(&shared, file).await?;
         let bytes = |chunks: &[IndexChunk]| chunks.iter().map(|chunk| u64::from(chunk.size)).sum::<u64>();
         let good = bytes(&shared) - bytes(&wrong);
         from.shared_bytes.store(bytes(&shared), Ordering::Relaxed);
@@ -140,7 +141,7 @@ impl Assembly<'_> {
             .iter()
             .copied()
             .partition(|chunk| chunk.end() <= existing);
-        let mut missing = self.wrong(old, file).await?;
+        let mut missing = self.wrong(&old, file).await?;
         // Chunks are in order, so all that reach beyond the old content come last.
         missing.extend(new);
         Ok(missing)
@@ -149,28 +150,24 @@ impl Assembly<'_> {
     /// Returns those of `chunks` whose places in the file have something else.
     async fn wrong(
         &self,
-        chunks: Vec<IndexChunk>,
+        chunks: &[IndexChunk],
         file: &Arc<fs::File>,
     ) -> Result<Vec<IndexChunk>, DesyncError> {
         let digest = self.index.digest;
-        let checks = stream::iter(chunks).map(|chunk| {
-            let file = Arc::clone(file);
+        let checks = stream::iter(chunks.chunks(GROUP)).map(|places| {
+            let (file, places) = (Arc::clone(file), places.to_vec());
             async move {
                 self.cancel.check()?;
-                let right = spawn_blocking(move || {
-                    let mut plain = vec![0; chunk.size as usize];
-                    let read = read_exact_at(&file, chunk.start, &mut plain);
-                    read.map(|()| ChunkId::of(digest, &plain) == chunk.id)
+                let wrong = spawn_blocking(move || {
+                    let found = chunks_at(&file, &places, digest)?;
+                    let both = places.into_iter().zip(found);
+                    let wrong = both.filter(|(place, found)| place.id != found.id());
+                    Ok::<_, io::Error>(wrong.map(|(place, _)| place).collect::<Vec<_>>())
                 });
-                let right = right.await?.map_err(DesyncError::file("read the output"))?;
-                Ok::<_, DesyncError>((!right).then_some(chunk))
+                wrong.await?.map_err(DesyncError::file("read the output"))
             }
         });
-        checks
-            .buffered(self.concurrency)
-            .try_filter_map(|chunk| async move { Ok(chunk) })
-            .try_collect()
-            .await
+        checks.buffered(groups(self.concurrency)).try_concat().await
     }
 
     /// Gets chunks and writes each to its places.
@@ -195,13 +192,17 @@ impl Assembly<'_> {
             from.seed_bytes.fetch_add(total, Ordering::Relaxed);
             write_to(places, Bytes::from(plain), writer).await?;
         }
-        let found = match wanted.as_slice() {
-            [] => return Ok(()),
-            [one] => vec![self.store.get(*one).await],
-            several => self.store.get_each(several).await,
-        };
-        for (id, found) in wanted.iter().zip(found) {
-            let places = places(id);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        // On the threads that requests and answers are on, which would have to wake this one for each of them.
+        let store = Arc::clone(self.store);
+        let fetched = tokio::spawn(async move {
+            let found = store.get_each(&wanted).await;
+            wanted.into_iter().zip(found)
+        });
+        for (id, found) in fetched.await? {
+            let places = places(&id);
             from.store_chunks
                 .fetch_add(places.len() as u64, Ordering::Relaxed);
             write_to(places, found?.plain().clone(), writer).await?;

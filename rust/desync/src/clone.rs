@@ -10,6 +10,7 @@ use std::io;
 use fs_err as fs;
 use vsekai_formats::IndexChunk;
 
+use crate::files::folder_of;
 use crate::seeds::Seeds;
 
 /// Chunks in a row that a seed has in the same row, a number of whole blocks from there.
@@ -64,10 +65,7 @@ fn join(wanted: impl Iterator<Item = (IndexChunk, Option<(usize, u64)>)>, block:
 /// Returns the size of the blocks that `output` can share with other files on its file system, if it can.
 #[cfg(target_os = "linux")]
 pub(crate) fn shared_block(output: &fs::File) -> Option<u64> {
-    let folder = match output.path().parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => std::path::Path::new("."),
-    };
+    let folder = folder_of(output.path());
     // The only way to learn it is to try; these files have no names and go with their handles.
     let (from, to) = (
         tempfile::tempfile_in(folder).ok()?,

@@ -4,8 +4,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use fs_err as fs;
-use vsekai_formats::ReadAt;
+use vsekai_formats::{DigestAlgorithm, IndexChunk, ReadAt};
+use vsekai_store::Chunk;
+use vsekai_store::durable::sync_folder;
 
 use crate::error::DesyncError;
 
@@ -50,10 +53,6 @@ pub(crate) struct NewFile {
 impl NewFile {
     /// Makes an empty file beside `path`.
     pub(crate) fn beside(path: &Path) -> Result<Self, DesyncError> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut builder = tempfile::Builder::new();
         let prefix = format!(".{name}");
@@ -64,7 +63,7 @@ impl NewFile {
             // As any new file; the umask applies.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let temp = builder.tempfile_in(folder);
+        let temp = builder.tempfile_in(folder_of(path));
         Ok(Self {
             temp: temp.map_err(DesyncError::file("create the output"))?,
             path: path.to_owned(),
@@ -85,20 +84,28 @@ impl NewFile {
         self.temp
             .persist(&self.path)
             .map_err(|error| failed(named(&self.path, error.error)))?;
-        sync_folder_of(&self.path).map_err(&failed)
+        sync_folder(folder_of(&self.path)).map_err(&failed)
     }
 }
 
-/// Makes the name of `path` survive a power cut, where the system has a way to.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// Returns the folder that `path` lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Reads what a file has at the places of these chunks, as the chunks that it is.
+pub(crate) fn chunks_at(
+    file: &fs::File,
+    places: &[IndexChunk],
+    digest: DigestAlgorithm,
+) -> io::Result<Vec<Chunk>> {
+    let read = |place: &IndexChunk| {
+        let mut plain = vec![0; place.size as usize];
+        read_exact_at(file, place.start, &mut plain).map(|()| Bytes::from(plain))
     };
-    match cfg!(unix) {
-        true => fs::File::open(folder)?.sync_all(),
-        false => Ok(()),
-    }
+    let plains: io::Result<Vec<Bytes>> = places.iter().map(read).collect();
+    Ok(Chunk::new_each(digest, plains?))
 }
 
 /// Returns the length of a file, or of a block device.

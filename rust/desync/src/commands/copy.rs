@@ -4,18 +4,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use futures::future::try_join_all;
 use futures::{TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
-use vsekai_formats::{ChunkId, Index, IndexChunk, ReadAt as _};
+use vsekai_formats::{ChunkId, DigestAlgorithm, Index, IndexChunk, ReadAt as _};
 use vsekai_store::{Chunk, ChunkStore, WriteStore};
 
 use crate::args::{CacheArgs, ChopArgs, IgnoreArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
-use crate::files::FileAt;
+use crate::files::{FileAt, chunks_at};
 use crate::session::{Session, read_small};
-use crate::transfer::{SeenIds, check_size};
+use crate::transfer::{GROUP, SeenIds, check_size, groups};
 
 /// Stores the chunks of a file, each checked against the index.
 pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -30,40 +30,42 @@ pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Re
     let seen = SeenIds::starting_with(ignored);
     let cancel = env.cancel.clone();
     let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
-    stream::iter(wanted.map(Ok))
-        .try_for_each_concurrent(usize::from(args.options.concurrency), |chunk| {
-            let (file, store, cancel, index) = (Arc::clone(&file), &store, &cancel, &index);
+    let (wanted, digest): (Vec<IndexChunk>, _) = (wanted.copied().collect(), index.digest);
+    stream::iter(wanted.chunks(GROUP).map(Ok))
+        .try_for_each_concurrent(groups(usize::from(args.options.concurrency)), |places| {
+            let (places, file, cancel, store) = (places.to_vec(), Arc::clone(&file), &cancel, &store);
             async move {
                 cancel.check()?;
-                chop_one(*chunk, index, file, store).await
+                let read = spawn_blocking(move || matching_chunks(&file, &places, digest));
+                let chunks = read.await??;
+                try_join_all(chunks.iter().map(|chunk| store.put_absent(chunk))).await?;
+                Ok::<_, DesyncError>(())
             }
         })
         .await?;
     Ok(store.sync().await?)
 }
 
-async fn chop_one(
-    chunk: IndexChunk,
-    index: &Index,
-    file: Arc<FileAt>,
-    store: &Arc<dyn WriteStore>,
-) -> Result<(), DesyncError> {
-    let digest = index.digest;
-    let read = spawn_blocking(move || {
-        let mut plain = vec![0; chunk.size as usize];
-        file.read_at(chunk.start, &mut plain)
-            .map_err(DesyncError::file("read the file"))?;
-        let found = ChunkId::of(digest, &plain);
-        match found == chunk.id {
-            true => Ok(Chunk::from_verified(chunk.id, Bytes::from(plain), None)),
-            false => Err(DesyncError::Damaged(format!(
-                "the file does not match its index: chunk {} at byte {} has the id {found}",
-                chunk.id, chunk.start
-            ))),
-        }
-    });
-    store.put_absent(&read.await??).await?;
-    Ok(())
+/// Reads chunks from their places in a file.
+///
+/// # Errors
+/// The file cannot be read, or has something else at one of the places.
+pub(crate) fn matching_chunks(
+    file: &FileAt,
+    places: &[IndexChunk],
+    digest: DigestAlgorithm,
+) -> Result<Vec<Chunk>, DesyncError> {
+    let chunks = chunks_at(file.file(), places, digest).map_err(DesyncError::file("read the file"))?;
+    let mut both = places.iter().zip(&chunks);
+    match both.find(|(place, chunk)| place.id != chunk.id()) {
+        None => Ok(chunks),
+        Some((place, chunk)) => Err(DesyncError::Damaged(format!(
+            "the file does not match its index: chunk {} at byte {} has the id {}",
+            place.id,
+            place.start,
+            chunk.id()
+        ))),
+    }
 }
 
 /// Copies the chunks of indexes to another store.

@@ -7,7 +7,7 @@
 //! without one, or if anything differs, everything is read and compared.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +17,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
+use vsekai_store::bounded;
 
 use crate::env::Env;
 use crate::error::DesyncError;
-use crate::files::NewFile;
+use crate::files::{NewFile, folder_of};
 use crate::tree::system;
 use crate::tree::unpack::{Paths, UnpackOptions};
 
@@ -56,8 +57,7 @@ impl Receipt {
         let folder = cache_folder(env)?;
         let target = fs::canonicalize(target).ok().or_else(|| {
             // Not there yet: its parent must be.
-            let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let parent = fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?;
+            let parent = fs::canonicalize(folder_of(target)).ok()?;
             Some(parent.join(target.file_name()?))
         })?;
         let name = ChunkId::of(DigestAlgorithm::Sha256, &system::name_bytes(target.as_os_str()));
@@ -77,9 +77,7 @@ impl Receipt {
     /// Returns how many files were unpacked if nothing has touched them since, and nothing if that is not
     /// known.
     pub(crate) fn untouched(&self) -> Option<u64> {
-        let mut bytes = Vec::new();
-        let file = fs::File::open(&self.file).ok()?;
-        file.take(MAX_LEN).read_to_end(&mut bytes).ok()?;
+        let mut bytes = bounded::read_file(&self.file, MAX_LEN).ok()?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let paths = Paths(bytes.split_off(end + 1));
         let header: Header = serde_json::from_slice(&bytes).ok()?;
@@ -237,6 +235,6 @@ const BLOCK: usize = 512;
 /// More than processors, as a disk that has to be asked takes far longer than asking.
 const THREADS: usize = 8;
 /// Longest receipt: millions of paths.
-const MAX_LEN: u64 = 256 << 20;
+const MAX_LEN: usize = 256 << 20;
 /// Longer than any system's step between two times of files.
 const CLOCK_STEP: Duration = Duration::from_millis(25);
