@@ -203,8 +203,8 @@ impl LocalStore {
         .await
     }
 
-    /// Makes the disk work while more chunks are put; at most one flush is under way, and who would start
-    /// another waits for it.
+    /// Makes the disk work while more chunks are put. One flush is under way at a time, and nobody waits for it: the
+    /// next one takes all that was put meanwhile, so that a slow disk gets larger flushes and not more of them.
     async fn flush_if(&self, enough: bool) -> Result<(), StoreError> {
         if !enough {
             return Ok(());
@@ -213,7 +213,12 @@ impl LocalStore {
             // Keeps the list short for callers that never sync, such as caches.
             return self.sync().await;
         }
-        let mut behind = self.0.behind.lock().await;
+        let Ok(mut behind) = self.0.behind.try_lock() else {
+            return Ok(());
+        };
+        if behind.as_ref().is_some_and(|flush| !flush.is_finished()) {
+            return Ok(());
+        }
         if let Some(flush) = behind.take() {
             joined(flush.await)?;
         }

@@ -26,7 +26,7 @@ pub(crate) struct Staging {
 #[derive(Debug, Default)]
 struct Waiting {
     files: HashMap<ChunkId, Staged>,
-    /// What was put since the last time [`Staging::put`] asked for a flush.
+    /// What was put since the last flush began.
     bytes: usize,
     /// Where names were given since the last [`Staging::finish`].
     folders: BTreeSet<PathBuf>,
@@ -63,11 +63,7 @@ impl Staging {
         }
         waiting.files.insert(id, Staged { temporary, path });
         waiting.bytes = waiting.bytes.saturating_add(len);
-        let enough = waiting.bytes >= FLUSH_BYTES;
-        if enough {
-            waiting.bytes = 0;
-        }
-        Ok(enough)
+        Ok(waiting.bytes >= FLUSH_BYTES)
     }
 
     /// Returns where a chunk lies that has no name yet.
@@ -102,8 +98,9 @@ impl Staging {
 
     fn name_waiting(&self) -> io::Result<()> {
         let batch: Vec<(ChunkId, Staged)> = {
-            let waiting = self.waiting();
+            let mut waiting = self.waiting();
             waiting.check()?;
+            waiting.bytes = 0;
             waiting
                 .files
                 .iter()
