@@ -193,3 +193,42 @@ static DECOMPRESSORS: Spare<Decompressor> = Spare(Mutex::new(Vec::new()));
 
 /// About as many as there are processors to keep busy; a compressor takes more than a MiB.
 const MAX_SPARE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::{collection, sample};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn damaged_chunks_are_judged_together_as_they_are_alone(
+            chunks in collection::vec(
+                ("[a-z]{0,400}", any::<sample::Index>(), prop_oneof![Just(0), any::<u8>()]),
+                0..10,
+            )
+        ) {
+            let format = StoreFormat::default().with_max_chunk(300);
+            let stored = chunks.into_iter().map(|(plain, at, damage)| {
+                let id = ChunkId::of(format.digest, plain.as_bytes());
+                let mut frame = compress(plain.as_bytes()).unwrap();
+                let at = at.index(frame.len());
+                frame[at] ^= damage;
+                (id, Bytes::from(frame))
+            });
+            let stored: Vec<(ChunkId, Bytes)> = stored.collect();
+            let shown = |outcome: Result<Chunk, StoreError>| match outcome {
+                Ok(chunk) => Ok((chunk.id(), chunk.plain().clone())),
+                Err(error) => Err(error.to_string()),
+            };
+            let read = stored.iter().map(|(id, frame)| (*id, Ok(frame.clone())));
+            let together = Chunk::decode_each("store", format, read.collect());
+            let alone = stored.into_iter().map(|(id, frame)| Chunk::decode("store", id, format, frame));
+            prop_assert_eq!(
+                together.into_iter().map(shown).collect::<Vec<_>>(),
+                alone.map(shown).collect::<Vec<_>>()
+            );
+        }
+    }
+}
