@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bytes::Bytes;
 use vsekai_formats::release::{ChannelPointer, ChannelSummary, ReleaseRef, address};
 use vsekai_store::{Auth, ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, Secret, StoreFormat};
 use vsekai_trust::client::VerifiedTitle;
@@ -17,7 +16,7 @@ use crate::origin::{self, Document, Documents, Offer};
 use crate::preferences::Preferences;
 use crate::read_token;
 use crate::record::{Current, Settings};
-use crate::session::{Machine, Session};
+use crate::session::Session;
 use crate::trust;
 use crate::updater::Updater;
 
@@ -28,29 +27,14 @@ impl Updater {
         session: &Session,
         settings: &Settings,
     ) -> Result<(String, VerifiedTitle, ChannelPointer), EngineError> {
-        let mut turns = self.turns(settings, None)?;
-        while let Some(address) = turns.next() {
-            let answer = async {
-                let mut title = self.title(session, settings, &address).await?;
-                let pointer = trust::pointer(session, &self.paths, settings, &mut title).await?;
-                Ok((title, pointer))
-            };
-            if let Some((title, pointer)) = turns.believe(answer.await)? {
-                self.remember(settings, &address)?;
-                return Ok((address, title, pointer));
-            }
-        }
-        Err(turns.error())
-    }
-
-    async fn title(
-        &self,
-        session: &Session,
-        settings: &Settings,
-        address: &str,
-    ) -> Result<VerifiedTitle, EngineError> {
-        let origin = self.origin(settings, address)?;
-        trust::title(session, &self.config, &self.paths, origin, settings).await
+        let ask = move |origin| async move {
+            let mut title = trust::title(session, &self.config, &self.paths, origin, settings).await?;
+            let pointer = trust::pointer(session, &self.paths, settings, &mut title).await?;
+            Ok((title, pointer))
+        };
+        let (address, (title, pointer)) = self.ask_in_turn(settings, None, ask).await?;
+        self.remember(settings, &address)?;
+        Ok((address, title, pointer))
     }
 
     /// Fetches the manifest of a release that the channel offers and the documents it pins, each from `address`,
@@ -65,58 +49,29 @@ impl Updater {
         title: &mut VerifiedTitle,
         release: &ReleaseRef,
     ) -> Result<(Offer, Documents), EngineError> {
-        let offer = self.manifest(session, settings, address, title, release).await?;
+        let known = &*title;
+        let ask = move |origin| async move {
+            let mut title = known.clone();
+            title.ask(origin);
+            let offer = origin::offer(session, &mut title, settings, release.clone()).await?;
+            Ok((title, offer))
+        };
+        let (_, (asked, offer)) = self.ask_in_turn(settings, Some(address), ask).await?;
+        *title = asked;
         let current = Current::load(&self.paths)?;
         let at_home =
             current.and_then(|current| install::find_documents(&self.paths, &current, &offer.manifest));
-        let documents = match at_home {
-            Some(documents) => documents,
-            None => {
-                let fetch = |which| self.document(session, settings, address, &offer, which);
-                let (contents, index) =
-                    futures::try_join!(fetch(Document::Contents), fetch(Document::Index))?;
-                Documents { contents, index }
-            }
+        if let Some(documents) = at_home {
+            return Ok((offer, documents));
+        }
+        let manifest = &offer.manifest;
+        let fetch = |which| {
+            let ask = move |origin| async move { origin::document(session, &origin, manifest, which).await };
+            self.ask_in_turn(settings, Some(address), ask)
         };
-        Ok((offer, documents))
-    }
-
-    async fn manifest(
-        &self,
-        session: &Session,
-        settings: &Settings,
-        address: &str,
-        title: &mut VerifiedTitle,
-        release: &ReleaseRef,
-    ) -> Result<Offer, EngineError> {
-        let mut turns = self.turns(settings, Some(address))?;
-        while let Some(address) = turns.next() {
-            title.ask(self.origin(settings, &address)?);
-            let answer = origin::offer(session, title, settings, release.clone()).await;
-            if let Some(offer) = turns.believe(answer)? {
-                return Ok(offer);
-            }
-        }
-        Err(turns.error())
-    }
-
-    async fn document(
-        &self,
-        session: &Session,
-        settings: &Settings,
-        address: &str,
-        offer: &Offer,
-        which: Document,
-    ) -> Result<Bytes, EngineError> {
-        let mut turns = self.turns(settings, Some(address))?;
-        while let Some(address) = turns.next() {
-            let origin = self.origin(settings, &address)?;
-            let answer = origin::document(session, &origin, &offer.manifest, which).await;
-            if let Some(bytes) = turns.believe(answer)? {
-                return Ok(bytes);
-            }
-        }
-        Err(turns.error())
+        let ((_, contents), (_, index)) =
+            futures::try_join!(fetch(Document::Contents), fetch(Document::Index))?;
+        Ok((offer, Documents { contents, index }))
     }
 
     /// Asks which channels the title has.
@@ -125,31 +80,51 @@ impl Updater {
         session: &Session,
         settings: &Settings,
     ) -> Result<Vec<ChannelSummary>, EngineError> {
-        let mut turns = self.turns(settings, None)?;
-        while let Some(address) = turns.next() {
-            let answer = async {
-                let mut title = self.title(session, settings, &address).await?;
-                trust::channels(session, &self.paths, &mut title).await
-            };
-            if let Some(list) = turns.believe(answer.await)? {
-                return Ok(list);
-            }
-        }
-        Err(turns.error())
+        let ask = move |origin| async move {
+            let mut title = trust::title(session, &self.config, &self.paths, origin, settings).await?;
+            trust::channels(session, &self.paths, &mut title).await
+        };
+        let (_, channels) = self.ask_in_turn(settings, None, ask).await?;
+        Ok(channels)
     }
 
-    /// Returns the addresses to ask, `first` before all others.
-    fn turns(&self, settings: &Settings, first: Option<&str>) -> Result<Turns, EngineError> {
+    /// Asks one address after the other, `first` before all others, until one answers with something that can be
+    /// believed; also returns which did.
+    ///
+    /// # Errors
+    /// What the first one said, when none has helped, or what no other one can mend.
+    async fn ask_in_turn<T, F>(
+        &self,
+        settings: &Settings,
+        first: Option<&str>,
+        ask: impl Fn(HttpOrigin) -> F,
+    ) -> Result<(String, T), EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
         let mut addresses = self.addresses(settings)?;
         if let Some(position) = first.and_then(|first| addresses.iter().position(|other| other == first)) {
             addresses[..=position].rotate_right(1);
         }
-        Ok(Turns {
-            several: addresses.len() > 1,
-            left: addresses.into_iter(),
-            machine: self.machine.clone(),
-            first_error: None,
-        })
+        let several = addresses.len() > 1;
+        let mut first_error = None;
+        for address in addresses {
+            match ask(self.origin(settings, &address)?).await {
+                Ok(answer) => return Ok((address, answer)),
+                Err(error) if mirrors::may_do_better(&error) => {
+                    if several {
+                        let message = format!("One of the addresses does not help: {error}");
+                        self.machine.tell(Event::Notice {
+                            code: "address-failed",
+                            message,
+                        });
+                    }
+                    first_error.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| EngineError::Internal("there is no address to ask".to_owned())))
     }
 
     /// Returns where chunks of at most `largest` bytes come from: the server and its mirrors.
@@ -229,43 +204,5 @@ impl Updater {
             .map_err(|error| EngineError::InvalidInput(error.to_string()))?;
         origins.insert(key, origin.clone());
         Ok(origin)
-    }
-}
-
-/// Addresses that are asked one after the other until one answers with something that can be believed.
-struct Turns {
-    several: bool,
-    left: std::vec::IntoIter<String>,
-    machine: Arc<Machine>,
-    first_error: Option<EngineError>,
-}
-
-impl Turns {
-    fn next(&mut self) -> Option<String> {
-        self.left.next()
-    }
-
-    /// Returns the answer if there is one; `None` if the next address may do better.
-    fn believe<T>(&mut self, answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if mirrors::may_do_better(&error) => {
-                if self.several {
-                    self.machine.tell(Event::Notice {
-                        code: "address-failed",
-                        message: format!("One of the addresses does not help: {error}"),
-                    });
-                }
-                self.first_error.get_or_insert(error);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Returns what the first address said, when none has helped.
-    fn error(self) -> EngineError {
-        self.first_error
-            .unwrap_or_else(|| EngineError::Internal("there is no address to ask".to_owned()))
     }
 }
