@@ -2,6 +2,7 @@
 //! One form for every error: a sentence, a way out, details and an exit code.
 
 use serde::Serialize;
+use vsekai_engine::error::causes;
 use vsekai_engine::{EngineError, ErrorCode};
 use vsekai_publish::PublishError;
 
@@ -70,11 +71,7 @@ impl From<EngineError> for CliError {
                 .filter(|_| named || report.code != ErrorCode::NotFound)
                 .map(str::to_owned)
                 .or(report.hint),
-            detail: if report.detail == report.message {
-                String::new()
-            } else {
-                report.detail
-            },
+            detail: report.detail,
             message: report.message,
             retry: report.retry,
             exit: exit::of_engine(report.code),
@@ -102,23 +99,14 @@ fn hint(code: ErrorCode) -> Option<&'static str> {
 
 impl From<PublishError> for CliError {
     fn from(error: PublishError) -> Self {
-        use vsekai_publish::PublishErrorKind::{Cancelled, Disk, Input, Internal, Refused, Server, Usage};
+        use vsekai_publish::PublishErrorKind::{Cancelled, Disk, Server};
         let kind = error.kind();
-        let code = match kind {
-            Usage => ErrorCode::InvalidInput,
-            Input => ErrorCode::BadRelease,
-            Server => ErrorCode::Server,
-            Refused => ErrorCode::Refused,
-            Disk => ErrorCode::Disk,
-            Cancelled => ErrorCode::Cancelled,
-            Internal => ErrorCode::Internal,
-        };
         let hint = match kind {
             Cancelled => Some("Nothing was published, and what was sent is kept on the server"),
             _ => error.hint(),
         };
         Self {
-            code: code.as_str(),
+            code: kind.as_str(),
             message: error.to_string(),
             hint: hint.map(str::to_owned),
             detail: causes(&error),
@@ -126,14 +114,4 @@ impl From<PublishError> for CliError {
             exit: exit::of_publish(kind),
         }
     }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
-    causes.join("\n")
 }

@@ -231,7 +231,7 @@ pub struct ErrorReport {
     pub message: String,
     /// What to do next, one sentence without a full stop.
     pub hint: Option<String>,
-    /// More, for a report.
+    /// What led to it, for a report: a line for each cause, or nothing.
     pub detail: String,
     /// Whether trying again can help.
     pub retry: bool,
@@ -350,7 +350,13 @@ impl EngineError {
             code: self.code(),
             message: self.to_string(),
             hint: self.hint(),
-            detail,
+/// Returns what led to an error, a line for each cause, the last one last; empty if nothing is known.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+            detail: causes(self),
             retry: self.retry(),
         }
     }

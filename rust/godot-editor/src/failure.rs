@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! One form for every error: a stable name, a sentence, a way out, and details.
 
-use std::error::Error;
-
+use vsekai_engine::error::causes;
 use vsekai_engine::{EngineError, ErrorCode};
-use vsekai_publish::{PublishError, PublishErrorKind};
+use vsekai_publish::PublishError;
 use vsekai_server::StartError;
 use vsekai_trust::publisher::KeyError;
 
@@ -58,19 +57,11 @@ impl Failure {
 
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
-        let code = match error.kind() {
-            PublishErrorKind::Usage => ErrorCode::InvalidInput,
-            PublishErrorKind::Input => ErrorCode::BadRelease,
-            PublishErrorKind::Server => ErrorCode::Server,
-            PublishErrorKind::Refused => ErrorCode::Refused,
-            PublishErrorKind::Disk => ErrorCode::Disk,
-            PublishErrorKind::Cancelled => ErrorCode::Cancelled,
-            PublishErrorKind::Internal => ErrorCode::Internal,
-        };
         Self {
+            code: error.kind().as_str(),
+            message: error.to_string(),
             hint: hint(&error).unwrap_or_default().to_owned(),
             detail: causes(&error),
-            ..Self::new(code, error.to_string())
         }
     }
 }
@@ -123,14 +114,4 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(ErrorCode::Disk, error.to_string())
     }
-}
-
-fn causes(error: &dyn Error) -> String {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
-    causes.join("\n")
 }

@@ -276,6 +276,21 @@ pub enum PublishErrorKind {
     Internal,
 }
 
+impl PublishErrorKind {
+    /// Returns its name for programs; the update engine gives the same kinds the same names.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "invalid-input",
+            Self::Input => "bad-release",
+            Self::Server => "server",
+            Self::Refused => "refused",
+            Self::Disk => "disk",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl PublishError {
     /// Returns what kind of thing went wrong.
     pub fn kind(&self) -> PublishErrorKind {
