@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! Where to publish and with what: the properties of `VSekaiPublisher`, checked.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vsekai_formats::TreePath;
 use vsekai_formats::release::{Platform, Slug, Version};
 use vsekai_publish::{ReleaseInfo, ScanOptions, Server, Signing};
-use vsekai_store::Secret;
+use vsekai_store::{Secret, bounded};
 use vsekai_trust::publisher::{KeyError, KeyFolder, Passphrase, Validity};
 
 use crate::failure::Failure;
@@ -215,15 +214,12 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 fn read_token(file: &Path) -> Result<Secret, Failure> {
-    let mut text = String::new();
-    fs_err::File::open(file)?
-        .take(MAX_TOKEN_BYTES)
-        .read_to_string(&mut text)?;
+    let text = bounded::read_text_file(file, MAX_TOKEN_BYTES)?;
     Ok(Secret::new(text.trim()))
 }
 
 /// Longest token file read, in bytes.
-const MAX_TOKEN_BYTES: u64 = 4096;
+const MAX_TOKEN_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
