@@ -208,12 +208,17 @@ impl Output {
 
     pub(crate) fn raw_out(&self, text: &str) {
         let mut state = self.lock();
-        state.write(text, |streams| &mut streams.out);
+        state.write(text.as_bytes(), |streams| &mut streams.out);
     }
 
     pub(crate) fn raw_err(&self, text: &str) {
+        self.pass_on(text.as_bytes());
+    }
+
+    /// Prints to stderr what a game has said.
+    pub(crate) fn pass_on(&self, said: &[u8]) {
         let mut state = self.lock();
-        state.write(text, |streams| &mut streams.err);
+        state.write(said, |streams| &mut streams.err);
     }
 
     /// Returns `code`, or a failure if something could not be printed.
@@ -241,12 +246,12 @@ struct Failed<'a> {
 }
 
 impl State {
-    fn write(&mut self, text: &str, stream: impl Fn(&mut Streams) -> &mut Box<dyn Write + Send>) {
+    fn write(&mut self, bytes: &[u8], stream: impl Fn(&mut Streams) -> &mut Box<dyn Write + Send>) {
         let bar = self.bar.clone();
         let streams = &mut self.streams;
         let mut write = || {
             let stream = stream(streams);
-            stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
+            stream.write_all(bytes).and_then(|()| stream.flush())
         };
         let written = match bar {
             Some(bar) => bar.suspend(write),

@@ -115,6 +115,29 @@ fn versions_are_skipped_pinned_listed_removed_and_gone_back_to() {
 }
 
 #[test]
+fn what_a_game_says_is_shown_while_it_runs_and_kept_if_it_crashes() {
+    let bench = Bench::new();
+    publish(
+        &bench,
+        1,
+        "#!/bin/sh\nprintf 'caf\\303\\251 \\377 boom\\n' >&2\nexit 7\n",
+    );
+    bench.vsekai(&["install"]).ok();
+    let (shell, _, err) = bench.shell();
+    let code = vsekai_cli::main_with(["vsekai", "launch", "--wait"], shell);
+    assert_eq!(code, 11);
+    let said = err.bytes();
+    let line = b"caf\xc3\xa9 \xff boom\n";
+    assert!(said.windows(line.len()).any(|part| part == line), "{said:?}");
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let kept = said
+        .lines()
+        .find_map(|line| line.strip_prefix("The end of its output is kept in "));
+    let kept = fs_err::read(kept.expect("no crash log")).unwrap();
+    assert!(kept.starts_with(b"version 1.0.0, exit code 7, signal none") && kept.ends_with(line));
+}
+
+#[test]
 fn a_version_that_does_not_start_is_given_up_and_that_is_told() {
     let bench = Bench::new();
     publish(&bench, 1, GOOD);

@@ -31,9 +31,10 @@ pub enum LaunchEntry {
 /// Where the game's output goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GameOutput {
-    /// To the launcher's own output.
+    /// Its results to the launcher's own output, what it says on stderr to the log. Whoever wants to show that reads
+    /// along: the game goes on without them.
     Inherit,
-    /// To `ROOT/.vsekai/logs/game.log`, the last run's output kept as `game.previous.log`.
+    /// All of it to the log.
     #[default]
     Log,
 }
@@ -66,7 +67,7 @@ pub struct GameExit {
     pub crashed: bool,
     /// For how many seconds it ran.
     pub seconds: u64,
-    /// Where the end of its output is kept, if it crashed and its output went to the log.
+    /// Where the end of the log is kept, if it crashed.
     pub crash_log: Option<PathBuf>,
 }
 
@@ -100,6 +101,12 @@ impl RunningGame {
     /// Returns its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Returns the file that its output goes to: `ROOT/.vsekai/logs/game.log`. That of the run before lies beside it as
+    /// `game.previous.log`.
+    pub fn log(&self) -> &Path {
+        self.watch.log()
     }
 
     /// Waits until it ends.
@@ -251,15 +258,8 @@ fn command(path: &Path, folder: &Path, program: &Program, options: &LaunchOption
     command
 }
 
-/// Sends the output where it shall go; returns the log, if it is one.
-fn redirect(
-    command: &mut Command,
-    paths: &InstallPaths,
-    output: GameOutput,
-) -> Result<Option<PathBuf>, EngineError> {
-    if output == GameOutput::Inherit {
-        return Ok(None);
-    }
+/// Sends the output where it shall go; returns the log.
+fn redirect(command: &mut Command, paths: &InstallPaths, output: GameOutput) -> Result<PathBuf, EngineError> {
     disk::create_folders(&paths.logs())?;
     let path = paths.logs().join("game.log");
     if path.exists() {
@@ -267,9 +267,11 @@ fn redirect(
         fs::rename(&path, kept).during("keep the last log", &path)?;
     }
     let log = fs::File::create(&path).during("create", &path)?.into_file();
-    let errors = log.try_clone().during("open", &path)?;
-    command.stdout(log).stderr(errors);
-    Ok(Some(path))
+    if output == GameOutput::Log {
+        command.stdout(log.try_clone().during("open", &path)?);
+    }
+    command.stderr(log);
+    Ok(path)
 }
 
 fn game_exit(status: ExitStatus) -> GameExit {

@@ -27,7 +27,7 @@ pub(crate) struct Watch {
     version: InstalledVersion,
     id: u64,
     limit: Duration,
-    log: Option<PathBuf>,
+    log: PathBuf,
     /// Whether it is known that the start went well.
     good: bool,
 }
@@ -47,7 +47,7 @@ impl Watch {
         paths: &InstallPaths,
         machine: &Arc<Machine>,
         version: &InstalledVersion,
-        log: Option<PathBuf>,
+        log: PathBuf,
     ) -> Result<Self, EngineError> {
         let limit = Preferences::load(paths)?.start_seconds;
         let id = StartLog::change(paths, |log| log.begin(version))?;
@@ -61,6 +61,11 @@ impl Watch {
             log,
             good: false,
         })
+    }
+
+    /// Returns the file that the game's output goes to.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Returns the file by which the game says that it is there.
@@ -128,7 +133,6 @@ impl Watch {
 
     /// Keeps the end of the game's output under a name of its own, and the last few of those.
     fn keep_crash_log(&self, exit: &GameExit) -> Option<PathBuf> {
-        let log = self.log.as_deref()?;
         let kept = self.paths.logs().join(format!("crash-{:06}.log", self.id));
         let head = format!(
             "version {}, exit code {}, signal {}, after {} s\n",
@@ -139,7 +143,8 @@ impl Watch {
                 .map_or_else(|| "none".to_owned(), |signal| signal.to_string()),
             exit.seconds
         );
-        let written = keep_tail(log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs()));
+        let written =
+            keep_tail(&self.log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs()));
         self.tell_error(written).map(|()| kept)
     }
 

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
 //! `launch`.
 
+use std::convert::Infallible;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::task::JoinHandle;
 use vsekai_engine::{Event, GameExit, GameOutput, LaunchEntry, LaunchOptions, Observer as _};
 
 use super::{Context, Finish};
 use crate::args::{GlobalArgs, LaunchArgs};
 use crate::error::CliError;
 use crate::exit;
+use crate::output::Output;
 use crate::report::EngineReport;
 
 /// Starts the installed game.
@@ -41,9 +50,13 @@ pub(super) async fn run(
         context.output.line(&format!("Started with process id {pid}"));
         return Finish::ok(&json!({ "pid": pid }));
     }
+    let follower = (output == GameOutput::Inherit).then(|| Follower::start(context, game.log()));
     let waited = tokio::task::spawn_blocking(move || game.wait()).await;
     let exit = waited.map_err(|error| CliError::internal(error.to_string()))??;
-    EngineReport::new(std::sync::Arc::clone(&context.output)).on_event(Event::GameExited(exit.clone()));
+    if let Some(follower) = follower {
+        follower.finish().await?;
+    }
+    EngineReport::new(Arc::clone(&context.output)).on_event(Event::GameExited(exit.clone()));
     context.output.note(&describe(&exit));
     if let Some(log) = &exit.crash_log {
         context
@@ -53,6 +66,56 @@ pub(super) async fn run(
     let code = if exit.crashed { exit::GAME_FAILED } else { exit::OK };
     Finish::with_exit(code, &json!({ "pid": pid, "game": exit }))
 }
+
+/// Shows what a game writes to its log.
+///
+/// A pipe would be at hand sooner, and would end a game that writes to it after this program was killed.
+struct Follower {
+    following: JoinHandle<io::Result<()>>,
+    /// Closed when the game is over.
+    playing: Sender<Infallible>,
+}
+
+impl Follower {
+    fn start(context: &Context, log: &Path) -> Self {
+        let (playing, over) = mpsc::channel();
+        let (log, output) = (log.to_owned(), Arc::clone(&context.output));
+        let following = tokio::task::spawn_blocking(move || follow(&log, &output, &over));
+        Self { following, playing }
+    }
+
+    /// Shows the rest.
+    async fn finish(self) -> Result<(), CliError> {
+        drop(self.playing);
+        let followed = self.following.await.map_err(io::Error::other);
+        let followed = followed.and_then(|followed| followed);
+        followed.map_err(|error| CliError::internal(format!("cannot read the game's log: {error}")))
+    }
+}
+
+fn follow(log: &Path, output: &Output, over: &Receiver<Infallible>) -> io::Result<()> {
+    let mut log = fs_err::File::open(log)?;
+    let mut shown = 0;
+    loop {
+        let is_over = over.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected);
+        // Not to the end: others may go on writing there for ever.
+        let length = log.metadata()?.len();
+        while shown < length {
+            let mut said = vec![0; PIECE.min(usize::try_from(length - shown).unwrap_or(PIECE))];
+            log.read_exact(&mut said)?;
+            output.pass_on(&said);
+            shown += said.len() as u64;
+        }
+        if is_over {
+            return Ok(());
+        }
+    }
+}
+
+/// How often the log is looked at.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// Bytes shown at once at the most.
+const PIECE: usize = 64 * 1024;
 
 fn describe(exit: &GameExit) -> String {
     match (exit.code, exit.signal) {

@@ -70,7 +70,11 @@ pub struct Page(Arc<Mutex<Vec<u8>>>);
 
 impl Page {
     pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.bytes()).unwrap()
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
     }
 }
 
@@ -118,6 +122,10 @@ pub fn shell(data: &Path, variables: &[(&str, &str)]) -> (Shell, Page, Page) {
 /// Runs a command line in `data` without a server.
 pub fn vsekai_in(data: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Outcome {
     let (shell, out, err) = shell(data, variables);
+    run(shell, &out, &err, arguments)
+}
+
+fn run(shell: Shell, out: &Page, err: &Page, arguments: &[&str]) -> Outcome {
     let code = vsekai_cli::main_with(["vsekai"].iter().chain(arguments), shell);
     Outcome {
         code,
@@ -187,13 +195,19 @@ impl Bench {
 
     /// Runs a command line as this bench's player and publisher.
     pub fn vsekai(&self, arguments: &[&str]) -> Outcome {
+        let (shell, out, err) = self.shell();
+        run(shell, &out, &err, arguments)
+    }
+
+    /// The shell of this bench's player and publisher.
+    pub fn shell(&self) -> (Shell, Page, Page) {
         let keys = self.keys();
         let variables = [
             ("VSEKAI_SERVER", self.url.as_str()),
             ("VSEKAI_TOKEN", self.token.as_str()),
             ("VSEKAI_KEYS", keys.to_str().unwrap()),
         ];
-        vsekai_in(&self.path("player"), &variables, arguments)
+        shell(&self.path("player"), &variables)
     }
 
     /// Writes a build whose program is a script.
