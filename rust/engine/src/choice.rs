@@ -65,9 +65,10 @@ pub(crate) fn choose(
 
 #[cfg(test)]
 mod tests {
-    use vsekai_formats::release::{Percent, Pinned, Platform, Rollout, SCHEMA, Slug};
+    use vsekai_formats::release::{Percent, Pinned, Platform, Rollout, SCHEMA};
 
     use super::*;
+    use crate::record::fixture::version;
 
     const INSTALL: InstallId = InstallId::from_bytes([7; 16]);
 
@@ -95,13 +96,10 @@ mod tests {
     fn installed(sequence: u64, channel: &str) -> InstalledVersion {
         let release = release(sequence);
         InstalledVersion {
-            name: release.version.to_string(),
-            version: release.version,
             sequence,
-            channel: channel.parse::<Slug>().unwrap(),
+            channel: channel.parse().unwrap(),
             manifest: release.manifest,
-            files: 1,
-            installed_bytes: 1,
+            ..version(release.version.as_str())
         }
     }
 

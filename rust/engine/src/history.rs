@@ -42,31 +42,9 @@ pub(crate) fn retained(
 mod tests {
     use std::time::Duration;
 
-    use vsekai_formats::release::{Pinned, SCHEMA};
-
     use super::*;
-    use crate::record::InstalledVersion;
+    use crate::record::fixture::current;
     use crate::starts::Seen;
-
-    fn record(labels: &[&str]) -> Current {
-        let version = |label: &&str| InstalledVersion {
-            name: (*label).to_owned(),
-            version: label.parse().unwrap(),
-            sequence: 1,
-            channel: "stable".parse().unwrap(),
-            manifest: Pinned::of(label.as_bytes()),
-            files: 1,
-            installed_bytes: 10,
-        };
-        let mut versions = labels.iter().map(version);
-        Current {
-            schema: SCHEMA,
-            current: versions.next().unwrap(),
-            previous: versions.next(),
-            kept: versions.collect(),
-            left: None,
-        }
-    }
 
     fn kept(current: &Current, pairs: &[(&str, &str)], good: &[&str]) -> Vec<String> {
         let mut preferences = Preferences::default();
@@ -74,7 +52,7 @@ mod tests {
             preferences = preferences.with(name, value).unwrap();
         }
         let mut log = StartLog::default();
-        for version in current.versions().filter(|v| good.contains(&v.name.as_str())) {
+        for version in current.versions().filter(|v| good.contains(&v.version.as_str())) {
             let id = log.begin(version);
             let seen = Seen {
                 exit: None,
@@ -84,12 +62,12 @@ mod tests {
             log.settle(id, &seen, Duration::from_secs(30));
         }
         let retained = retained(current, &preferences, &log, |_| 10);
-        retained.older().map(|version| version.name.clone()).collect()
+        retained.older().map(|older| older.version.to_string()).collect()
     }
 
     #[test]
     fn as_many_old_versions_are_kept_as_the_player_says() {
-        let five = record(&["5", "4", "3", "2", "1"]);
+        let five = current(&["5", "4", "3", "2", "1"]);
         assert_eq!(kept(&five, &[], &[]), ["4"]);
         assert_eq!(kept(&five, &[("keep-versions", "3")], &[]), ["4", "3", "2"]);
         let sized = [("keep-versions", "20"), ("keep-size", "25")];
@@ -98,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_version_before_stays_until_the_new_one_has_started_well() {
-        let three = record(&["3", "2", "1"]);
+        let three = current(&["3", "2", "1"]);
         let none = [("keep-versions", "0")];
         assert_eq!(kept(&three, &none, &[]), ["2"]);
         assert_eq!(kept(&three, &none, &["3"]), [""; 0]);
@@ -106,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_last_good_version_stays_however_many_came_after_it() {
-        let five = record(&["5", "4", "3", "2", "1"]);
+        let five = current(&["5", "4", "3", "2", "1"]);
         assert_eq!(kept(&five, &[], &["2", "1"]), ["4", "2"]);
         assert_eq!(kept(&five, &[("keep-versions", "0")], &["2", "1"]), ["4", "2"]);
         assert_eq!(kept(&five, &[], &["5", "2"]), ["4"]);

@@ -276,3 +276,36 @@ pub(crate) fn store<T: Serialize>(path: &std::path::Path, value: &T) -> Result<(
 }
 
 const MAX_RECORD_BYTES: usize = 256 * 1024;
+
+/// Records for tests of what goes by them.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use vsekai_formats::release::SCHEMA;
+
+    use super::*;
+
+    /// Returns a version of 10 bytes in a channel "stable"; its manifest is the only one of its kind.
+    pub(crate) fn version(label: &str) -> InstalledVersion {
+        InstalledVersion {
+            name: format!("{label}-folder"),
+            version: label.parse().unwrap(),
+            sequence: 1,
+            channel: "stable".parse().unwrap(),
+            manifest: Pinned::of(label.as_bytes()),
+            files: 1,
+            installed_bytes: 10,
+        }
+    }
+
+    /// Returns a record of versions, the current one first.
+    pub(crate) fn current(labels: &[&str]) -> Current {
+        let mut versions = labels.iter().map(|label| version(label));
+        Current {
+            schema: SCHEMA,
+            current: versions.next().unwrap(),
+            previous: versions.next(),
+            kept: versions.collect(),
+            left: None,
+        }
+    }
+}

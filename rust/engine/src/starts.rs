@@ -327,31 +327,10 @@ const MAX_GIVEN_UP: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
-    fn version(label: &str) -> InstalledVersion {
-        InstalledVersion {
-            name: format!("{label}-folder"),
-            version: label.parse().unwrap(),
-            sequence: 1,
-            channel: "stable".parse().unwrap(),
-            manifest: Pinned::of(label.as_bytes()),
-            files: 1,
-            installed_bytes: 1,
-        }
-    }
-
-    fn current(labels: &[&str]) -> Current {
-        let mut versions = labels.iter().map(|label| version(label));
-        Current {
-            schema: SCHEMA,
-            current: versions.next().unwrap(),
-            previous: versions.next(),
-            kept: versions.collect(),
-            left: None,
-        }
-    }
+    use super::*;
+    use crate::record::fixture::{current, version};
 
     fn exit(code: Option<i32>, signal: Option<i32>) -> GameExit {
         GameExit {
