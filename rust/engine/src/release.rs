@@ -195,8 +195,7 @@ fn parse_index(bytes: &[u8]) -> Result<Index, EngineError> {
 }
 
 fn check_programs(manifest: &ReleaseManifest, contents: &Contents) -> Result<(), EngineError> {
-    let programs = std::iter::once(&manifest.launch.desktop).chain(&manifest.launch.vr);
-    for program in programs {
+    for program in manifest.launch.programs() {
         let is_file = contents.files().any(|(path, ..)| *path == program.path);
         if !is_file {
             return bad(

@@ -198,7 +198,7 @@ impl Stage {
             shared.during("take over", self.path.join(to.path.as_str()))?;
             if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
                 done.fetch_add(facts.size, Ordering::Relaxed);
-                if how != Sharing::HardLink || self.is_program(&to.path) {
+                if how != Sharing::HardLink || self.release.manifest.launch.starts(&to.path) {
                     self.set_mode(reuse.to, facts.executable)?;
                 }
             }
@@ -349,20 +349,13 @@ impl Stage {
     /// Installed files are read-only, for versions share them, but not those that are left to the player.
     fn mode(&self, entry: usize, path: &TreePath, executable: bool) -> u32 {
         let write = if self.release.is_players(entry) { 0o200 } else { 0 };
-        let execute = if executable || self.is_program(path) {
+        // Start programs get their execute bit even if the publisher's system had none to give.
+        let execute = if executable || self.release.manifest.launch.starts(path) {
             0o111
         } else {
             0
         };
         0o444 | write | execute
-    }
-
-    /// Start programs get their execute bit even if the publisher's system had none to give.
-    fn is_program(&self, path: &TreePath) -> bool {
-        let launch = &self.release.manifest.launch;
-        std::iter::once(&launch.desktop)
-            .chain(&launch.vr)
-            .any(|program| program.path == *path)
     }
 
     fn entry_path(&self, entry: usize) -> PathBuf {

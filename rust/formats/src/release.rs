@@ -340,6 +340,18 @@ pub struct Launch {
     pub vr: Option<Program>,
 }
 
+impl Launch {
+    /// Returns the programs, that of "Play" first.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        std::iter::once(&self.desktop).chain(&self.vr)
+    }
+
+    /// Tells whether the file `path` is one of them.
+    pub fn starts(&self, path: &TreePath) -> bool {
+        self.programs().any(|program| program.path == *path)
+    }
+}
+
 /// A program of a build and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -30,7 +30,7 @@ impl UserPaths {
             return refuse(path, UserPathReason::TooMany);
         }
         let places: Vec<(String, &TreePath)> = paths.iter().map(|path| (path.folded(), path)).collect();
-        for program in std::iter::once(&launch.desktop).chain(&launch.vr) {
+        for program in launch.programs() {
             let program = &program.path;
             let folded = program.folded();
             if let Some((_, path)) = places.iter().find(|(place, _)| is_at(&folded, place)) {
