@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-//! Durable writes and bounded reads of the engine's own small files.
+//! Durable writes and bounded reads of the engine's own small files, and the space for everything else.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use fs_err as fs;
 
-use crate::error::{EngineError, IoContext as _};
+use crate::error::{EngineError, ErrorCode, IoContext as _};
 
 /// Writes `bytes` to `path` so that after a power cut the file holds either the old or the new bytes.
 ///
@@ -14,6 +14,10 @@ use crate::error::{EngineError, IoContext as _};
 /// rename, sync of the folder.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    replace(folder, path, bytes).map_err(|error| name_missing_space(error, folder, bytes.len() as u64))
+}
+
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     let mut file = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempfile_in(folder)
@@ -23,6 +27,47 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), EngineError
     file.persist(path).map_err(|e| e.error).during("replace", path)?;
     sync_folder(folder)
 }
+
+/// Refuses a disk without room for `bytes` more and something in reserve.
+pub(crate) fn require_space(folder: &Path, bytes: u64) -> Result<(), EngineError> {
+    let needed = with_reserve(bytes);
+    let available = fs4::available_space(folder).during("ask for the free space of", folder)?;
+    match available >= needed {
+        true => Ok(()),
+        false => Err(EngineError::DiskFull {
+            path: folder.to_owned(),
+            needed,
+            available,
+        }),
+    }
+}
+
+/// Says how much space `bytes` need where `error` says that there is none left, or less than that.
+pub(crate) fn name_missing_space(error: EngineError, folder: &Path, bytes: u64) -> EngineError {
+    let needed = with_reserve(bytes);
+    let is_named = matches!(&error, EngineError::DiskFull { needed: named, .. } if *named >= needed);
+    if error.code() != ErrorCode::DiskFull || is_named {
+        return error;
+    }
+    match fs4::available_space(folder) {
+        Ok(available) => EngineError::DiskFull {
+            path: folder.to_owned(),
+            needed,
+            available,
+        },
+        Err(_) => error,
+    }
+}
+
+/// Adds what a file takes beyond its bytes, and what is kept free on top of what is needed.
+fn with_reserve(bytes: u64) -> u64 {
+    bytes + BLOCK_BYTES + bytes / RESERVE_PART
+}
+
+/// The rest of a file's last block, at the worst.
+const BLOCK_BYTES: u64 = 4096;
+/// Part of the needed space that is kept free on top of it.
+const RESERVE_PART: u64 = 33;
 
 /// Makes the entries of `folder` survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), EngineError> {

@@ -340,26 +340,20 @@ impl EngineError {
 
     /// Returns the error for people and programs.
     pub fn report(&self) -> ErrorReport {
-        let mut detail = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            detail = format!("{detail}\n{cause}");
-            source = cause.source();
-        }
         ErrorReport {
             code: self.code(),
             message: self.to_string(),
             hint: self.hint(),
-/// Returns what led to an error, a line for each cause, the last one last; empty if nothing is known.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
             detail: causes(self),
             retry: self.retry(),
         }
     }
+}
+
+/// Returns what led to an error, a line for each cause, the last one last; empty if nothing is known.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn io_code(error: &io::Error) -> ErrorCode {
@@ -373,6 +367,7 @@ fn io_code(error: &io::Error) -> ErrorCode {
 fn trust_code(error: &TrustError) -> ErrorCode {
     match error {
         TrustError::Io { source, .. } => io_code(source),
+        TrustError::DiskFull { .. } => ErrorCode::DiskFull,
         TrustError::Store(error) => store_code(error),
         TrustError::Signature { .. } | TrustError::Malformed { .. } | TrustError::NotListed { .. } => {
             ErrorCode::Untrusted

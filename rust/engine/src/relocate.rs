@@ -23,7 +23,6 @@ use crate::installed::InstalledTree;
 use crate::lock::InstallLock;
 use crate::paths::InstallPaths;
 use crate::record::{self, Current, Moved};
-use crate::run::with_reserve;
 use crate::session::Session;
 use crate::share::{self, Sharing};
 use crate::tree;
@@ -79,8 +78,9 @@ pub(crate) fn relocate(
         prepare(paths, &new)?;
         let _lock = InstallLock::take(&new)?;
         check_space(paths, &new, bytes)?;
-        copy_versions(paths, &new, &current, &session.token)?;
-        copy_records(paths, &new)?;
+        copy_versions(paths, &new, &current, &session.token)
+            .and_then(|()| copy_records(paths, &new))
+            .map_err(|error| disk::name_missing_space(error, new.root(), bytes))?;
         share::sync_all(new.root())?;
         check_versions(&new, &current, session)?;
         control::check(&session.token)?;
@@ -219,16 +219,7 @@ fn check_space(paths: &InstallPaths, new: &InstallPaths, bytes: u64) -> Result<(
     if linked {
         return disk::remove_file(&new.state().join(PROBE));
     }
-    let needed = with_reserve(bytes);
-    let available = fs4::available_space(new.root()).during("ask for the free space of", new.root())?;
-    match available >= needed {
-        true => Ok(()),
-        false => Err(EngineError::DiskFull {
-            path: new.root().to_owned(),
-            needed,
-            available,
-        }),
-    }
+    disk::require_space(new.root(), bytes)
 }
 
 /// Copies the versions with all that lies in their folders; files that are one stay one.

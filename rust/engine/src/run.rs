@@ -16,7 +16,7 @@ use crate::config::InstallConfig;
 use crate::control;
 use crate::disk;
 use crate::download::{Download, Source};
-use crate::error::{EngineError, ErrorCode, IoContext as _};
+use crate::error::{EngineError, IoContext as _};
 use crate::event::Step;
 use crate::install;
 use crate::installed::InstalledTree;
@@ -317,17 +317,7 @@ impl Run {
     /// Says how much space the plan needs, where an error says that there is none left: somebody else took it after
     /// it was checked.
     pub(crate) fn name_missing_space(&self, error: EngineError, paths: &InstallPaths) -> EngineError {
-        if error.code() != ErrorCode::DiskFull || matches!(&error, EngineError::DiskFull { .. }) {
-            return error;
-        }
-        match fs4::available_space(paths.root()) {
-            Ok(available) => EngineError::DiskFull {
-                path: paths.root().to_owned(),
-                needed: with_reserve(self.plan.summary.disk_bytes),
-                available,
-            },
-            Err(_) => error,
-        }
+        disk::name_missing_space(error, paths.root(), self.plan.summary.disk_bytes)
     }
 
     async fn put_in_place(
@@ -421,17 +411,7 @@ impl Run {
         // The plan's figure counts without what it saw ready; what is ready now was hashed again.
         let summary = &self.plan.summary;
         let needed = (summary.disk_bytes + summary.staged_bytes).saturating_sub(present);
-        let needed = with_reserve(needed);
-        let available =
-            fs4::available_space(paths.root()).during("ask for the free space of", paths.root())?;
-        match available >= needed {
-            true => Ok(()),
-            false => Err(EngineError::DiskFull {
-                path: paths.root().to_owned(),
-                needed,
-                available,
-            }),
-        }
+        disk::require_space(paths.root(), needed)
     }
 
     /// Takes over files and chunks from the seed; returns chunks that turned out damaged there.
@@ -617,14 +597,6 @@ fn tell_carried(session: &Session, carried: &Carried) {
             format!("{count} files that are not part of the game were taken along"),
         );
     }
-}
-
-/// Part of the needed space that is kept free on top of it.
-const RESERVE_PART: u64 = 33;
-
-/// Adds what is kept free on top of the bytes that are needed.
-pub(crate) fn with_reserve(needed: u64) -> u64 {
-    needed + needed / RESERVE_PART
 }
 
 fn stored_bytes<'a>(chunks: impl Iterator<Item = &'a NeededChunk>) -> u64 {

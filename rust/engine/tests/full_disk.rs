@@ -65,6 +65,33 @@ async fn too_little_space_is_refused_with_figures_before_anything_is_fetched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_before_there_is_a_plan_is_told_with_figures() {
+    let Some(disk) = SmallDisk::mount(6 * 1024) else {
+        return;
+    };
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    site.publish(&game(1), "1.0", 1);
+    let player = Player::open(&disk.path().join("install"), &web.address);
+    player.updater.update().await.unwrap();
+    site.publish(&game(2), "2.0", 2);
+    let mut space = vec![1u8; 8 << 20];
+    while fs_err::write(disk.path().join("hog"), &space).is_err() {
+        space.truncate(space.len() - 4096);
+    }
+    let set = player.updater.set_preference("updates", "automatic").unwrap_err();
+    for error in [player.updater.check().await.unwrap_err(), set] {
+        assert_eq!(error.code(), ErrorCode::DiskFull, "{error}");
+        let words = error.to_string();
+        assert!(
+            words.contains("not enough free space in ") && words.contains(" bytes are needed"),
+            "{words}"
+        );
+    }
+    player.assert_has(&game(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_with_any_amount_of_space_left_changes_nothing_or_completes() {
     let Some(disk) = SmallDisk::mount(6 * 1024) else {
         return;

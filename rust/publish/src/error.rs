@@ -308,7 +308,7 @@ impl PublishError {
             | Self::StillOffered { .. } => Usage,
             Self::Io { .. } | Self::Key(KeyError::Io { .. }) => Disk,
             Self::Key(_) => Usage,
-            Self::Trust(TrustError::Io { .. }) => Disk,
+            Self::Trust(TrustError::Io { .. } | TrustError::DiskFull { .. }) => Disk,
             Self::Trust(_) | Self::NotBegun { .. } | Self::BegunAlready { .. } | Self::ChangedMeanwhile => {
                 Refused
             }

@@ -19,6 +19,14 @@ pub enum TrustError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no room for the trusted state.
+    #[error("not enough free space in {}: {needed} bytes are needed for the trusted state", path.display())]
+    DiskFull {
+        /// The folder of the state.
+        path: PathBuf,
+        /// Bytes of the state.
+        needed: u64,
+    },
     /// The server failed.
     #[error(transparent)]
     Store(#[from] StoreError),

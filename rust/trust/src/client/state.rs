@@ -114,6 +114,17 @@ impl TrustedState {
     /// # Errors
     /// A file operation failed; the state is the old or the new one.
     pub fn store(&self, next: &Remembered) -> Result<(), TrustError> {
+        let bytes = encode(next).map_err(|reason| self.unreadable(reason))?;
+        self.replace(next, &bytes).map_err(|error| match error {
+            TrustError::Io { source, .. } if is_full(&source) => TrustError::DiskFull {
+                path: self.folder.clone(),
+                needed: bytes.len() as u64,
+            },
+            other => other,
+        })
+    }
+
+    fn replace(&self, next: &Remembered, bytes: &[u8]) -> Result<(), TrustError> {
         durable::create_folders(&self.folder).map_err(|source| self.failed("create", source))?;
         let _lock = self.lock()?;
         // Another launcher may have come further since; the state never goes back.
@@ -123,8 +134,7 @@ impl TrustedState {
         {
             return Ok(());
         }
-        let bytes = encode(next).map_err(|reason| self.unreadable(reason))?;
-        durable::replace(&self.file(), ".tmp-", &bytes).map_err(|source| self.failed("replace", source))
+        durable::replace(&self.file(), ".tmp-", bytes).map_err(|source| self.failed("replace", source))
     }
 
     /// Forgets everything, so that trust starts anew. Only a person may decide that.
@@ -195,6 +205,10 @@ impl TrustedState {
             source,
         }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// How far a state is: of two with the same anchor the greater one is newer.
