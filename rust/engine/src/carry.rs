@@ -149,7 +149,7 @@ impl<'a> Names<'a> {
 
 /// Makes the folder of `path` and takes what is there out of the way.
 fn put(to: &Dir, path: &str, make: impl FnOnce(&str) -> io::Result<()>) -> io::Result<()> {
-    create_parent(to, path)?;
+    tree::create_parent(to, path)?;
     if to.symlink_metadata(path).is_ok() {
         // Carried by an earlier run that was killed, or come to be since the plan: it may have changed.
         to.remove_file(path)?;
@@ -159,20 +159,13 @@ fn put(to: &Dir, path: &str, make: impl FnOnce(&str) -> io::Result<()>) -> io::R
 
 /// Puts the file `path` of `from` in place of the one in `to`, by way of the folder `aside` on the same disk.
 fn replace(from: &Dir, to: &Dir, aside: &Dir, path: &str) -> io::Result<()> {
-    create_parent(to, path)?;
+    tree::create_parent(to, path)?;
     if aside.symlink_metadata(ASIDE).is_ok() {
         aside.remove_file(ASIDE)?;
     }
     share::take_along(from, path, aside, ASIDE)?;
     tree::sync_file(aside, ASIDE)?;
     aside.rename(ASIDE, to, path)
-}
-
-fn create_parent(to: &Dir, path: &str) -> io::Result<()> {
-    match path.rsplit_once('/') {
-        Some((folder, _)) => to.create_dir_all(folder),
-        None => Ok(()),
-    }
 }
 
 /// Tells whether the file in `from` is another one than that in `to`, and younger; or the only one.

@@ -15,7 +15,7 @@ use crate::origin::Documents;
 use crate::paths::InstallPaths;
 use crate::players;
 use crate::record::{Current, InstalledVersion, is_version_name};
-use crate::release::{Release, parse_manifest};
+use crate::release::{self, FileFacts, Release};
 use crate::stage::Stage;
 use crate::tree;
 use vsekai_formats::release::{
@@ -30,10 +30,21 @@ pub(crate) fn load_manifest(
     paths: &InstallPaths,
     installed: &InstalledVersion,
 ) -> Result<ReleaseManifest, EngineError> {
-    let bytes = document(paths, installed, MANIFEST, MAX_MANIFEST_BYTES)?;
-    match installed.manifest.matches(&bytes) {
-        true => parse_manifest(&bytes),
-        false => Err(EngineError::BadDocument {
+    release::parse_manifest(&manifest_bytes(paths, installed)?)
+}
+
+fn manifest_bytes(paths: &InstallPaths, installed: &InstalledVersion) -> Result<Vec<u8>, EngineError> {
+    let built_with = document(paths, installed, MANIFEST, MAX_MANIFEST_BYTES)?;
+    if installed.manifest.matches(&built_with) {
+        return Ok(built_with);
+    }
+    let later = paths
+        .release(&installed.name)
+        .join(later_manifest(&installed.manifest));
+    let later = disk::read_bounded(&later, MAX_MANIFEST_BYTES)?;
+    later
+        .filter(|bytes| installed.manifest.matches(bytes))
+        .ok_or_else(|| EngineError::BadDocument {
             what: format!("manifest of the installed version {}", installed.version),
             reason: "it is not the one that was installed".to_owned(),
         }),
@@ -182,8 +193,13 @@ fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool 
     let Ok((found, contents)) = players::find_beside(paths, name, &dir) else {
         return true;
     };
-    let is_worth_nothing = |path: &String| {
-        !carry::is_news(&dir, &current, path) || players::is_as_published(&dir, &contents, path)
+    let published = release::files_by_path(&contents);
+    let is_as_published = |path: &String| {
+        let same =
+            |facts: &FileFacts| tree::has_content(tree::open_file(&dir, path)?, *facts, &mut Vec::new());
+        published
+            .get(path.as_str())
+            .is_some_and(|facts| same(facts).unwrap_or(false))
     };
     !found.out_of_reach.is_empty() || !found.paths().all(is_worth_nothing)
 }
@@ -208,6 +224,7 @@ pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Curre
 fn document(
     paths: &InstallPaths,
     installed: &InstalledVersion,
+    let is_worth_nothing = |path: &String| !carry::is_news(&dir, &current, path) || is_as_published(path);
     file: &str,
     limit: usize,
 ) -> Result<Vec<u8>, EngineError> {

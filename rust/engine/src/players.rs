@@ -23,7 +23,7 @@ pub(crate) struct PlayersFiles {
     pub(crate) declared: Vec<String>,
     /// Elsewhere, from no release.
     pub(crate) extra: Vec<String>,
-    /// Files whose names are no Unicode and folders that cannot be listed: there, but out of reach.
+    /// Files whose names are no Unicode, folders that cannot be listed, pipes and devices: there, but out of reach.
     pub(crate) out_of_reach: Vec<String>,
 }
 
@@ -46,22 +46,29 @@ pub(crate) fn find(dir: &Dir, contents: &Contents, is_left: impl Fn(&str) -> boo
             found.out_of_reach.push(folder);
             continue;
         };
-        for entry in entries.flatten() {
+        for entry in entries {
+            let Ok(entry) = entry else {
+                // Nobody knows what else there is.
+                found.out_of_reach.push(folder);
+                break;
+            };
             let name = entry.file_name();
             let path = match folder.is_empty() {
                 true => name.to_string_lossy().into_owned(),
                 false => format!("{folder}/{}", name.to_string_lossy()),
             };
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if name.to_str().is_none() {
-                found.out_of_reach.push(path);
-            } else if is_folder {
-                open.push(path);
-            } else if is_left(&path) {
-                found.declared.push(path);
-            } else if !known.contains(path.as_str()) {
-                found.extra.push(path);
-            }
+            let is_left = is_left(&path);
+            let paths = match tree::kind(&entry) {
+                _ if name.to_str().is_none() => &mut found.out_of_reach,
+                Ok(kind) if kind.is_dir() => &mut open,
+                _ if !is_left && known.contains(path.as_str()) => continue,
+                Ok(kind) if kind.is_file() || kind.is_symlink() => match is_left {
+                    true => &mut found.declared,
+                    false => &mut found.extra,
+                },
+                _ => &mut found.out_of_reach,
+            };
+            paths.push(path);
         }
     }
     found.declared.sort();
@@ -93,15 +100,6 @@ pub(crate) fn find_beside(
     let user_paths: UserPaths = release::user_paths(&manifest, &contents)?;
     let found = find(dir, &contents, |path| user_paths.contains(path));
     Ok((found, contents))
-}
-
-/// Tells whether the file `path` below `dir` still is what the release put there.
-pub(crate) fn is_as_published(dir: &Dir, contents: &Contents, path: &str) -> bool {
-    let Some((_, size, _, digest)) = contents.files().find(|(at, ..)| at.as_str() == path) else {
-        return false;
-    };
-    let hashed = tree::open_file(dir, path).and_then(|mut file| tree::hash_file(&mut file, &mut Vec::new()));
-    hashed.is_ok_and(|found| found == (digest, size))
 }
 
 /// Returns the entries of `new` in whose place the player has something of their own below `dir`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A release's documents, checked against each other: all an install needs besides chunks.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
@@ -237,3 +237,10 @@ pub(crate) fn file_facts(contents: &Contents, entry: usize) -> Option<FileFacts>
         _ => None,
     }
 }
+/// Returns the regular files of a list by path.
+pub(crate) fn files_by_path(contents: &Contents) -> HashMap<&str, FileFacts> {
+    let files = contents.entries.iter().enumerate();
+    let files = files.filter_map(|(i, entry)| Some((entry.path.as_str(), file_facts(contents, i)?)));
+    files.collect()
+}
+

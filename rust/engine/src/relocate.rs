@@ -264,7 +264,7 @@ fn copy_tree(
                 .into_string()
                 .map_err(|name| io::Error::other(format!("the name {name:?} is no Unicode")))?;
             let path = format!("{folder}/{name}");
-            let kind = entry.file_type()?;
+            let kind = tree::kind(&entry)?;
             if kind.is_dir() {
                 to.create_dir_all(&path)?;
                 open.push(path);

@@ -53,13 +53,8 @@ impl Sharing {
 /// Makes the file `to` below `to_dir` from the file `from` below `from_dir`; `to` must not exist.
 pub(crate) fn share(from_dir: &Dir, from: &str, to_dir: &Dir, to: &str, how: Sharing) -> io::Result<()> {
     if how == Sharing::HardLink {
-        return match from_dir.symlink_metadata(from)?.is_file() {
-            true => from_dir.hard_link(from, to_dir, to),
-            false => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "it is not a regular file",
-            )),
-        };
+        tree::require_file(&from_dir.symlink_metadata(from)?)?;
+        return from_dir.hard_link(from, to_dir, to);
     }
     let source = tree::open_file(from_dir, from)?;
     let target = to_dir.open_with(to, OpenOptions::new().write(true).create_new(true))?;
@@ -145,7 +140,7 @@ pub(crate) fn sync_all(folder: &Path) -> Result<(), EngineError> {
 fn sync_below(dir: &Dir, path: &Path) -> Result<(), EngineError> {
     for entry in dir.entries().during("list", path)? {
         let entry = entry.during("list", path)?;
-        let (name, kind) = (entry.file_name(), entry.file_type().during("look at", path)?);
+        let (name, kind) = (entry.file_name(), tree::kind(&entry).during("look at", path)?);
         let at = path.join(&name);
         if kind.is_dir() {
             sync_below(&entry.open_dir().during("open the folder", &at)?, &at)?;

@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, Metadata, OpenOptions};
+use cap_std::fs::{Dir, DirEntry, File, FileType, Metadata, OpenOptions};
 use vsekai_formats::layout::Slice;
 use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
 
 use crate::error::{EngineError, IoContext as _};
-use crate::release::Release;
+use crate::release::{FileFacts, Release};
 
 /// Opens a folder as the root of everything done below it.
 pub(crate) fn open_root(path: &Path) -> Result<Dir, EngineError> {
@@ -111,6 +111,14 @@ pub(crate) fn look_at(folders: &Folders, release: &Release, entry: usize) -> io:
     folder.symlink_metadata(name)
 }
 
+/// Returns what an entry of a folder is; not every file system says so when it lists the folder.
+pub(crate) fn kind(entry: &DirEntry) -> io::Result<FileType> {
+    match entry.file_type()? {
+        unknown if unknown == FileType::unknown() => Ok(entry.metadata()?.file_type()),
+        known => Ok(known),
+    }
+}
+
 /// Makes a file's bytes survive a power cut; a link has none.
 pub(crate) fn sync_file(dir: &Dir, path: &str) -> io::Result<()> {
     if !dir.symlink_metadata(path)?.is_file() {
@@ -123,13 +131,26 @@ pub(crate) fn sync_file(dir: &Dir, path: &str) -> io::Result<()> {
     dir.open_with(path, &options)?.sync_all()
 }
 
-/// Opens a file below `dir` without following a link in its place, and without waiting where a pipe was put
-/// there instead.
+/// Opens a file below `dir` without following a link in its place.
+///
+/// Nothing but a file is opened: a pipe would pass for an empty one, and a device may never end.
 pub(crate) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     do_not_follow(&mut options);
-    dir.open_with(path, &options)
+    let file = dir.open_with(path, &options)?;
+    require_file(&file.metadata()?).map(|()| file)
+}
+
+/// Refuses anything but a regular file.
+pub(crate) fn require_file(data: &Metadata) -> io::Result<()> {
+    match data.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not a regular file",
+        )),
+    }
 }
 
 /// Makes opening fail where there is a link in place of the file.
@@ -142,6 +163,14 @@ pub(crate) fn do_not_follow(options: &mut OpenOptions) {
     }
     #[cfg(windows)]
     options.share_mode(7);
+}
+
+/// Makes the folder that `path` below `dir` lies in, and those above it.
+pub(crate) fn create_parent(dir: &Dir, path: &str) -> io::Result<()> {
+    match path.rsplit_once('/') {
+        Some((folder, _)) => dir.create_dir_all(folder),
+        None => Ok(()),
+    }
 }
 
 /// Tells files apart: two names with one identity are one file. `None` if that cannot be told.
@@ -199,18 +228,20 @@ pub(crate) fn read_chunk(
     (found == chunk.id).then_some(found)
 }
 
-/// Hashes a file from its start to its end; also returns its length.
-pub(crate) fn hash_file(file: &mut impl io::Read, buffer: &mut Vec<u8>) -> io::Result<(ChunkId, u64)> {
+/// Tells whether an open file has the content that a release gives it; reads no more than it takes to tell.
+pub(crate) fn has_content(file: File, wanted: FileFacts, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    use io::Read as _;
+    if file.metadata()?.len() != wanted.size {
+        return Ok(false);
+    }
     buffer.resize(HASH_BUFFER_BYTES, 0);
     let mut hasher = IdHasher::new(DigestAlgorithm::Sha512_256);
-    let mut length = 0;
+    let mut bytes = file.take(wanted.size);
     loop {
-        let read = file.read(buffer)?;
-        if read == 0 {
-            return Ok((hasher.finish(), length));
+        match bytes.read(buffer)? {
+            0 => return Ok(hasher.finish() == wanted.digest),
+            read => hasher.update(buffer.get(..read).unwrap_or_default()),
         }
-        length += read as u64;
-        hasher.update(buffer.get(..read).unwrap_or_default());
     }
 }
 

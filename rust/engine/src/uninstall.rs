@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::Dir;
 use fs_err as fs;
 use serde::Serialize;
 
@@ -101,12 +100,11 @@ fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFi
     let ours = current.iter().flat_map(Current::versions);
     let mut names: Vec<String> = ours.map(|version| version.name.clone()).collect();
     let others = install::names(&paths.versions());
-    names.extend(
-        others
-            .into_iter()
-            .filter(|name| !names.contains(name))
-            .collect::<Vec<_>>(),
-    );
+    for name in others {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for version in names {
         if !paths.version(&version).is_dir() {
@@ -120,7 +118,8 @@ fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFi
             Err(error) => return Err(error),
         };
         if let Some(path) = files.out_of_reach.first().filter(|_| wanted == UserFiles::Keep) {
-            let reason = io::Error::other("its name is no Unicode, or it cannot be listed");
+            let reason =
+                io::Error::other("its name is no Unicode, it is no file or folder, or it cannot be listed");
             return Err(reason).during("keep", paths.version(&version).join(path));
         }
         for path in files.paths() {
@@ -147,18 +146,13 @@ fn put_aside(paths: &InstallPaths, files: &[UserFile]) -> Result<PathBuf, Engine
             true => format!("{}/{}", file.version, file.path),
             false => file.path.clone(),
         };
-        put_one(&from, &file.path, &to, &target).during("keep", folder.join(&target))?;
+        tree::create_parent(&to, &target)
+            .and_then(|()| share::take_along(&from, &file.path, &to, &target))
+            .during("keep", folder.join(&target))?;
     }
     share::sync_all(&folder)?;
     disk::sync_folder(paths.root())?;
     Ok(folder)
-}
-
-fn put_one(from: &Dir, path: &str, to: &Dir, target: &str) -> io::Result<()> {
-    if let Some((folder, _)) = target.rsplit_once('/') {
-        to.create_dir_all(folder)?;
-    }
-    share::take_along(from, path, to, target)
 }
 
 /// Returns a folder in `root` that is not there yet: one from an earlier time is the player's.

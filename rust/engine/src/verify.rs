@@ -115,12 +115,13 @@ pub(crate) fn full(
         .into_par_iter()
         .map_init(Vec::new, |buffer, (entry, facts)| {
             control::check(token)?;
-            let hashed = tree
-                .open(entry)
-                .and_then(|mut file| tree::hash_file(&mut file, buffer));
-            done.fetch_add(facts.size, Ordering::Relaxed);
-            let same = hashed.is_ok_and(|found| found == (facts.digest, facts.size));
-            Ok((!same).then_some(entry))
+            let mut right = looks_right(folders, release, entry);
+            if let Some(facts) = file_facts(&release.contents, entry) {
+                let mut hash = || tree::has_content(tree.open(entry)?, facts, buffer);
+                right = right && hash().unwrap_or(false);
+                done.fetch_add(facts.size, Ordering::Relaxed);
+            }
+            Ok((!right).then_some(entry))
         })
         .collect();
     Ok(results?.into_iter().flatten().collect())

@@ -12,7 +12,7 @@ use fs_err as fs;
 use support::site::Site;
 use support::web::Web;
 use support::{Files, Player, game, listing, memory_folder, read_tree};
-use vsekai_engine::{ErrorCode, LaunchOptions, UserFiles};
+use vsekai_engine::{ErrorCode, Event, LaunchOptions, UserFiles};
 use vsekai_formats::TreePath;
 use vsekai_formats::release::ReleaseManifest;
 use vsekai_formats::user_paths::MAX_USER_PATHS;
@@ -262,6 +262,50 @@ async fn a_file_whose_name_is_no_unicode_keeps_its_version_and_stops_an_uninstal
     assert_eq!(fs::read(&odd).unwrap(), b"of a strange name");
     stage.player.updater.uninstall(UserFiles::Delete).await.unwrap();
     assert!(!stage.root.path().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_or_a_device_among_the_players_files_is_not_read_and_keeps_its_version() {
+    let stage = Stage::played().await;
+    let first = stage.player.current();
+    let pipe = first.join("saves/pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for number in 2..4 {
+        stage.update(number).await;
+    }
+    assert!(!stage.player.current().join("saves/pipe").exists());
+    assert!(pipe.exists());
+    let notices = stage.player.events.lock().unwrap().clone();
+    let told = notices.iter().any(|event| {
+        matches!(event, Event::Notice { code: "left-behind", message } if message.contains("saves/pipe"))
+    });
+    assert!(told, "{notices:?}");
+    let error = stage.player.updater.uninstall(UserFiles::Keep).await.unwrap_err();
+    assert!(error.to_string().contains("no file or folder"), "{error}");
+    stage.player.updater.uninstall(UserFiles::Delete).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_that_the_player_removed_comes_again_with_another_name_for_the_same_files() {
+    let stage = Stage::played().await;
+    let tree = stage.player.current();
+    let publish_again = |number: u64| {
+        stage
+            .site
+            .publish_with(&build(1), &format!("{number}.0"), number, |_, manifest| {
+                manifest.user_paths = LEFT.iter().map(|path| TreePath::parse(path).unwrap()).collect();
+            });
+    };
+    publish_again(2);
+    stage.player.updater.update().await.unwrap();
+    stage.assert_as_left(1);
+    assert_ne!(stage.player.current(), tree);
+    let tree = stage.player.current();
+    publish_again(3);
+    stage.player.updater.update().await.unwrap();
+    stage.assert_as_left(1);
+    assert_eq!(stage.player.current(), tree, "nothing was missing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
