@@ -249,14 +249,18 @@ fn needed_chunks(new: &Release, seed: Option<&Release>, build: &[usize]) -> Vec<
 
 /// Returns where a seed's index has each chunk, but for those with bytes that are left to the player.
 fn chunks_at_home(seed: &Release) -> HashMap<ChunkId, usize> {
-    let players: Vec<_> = seed
+    // Entries lie in the archive in their order, so their ranges are sorted.
+    let players: Vec<Range<u64>> = seed
         .players()
         .filter_map(|entry| seed.layout.payload(entry))
         .collect();
     let mut at_home = HashMap::new();
     for (position, chunk) in seed.index.chunks.iter().enumerate() {
-        let is_players = |payload: &Range<u64>| chunk.start < payload.end && payload.start < chunk.end();
-        if !players.iter().any(is_players) {
+        let next = players.partition_point(|payload| payload.end <= chunk.start);
+        let is_players = players
+            .get(next)
+            .is_some_and(|payload| payload.start < chunk.end());
+        if !is_players {
             at_home.entry(chunk.id).or_insert(position);
         }
     }
