@@ -140,6 +140,14 @@ pub(crate) fn create_folders_durably(path: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// Removes whatever lies at `path`; nothing is followed.
+pub(crate) fn remove(path: &Path) -> Result<(), EngineError> {
+    match path.is_dir() && !path.is_symlink() {
+        true => remove_tree(path),
+        false => remove_file(path),
+    }
+}
+
 /// Removes a folder with all it holds, read-only files included; one that is not there is fine.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), EngineError> {
     match fs::remove_dir_all(path) {

@@ -152,10 +152,7 @@ fn clear(new: &InstallPaths) -> Result<(), EngineError> {
     disk::remove_tree(&new.versions())?;
     for (name, path) in entries(&new.state())? {
         if !is_of_a_start(&name) {
-            match path.is_dir() && !path.is_symlink() {
-                true => disk::remove_tree(&path)?,
-                false => disk::remove_file(&path)?,
-            }
+            disk::remove(&path)?;
         }
     }
     Ok(())
@@ -356,12 +353,8 @@ fn leave(paths: &InstallPaths, new: &InstallPaths) -> Result<Vec<String>, Engine
     disk::remove_file(&paths.current())?;
     disk::remove_tree(&paths.versions())?;
     for (name, path) in entries(&paths.state())? {
-        if name == LOCK || path == paths.moved() {
-            continue;
-        }
-        match path.is_dir() && !path.is_symlink() {
-            true => disk::remove_tree(&path)?,
-            false => disk::remove_file(&path)?,
+        if name != LOCK && path != paths.moved() {
+            disk::remove(&path)?;
         }
     }
     // Last: until the old place is clean, the next run has to know that it is to go on here.
