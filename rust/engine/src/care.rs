@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::EngineError;
 use crate::event::Event;
-use crate::installed::InstalledTree;
+use crate::installed::Place;
 use crate::lock::InstallLock;
 use crate::pace::UnknownSurroundings;
 use crate::policy::Wish;
@@ -18,7 +18,7 @@ use crate::status::{Done, RollbackOutcome};
 use crate::trust;
 use crate::uninstall::{self, UninstallReport, UserFiles};
 use crate::updater::Updater;
-use crate::verify::{self, VerifyReport};
+use crate::verify::VerifyReport;
 use crate::versions::{self, Removal, VersionView};
 
 impl Updater {
@@ -167,8 +167,7 @@ impl Updater {
 
     fn quick_report(&self) -> Result<VerifyReport, EngineError> {
         let current = self.current()?.current;
-        let tree = InstalledTree::open(&self.paths, &current)?;
         let installed = versions::installed_at(&self.paths, &current.name);
-        Ok(verify::by_metadata(&tree.folders, &tree.release, installed))
+        Place::of(&self.paths, &current)?.quick_report(installed)
     }
 }

@@ -47,8 +47,12 @@ fn manifest_bytes(paths: &InstallPaths, installed: &InstalledVersion) -> Result<
         .ok_or_else(|| EngineError::BadDocument {
             what: format!("manifest of the installed version {}", installed.version),
             reason: "it is not the one that was installed".to_owned(),
-        }),
-    }
+        })
+}
+
+/// Names the file of a manifest that came after the one that the tree beside it was built with.
+fn later_manifest(manifest: &Pinned) -> String {
+    format!("{LATER_MANIFEST}{}.json", manifest.sha256)
 }
 
 /// Reads the documents of an installed version.
@@ -73,7 +77,7 @@ pub(crate) fn load_documents(
     paths: &InstallPaths,
     installed: &InstalledVersion,
 ) -> Result<(Bytes, Documents), EngineError> {
-    let manifest = document(paths, installed, MANIFEST, MAX_MANIFEST_BYTES)?;
+    let manifest = manifest_bytes(paths, installed)?;
     let contents = document(paths, installed, CONTENTS, MAX_CONTENTS_STORED_BYTES)?.into();
     let index = document(paths, installed, INDEX, MAX_INDEX_BYTES)?.into();
     Ok((manifest.into(), Documents { contents, index }))
@@ -122,6 +126,25 @@ pub(crate) fn keep_documents(
     Ok(())
 }
 
+/// Keeps a manifest for a tree that is there already, durably and beside the one that is in force, which `before` pins.
+pub(crate) fn keep_manifest(
+    paths: &InstallPaths,
+    version: &InstalledVersion,
+    bytes: &Bytes,
+    before: Option<&Pinned>,
+) -> Result<(), EngineError> {
+    let folder = paths.release(&version.name);
+    let in_force = before.map(later_manifest);
+    for entry in fs::read_dir(&folder).during("list", &folder)? {
+        let entry = entry.during("list", &folder)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(LATER_MANIFEST) && Some(&name) != in_force.as_ref() {
+            disk::remove_file(&entry.path())?;
+        }
+    }
+    disk::write_durably(&folder.join(later_manifest(&version.manifest)), bytes)
+}
+
 /// Makes a finished tree, its documents and the folder that it is going to lie in survive a power cut.
 pub(crate) fn make_durable(paths: &InstallPaths, name: &str, stage: &Stage) -> Result<(), EngineError> {
     disk::create_folders(&paths.versions())?;
@@ -138,17 +161,17 @@ pub(crate) fn make_durable(paths: &InstallPaths, name: &str, stage: &Stage) -> R
     Ok(())
 }
 
-/// Moves a finished tree to its place and makes it the current one.
-///
-/// It must be durable already. Replacing `current.json` is the commit point: before it the old version
-/// is current, after it the new one, and both are complete.
-pub(crate) fn commit(paths: &InstallPaths, staged: &Path, current: &Current) -> Result<(), EngineError> {
+/// Moves a finished tree, which must be durable already, to its place; then `current` may say that it is there.
+pub(crate) fn move_to_place(
+    paths: &InstallPaths,
+    staged: &Path,
+    current: &Current,
+) -> Result<(), EngineError> {
     let place = paths.version(&current.current.name);
     // A tree that nothing points at: left by a run that was killed right here.
     disk::remove_tree(&place)?;
     fs::rename(staged, &place).during("move the new version to", &place)?;
-    disk::sync_folder(&paths.versions())?;
-    current.store(paths)
+    disk::sync_folder(&paths.versions())
 }
 
 /// Removes what no record points at: old versions, their documents, abandoned staging folders.
@@ -201,6 +224,7 @@ fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool 
             .get(path.as_str())
             .is_some_and(|facts| same(facts).unwrap_or(false))
     };
+    let is_worth_nothing = |path: &String| !carry::is_news(&dir, &current, path) || is_as_published(path);
     !found.out_of_reach.is_empty() || !found.paths().all(is_worth_nothing)
 }
 
@@ -224,7 +248,6 @@ pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Curre
 fn document(
     paths: &InstallPaths,
     installed: &InstalledVersion,
-    let is_worth_nothing = |path: &String| !carry::is_news(&dir, &current, path) || is_as_published(path);
     file: &str,
     limit: usize,
 ) -> Result<Vec<u8>, EngineError> {
@@ -246,6 +269,9 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names.filter(|name| is_version_name(name)).collect()
 }
 
+/// The manifest that a tree was built with.
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// Begins the names of manifests of the same tree that came later.
+const LATER_MANIFEST: &str = "manifest-";
 pub(crate) const CONTENTS: &str = "contents.json.zst";
 pub(crate) const INDEX: &str = "index.caidx";

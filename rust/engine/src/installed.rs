@@ -2,9 +2,10 @@
 //! A version's files together with the documents that say what they are.
 
 use std::collections::HashSet;
-use std::io;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use cap_std::fs::File;
 
@@ -12,12 +13,13 @@ use crate::error::EngineError;
 use crate::event::Step;
 use crate::install;
 use crate::paths::InstallPaths;
+use crate::players;
 use crate::progress::Meter;
 use crate::record::InstalledVersion;
 use crate::release::Release;
 use crate::session::Session;
 use crate::tree::{self, EntryFiles, Folders};
-use crate::verify;
+use crate::verify::{self, VerifyReport};
 
 /// A complete tree, or what should be one, as a source of files and chunks.
 pub(crate) struct InstalledTree {
@@ -44,17 +46,13 @@ impl InstalledTree {
         Ok(Self { folders, release })
     }
 
-    /// Returns how many bytes [`InstalledTree::check`] looks at.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.release.published_files().map(|(_, facts)| facts.size).sum()
-    }
-
     /// Hashes every file; returns the entries that are not as they were published.
     ///
     /// # Errors
     /// The player cancelled.
     pub(crate) fn check(&self, session: &Session) -> Result<HashSet<usize>, EngineError> {
-        self.check_as_part(session, &session.meter(Step::Verify, 0, self.bytes()))
+        let meter = session.meter(Step::Verify, 0, self.release.published_bytes());
+        self.check_as_part(session, &meter)
     }
 
     /// The same as a part of what `meter` counts.
@@ -74,5 +72,100 @@ impl EntryFiles for InstalledTree {
             release: &self.release,
         }
         .open(entry)
+    }
+}
+
+/// A folder that should have files of a release.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    folder: PathBuf,
+    pub(crate) release: Arc<Release>,
+}
+
+impl Place {
+    /// Names a folder; nothing is looked at.
+    pub(crate) fn new(folder: PathBuf, release: Arc<Release>) -> Self {
+        Self { folder, release }
+    }
+
+    /// Returns where a version of this install should lie.
+    ///
+    /// # Errors
+    /// Its documents are not those it was installed with.
+    pub(crate) fn of(paths: &InstallPaths, version: &InstalledVersion) -> Result<Self, EngineError> {
+        let release = Arc::new(install::load_release(paths, version)?);
+        Ok(Self::new(paths.version(&version.name), release))
+    }
+
+    /// Tells whether the folder is there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.folder.is_dir()
+    }
+
+    /// Opens it; `None` if somebody has removed it.
+    pub(crate) fn open(&self) -> Result<Option<InstalledTree>, EngineError> {
+        match InstalledTree::at(&self.folder, self.release.clone()) {
+            Err(EngineError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Hashes every file; returns the entries that are not as they were published.
+    ///
+    /// # Errors
+    /// The player cancelled, or the folder cannot be opened; that it is gone is damage.
+    pub(crate) fn check(&self, session: &Session) -> Result<HashSet<usize>, EngineError> {
+        match self.open()? {
+            Some(tree) => tree.check(session),
+            None => Ok(self.release.published_entries().collect()),
+        }
+    }
+
+    /// Returns the entries that are not there as they should be, by their looks.
+    pub(crate) fn quick_damage(&self) -> HashSet<usize> {
+        match self.open() {
+            Ok(Some(tree)) => verify::quick(&tree.folders, &tree.release),
+            _ => self.release.published_entries().collect(),
+        }
+    }
+
+    /// Checks everything but the bytes of the files, which were all there at the time `installed`.
+    ///
+    /// # Errors
+    /// The folder cannot be opened; that it is gone is damage.
+    pub(crate) fn quick_report(&self, installed: Option<SystemTime>) -> Result<VerifyReport, EngineError> {
+        let damaged = self.quick_damage();
+        let modified = match (self.open()?, installed) {
+            (Some(tree), Some(time)) => verify::written_after(&tree.folders, &tree.release, time),
+            _ => HashSet::new(),
+        };
+        let report = self.report(&damaged)?;
+        Ok(VerifyReport {
+            modified: self.release.paths_of(&(&modified - &damaged)),
+            ..report
+        })
+    }
+
+    /// Says what a check has found that read no file.
+    ///
+    /// # Errors
+    /// The folder cannot be opened; in one that is gone there is nothing.
+    pub(crate) fn report(&self, damaged: &HashSet<usize>) -> Result<VerifyReport, EngineError> {
+        let extra = |tree: InstalledTree| players::find_in(tree.folders.root(), &tree.release).extra;
+        Ok(VerifyReport {
+            files: self.release.published_files().count() as u64,
+            bytes: 0,
+            damaged: self.release.paths_of(damaged),
+            modified: Vec::new(),
+            extra: self.open()?.map(extra).unwrap_or_default(),
+        })
+    }
+
+    /// Returns the entries of `new` in whose place the player has something here.
+    pub(crate) fn occupied(&self, new: &Release) -> HashSet<usize> {
+        match self.open() {
+            Ok(Some(tree)) => players::occupied(tree.folders.root(), new),
+            _ => HashSet::new(),
+        }
     }
 }

@@ -12,7 +12,7 @@
 //! ROOT/.vsekai/mirror.json         which address worked last
 //! ROOT/.vsekai/read-token.json     the token for the server's private channels, for its owner alone
 //! ROOT/.vsekai/current.json        which tree is current, which was before: the commit point
-//! ROOT/.vsekai/releases/<name>/    manifest, contents and index of each tree
+//! ROOT/.vsekai/releases/<name>/    manifest, contents and index of each tree, and later manifests
 //! ROOT/.vsekai/staging/<name>/     a tree being built
 //! ROOT/.vsekai/trust/<title>/      what was verified of the title's signed metadata
 //! ROOT/.vsekai/lock                held by whoever changes any of this

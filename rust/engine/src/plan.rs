@@ -25,6 +25,8 @@ pub struct Plan {
     pub kept: HashSet<usize>,
     /// The chunks that the built files need, in the order of the new index.
     pub chunks: Vec<NeededChunk>,
+    /// Whether the installed tree is the new version's as it lies: nothing is built, nothing is taken over.
+    pub tree_stays: bool,
     /// The figures to show.
     pub summary: PlanSummary,
 }
@@ -99,10 +101,12 @@ pub struct PlanSummary {
 /// What is known about the install folder when planning.
 #[derive(Clone, Debug, Default)]
 pub struct Circumstances {
-    /// Entries of the seed that are missing or have another size.
+    /// Entries of the seed that are missing or not what they should be.
     pub damaged: HashSet<usize>,
     /// Entries of the new version in whose place the player has something of their own.
     pub occupied: HashSet<usize>,
+    /// Whether the seed is the installed version, and the new one differs from it in name only.
+    pub name_only: bool,
     /// Whether one file can stand in two versions (by reflink or hard link), so that reuse takes no space.
     pub can_share: bool,
     /// Whether the player went back from the new release before.
@@ -130,6 +134,8 @@ impl Plan {
         let chunks = needed_chunks(new, seed, &build);
         let mut plan = Self {
             summary: summarise(new, &reuse, &build, &chunks, &kept),
+            // Where the player removed a default that was left to them, it comes again.
+            tree_stays: circumstances.name_only && circumstances.damaged.is_empty() && build.is_empty(),
             reuse,
             build,
             kept,
@@ -151,6 +157,11 @@ impl Plan {
 
     /// Adds the figures that depend on the install folder.
     fn under(mut self, circumstances: &Circumstances, new: &Release) -> Self {
+        self.summary.left_before = circumstances.left_before;
+        self.summary.failed_starts = circumstances.failed_starts;
+        if self.tree_stays {
+            return self;
+        }
         let names = new.contents.entries.len() as u64 * NAME_ALLOWANCE;
         let blocks = self.build.len() as u64 * BLOCK_ALLOWANCE;
         let size_of = |entry: usize| file_facts(&new.contents, entry).map_or(0, |facts| facts.size);
@@ -165,8 +176,6 @@ impl Plan {
         };
         self.summary.write_bytes += copies;
         self.summary.disk_bytes = self.summary.write_bytes + names + blocks;
-        self.summary.left_before = circumstances.left_before;
-        self.summary.failed_starts = circumstances.failed_starts;
         self
     }
 

@@ -92,7 +92,15 @@ impl Release {
 
     /// Tells whether the manifest pins the documents of this release.
     pub(crate) fn has_documents_of(&self, manifest: &ReleaseManifest) -> bool {
-        self.manifest.contents == manifest.contents && self.manifest.index == manifest.index
+        pin_the_same(&self.manifest, manifest)
+    }
+
+    /// Tells whether the release of another manifest is this one under another name: what is installed and started
+    /// is the same, and so is what is left to the player.
+    pub(crate) fn differs_in_name_only(&self, manifest: &ReleaseManifest) -> bool {
+        self.has_documents_of(manifest)
+            && self.manifest.launch == manifest.launch
+            && self.manifest.user_paths == manifest.user_paths
     }
 
     fn of(
@@ -136,6 +144,16 @@ impl Release {
         self.files().filter(|(entry, _)| !self.is_players(*entry))
     }
 
+    /// Returns everything but what is left to the player, by entry.
+    pub(crate) fn published_entries(&self) -> impl Iterator<Item = usize> {
+        (0..self.contents.entries.len()).filter(|entry| !self.is_players(*entry))
+    }
+
+    /// Returns the bytes of the files that must stay as they were published.
+    pub(crate) fn published_bytes(&self) -> u64 {
+        self.published_files().map(|(_, facts)| facts.size).sum()
+    }
+
     /// Returns the paths of entries, in order.
     pub(crate) fn paths_of(&self, entries: &HashSet<usize>) -> Vec<String> {
         let entries = entries
@@ -145,6 +163,11 @@ impl Release {
         paths.sort();
         paths
     }
+}
+
+/// Tells whether two manifests pin the same files and chunks.
+pub(crate) fn pin_the_same(one: &ReleaseManifest, other: &ReleaseManifest) -> bool {
+    one.contents == other.contents && one.index == other.index
 }
 
 /// Returns the places that a release leaves to the player.
@@ -222,6 +245,13 @@ pub(crate) struct FileFacts {
     pub(crate) digest: ChunkId,
 }
 
+/// Returns the regular files of a list by path.
+pub(crate) fn files_by_path(contents: &Contents) -> HashMap<&str, FileFacts> {
+    let files = contents.entries.iter().enumerate();
+    let files = files.filter_map(|(i, entry)| Some((entry.path.as_str(), file_facts(contents, i)?)));
+    files.collect()
+}
+
 /// Returns the facts of entry `entry` if it is a regular file.
 pub(crate) fn file_facts(contents: &Contents, entry: usize) -> Option<FileFacts> {
     match contents.entries.get(entry)?.kind {
@@ -237,10 +267,3 @@ pub(crate) fn file_facts(contents: &Contents, entry: usize) -> Option<FileFacts>
         _ => None,
     }
 }
-/// Returns the regular files of a list by path.
-pub(crate) fn files_by_path(contents: &Contents) -> HashMap<&str, FileFacts> {
-    let files = contents.entries.iter().enumerate();
-    let files = files.filter_map(|(i, entry)| Some((entry.path.as_str(), file_facts(contents, i)?)));
-    files.collect()
-}
-

@@ -330,12 +330,12 @@ fn copy_whole(source: &Path, target: &Path) -> Result<(), EngineError> {
 
 /// Checks every byte that arrived.
 fn check_versions(new: &InstallPaths, current: &Current, session: &Session) -> Result<(), EngineError> {
-    let trees: Result<Vec<InstalledTree>, EngineError> = current
+    let trees = current
         .versions()
-        .map(|version| InstalledTree::open(new, version))
-        .collect();
-    let trees = trees?;
-    let meter = session.meter(Step::Verify, 0, trees.iter().map(InstalledTree::bytes).sum());
+        .map(|version| InstalledTree::open(new, version));
+    let trees: Vec<InstalledTree> = trees.collect::<Result<_, _>>()?;
+    let bytes = trees.iter().map(|tree| tree.release.published_bytes()).sum();
+    let meter = session.meter(Step::Verify, 0, bytes);
     for tree in trees {
         let damaged = tree.check_as_part(session, &meter)?;
         if !damaged.is_empty() {

@@ -2,8 +2,7 @@
 //! One way from the installed version to another, from plan to commit.
 
 use std::collections::HashSet;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,23 +18,21 @@ use crate::download::{Download, Source};
 use crate::error::{EngineError, IoContext as _};
 use crate::event::Step;
 use crate::install;
-use crate::installed::InstalledTree;
+use crate::installed::{InstalledTree, Place};
 use crate::launch;
 use crate::leftover;
 use crate::lock::InstallLock;
 use crate::origin::{Documents, Offer};
 use crate::paths::InstallPaths;
 use crate::plan::{Circumstances, NeededChunk, Plan};
-use crate::players;
 use crate::record::{Current, InstalledVersion, Settings};
-use crate::release::Release;
+use crate::release::{self, Release};
 use crate::session::Session;
 use crate::share::Sharing;
 use crate::stage::Stage;
 use crate::starts::StartLog;
 use crate::state::Input;
 use crate::status::Done;
-use crate::verify;
 use crate::versions;
 
 /// Why a version is put in place.
@@ -73,13 +70,6 @@ struct Target {
     channel: Slug,
 }
 
-/// A folder that has files of a release.
-#[derive(Clone, Debug)]
-struct Place {
-    folder: PathBuf,
-    release: Arc<Release>,
-}
-
 impl Target {
     /// `known` are releases at home: documents that one of them has are not read a second time.
     ///
@@ -111,54 +101,16 @@ impl Target {
     fn installed(
         paths: &InstallPaths,
         version: &InstalledVersion,
-        release: &Arc<Release>,
+        release: Arc<Release>,
     ) -> Result<Self, EngineError> {
         let (manifest_bytes, documents) = install::load_documents(paths, version)?;
         Ok(Self {
-            release: release.clone(),
+            release,
             manifest: version.manifest.clone(),
             manifest_bytes,
             documents,
             channel: version.channel.clone(),
         })
-    }
-}
-
-impl Place {
-    /// Returns where a version of this install lies, if its documents are those it was installed with.
-    fn of(paths: &InstallPaths, version: &InstalledVersion) -> Option<Self> {
-        let release = install::load_release(paths, version).ok()?;
-        Some(Self {
-            folder: paths.version(&version.name),
-            release: Arc::new(release),
-        })
-    }
-
-    fn open(&self) -> Result<InstalledTree, EngineError> {
-        InstalledTree::at(&self.folder, self.release.clone())
-    }
-
-    /// Opens it; `None` if somebody has removed it.
-    fn open_if_there(&self) -> Result<Option<InstalledTree>, EngineError> {
-        match self.open() {
-            Err(EngineError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some),
-        }
-    }
-
-    /// Returns the files that are not there as they should be, by their looks.
-    fn quick_damage(&self) -> HashSet<usize> {
-        match self.open() {
-            Ok(tree) => verify::quick(&tree.folders, &tree.release),
-            Err(_) => (0..self.release.contents.entries.len()).collect(),
-        }
-    }
-
-    /// Returns the entries of `new` in whose place the player has something here.
-    fn occupied(&self, new: &Release) -> HashSet<usize> {
-        let tree = self.open();
-        tree.map(|tree| players::occupied(tree.folders.root(), new))
-            .unwrap_or_default()
     }
 }
 
@@ -172,12 +124,14 @@ impl Run {
         current: Option<Current>,
     ) -> Result<Self, EngineError> {
         // Without its documents the installed version cannot help, but neither can it stop an update.
-        let home = current.as_ref().and_then(|c| Place::of(paths, &c.current));
-        // A version that was kept and is offered again has all that is needed.
-        let kept = current.iter().flat_map(Current::older);
-        let seed = kept
-            .filter(|version| version.manifest == offer.release.manifest)
-            .find_map(|version| Place::of(paths, version));
+        let home = current.as_ref().and_then(|c| Place::of(paths, &c.current).ok());
+        let name_only = home
+            .as_ref()
+            .is_some_and(|home| home.release.differs_in_name_only(&offer.manifest));
+        let seed = match name_only {
+            true => None,
+            false => kept_place(paths, current.as_ref(), &offer.manifest),
+        };
         let target = Target::offered(config, offer, documents, &[&seed, &home])?;
         let failed_starts = StartLog::load(paths)?
             .given_up(&target.manifest)
@@ -186,17 +140,17 @@ impl Run {
         let seed = seed.or_else(|| home.clone());
         let circumstances = Circumstances {
             damaged: seed.as_ref().map(Place::quick_damage).unwrap_or_default(),
+            name_only,
             left_before: failed_starts > 0 || left == Some(&target.manifest),
             failed_starts,
             ..Circumstances::default()
         };
-        let places = (seed, home);
         Ok(Self::new(
             paths,
             Goal::Update,
             target,
             current,
-            places,
+            (seed, home),
             circumstances,
         ))
     }
@@ -213,44 +167,41 @@ impl Run {
         session: &Session,
     ) -> Result<Self, EngineError> {
         let target = Target::offered(config, offer, documents, &[])?;
-        let place = Place {
-            folder: folder.to_owned(),
-            release: target.release.clone(),
-        };
-        let circumstances = Circumstances {
-            damaged: place.open()?.check(session)?,
-            ..Circumstances::default()
-        };
-        let places = (Some(place.clone()), Some(place));
-        Ok(Self::new(paths, Goal::Adopt, target, None, places, circumstances))
+        let damaged = InstalledTree::at(folder, target.release.clone())?.check(session)?;
+        let seed = Some(Place::new(folder.to_owned(), target.release.clone()));
+        Ok(Self::new(
+            paths,
+            Goal::Adopt,
+            target,
+            None,
+            (seed.clone(), seed),
+            Circumstances {
+                damaged,
+                ..Circumstances::default()
+            },
+        ))
     }
 
-    /// Plans the way from the installed version, of which the entries `damaged` are damaged, to the same version
-    /// undamaged.
+    /// Plans the way from the installed version, which lies at `place` with the entries `damaged` damaged, to the same
+    /// version undamaged.
     pub(crate) fn repair(
         paths: &InstallPaths,
         current: Current,
-        release: &Arc<Release>,
+        place: Place,
         damaged: HashSet<usize>,
     ) -> Result<Self, EngineError> {
-        let version = &current.current;
-        let target = Target::installed(paths, version, release)?;
-        let place = Place {
-            folder: paths.version(&version.name),
-            release: release.clone(),
-        };
-        let circumstances = Circumstances {
-            damaged,
-            ..Circumstances::default()
-        };
-        let (places, current) = ((Some(place.clone()), Some(place)), Some(current));
+        let target = Target::installed(paths, &current.current, place.release.clone())?;
+        let seed = Some(place);
         Ok(Self::new(
             paths,
             Goal::Repair,
             target,
-            current,
-            places,
-            circumstances,
+            Some(current),
+            (seed.clone(), seed),
+            Circumstances {
+                damaged,
+                ..Circumstances::default()
+            },
         ))
     }
 
@@ -272,6 +223,7 @@ impl Run {
             ..circumstances
         };
         let installed = home.as_ref().filter(|_| goal != Goal::Adopt);
+        let seed = seed.filter(Place::is_there);
         let plan = Plan::new(
             &target.release,
             installed.map(|home| &*home.release),
@@ -327,6 +279,9 @@ impl Run {
         settings: &Settings,
         source: &Source,
     ) -> Result<Done, EngineError> {
+        if self.plan.tree_stays {
+            return tokio::task::block_in_place(|| self.give_name(session, paths, settings));
+        }
         let machine = &session.machine;
         let (_lock, stage, sharing) = tokio::task::block_in_place(|| self.prepare(paths, settings))?;
         let (missing, there) =
@@ -356,12 +311,8 @@ impl Run {
         Ok(done)
     }
 
-    /// Takes the lock and opens the staging folder.
-    fn prepare(
-        &self,
-        paths: &InstallPaths,
-        settings: &Settings,
-    ) -> Result<(InstallLock, Arc<Stage>, Sharing), EngineError> {
+    /// Takes the lock and keeps the settings.
+    fn begin(&self, paths: &InstallPaths, settings: &Settings) -> Result<InstallLock, EngineError> {
         let lock = InstallLock::take(paths)?;
         if Current::load(paths)? != self.current {
             // Somebody else updated between the plan and the lock.
@@ -372,6 +323,16 @@ impl Run {
         if Settings::load(paths)?.as_ref() != Some(settings) {
             settings.store(paths)?;
         }
+        Ok(lock)
+    }
+
+    /// Takes the lock and opens the staging folder.
+    fn prepare(
+        &self,
+        paths: &InstallPaths,
+        settings: &Settings,
+    ) -> Result<(InstallLock, Arc<Stage>, Sharing), EngineError> {
+        let lock = self.begin(paths, settings)?;
         let sharing = match self.goal {
             // A link would make the folder's files read-only, and somebody may still write to them.
             Goal::Adopt => Sharing::probe(paths)?.private(),
@@ -388,12 +349,7 @@ impl Run {
             // Killed between moving the tree and the commit: go on from there.
             fs_err::rename(&place, &staging).during("take back", &place)?;
         }
-        let seed = self
-            .seed
-            .as_ref()
-            .map(Place::open_if_there)
-            .transpose()?
-            .flatten();
+        let seed = self.seed.as_ref().map(Place::open).transpose()?.flatten();
         let stage = Stage::open(
             staging,
             self.target.release.clone(),
@@ -486,23 +442,34 @@ impl Run {
         let current = versions::retained(paths, &self.record(name))?;
         // The player put it in place knowingly, so nothing is held against it any more.
         StartLog::change_if_there(paths, |log| log.forgive(&current.current))?;
-        install::commit(paths, stage.path(), &current)?;
-        session.machine.apply(Input::Committed)?;
+        install::move_to_place(paths, stage.path(), &current)?;
+        commit(session, paths, &current)
+    }
 
-        session.machine.apply(Input::SwitchOver)?;
-        for error in install::tidy(paths, &current, None) {
-            session.notice(
-                "tidy",
-                format!("An old version could not be removed yet: {error}"),
-            );
+    /// Makes the installed tree, which is the new version's as it lies, the new version.
+    ///
+    /// What is known of its starts stays: they were starts of the same.
+    fn give_name(
+        &self,
+        session: &Session,
+        paths: &InstallPaths,
+        settings: &Settings,
+    ) -> Result<Done, EngineError> {
+        let _lock = self.begin(paths, settings)?;
+        for input in [Input::Prepared, Input::Downloaded, Input::Applied] {
+            session.machine.apply(input)?;
         }
-        session.machine.apply(Input::Tidied)?;
-        Ok(())
+        let current = versions::retained(paths, &self.record(self.name(paths)))?;
+        let before = self.current.as_ref().map(|before| &before.current.manifest);
+        control::check(&session.token)?;
+        install::keep_manifest(paths, &current.current, &self.target.manifest_bytes, before)?;
+        commit(session, paths, &current)?;
+        Ok(self.figures(session, &[], &[], 0))
     }
 
     /// Takes the player's own files along.
     fn carry(&self, session: &Session, stage: &Stage) -> Result<(), EngineError> {
-        let home = self.home.as_ref().map(Place::open_if_there).transpose()?;
+        let home = self.home.as_ref().map(Place::open).transpose()?;
         let Some(home) = home.flatten() else {
             return Ok(());
         };
@@ -528,11 +495,10 @@ impl Run {
             installed_bytes: self.plan.summary.installed_bytes,
         };
         let before = self.current.iter().flat_map(Current::versions);
-        let mut older: Vec<InstalledVersion> = match self.goal {
-            Goal::Update | Goal::Adopt => before.cloned().collect(),
-            // What was there before the damaged one is worth more than the damaged one.
-            Goal::Repair => before.skip(1).cloned().collect(),
-        };
+        // What was there before a damaged one is worth more than the damaged one, and before one that goes on under
+        // another name it is all there is.
+        let passed_over = usize::from(self.goal == Goal::Repair || self.plan.tree_stays);
+        let mut older: Vec<InstalledVersion> = before.skip(passed_over).cloned().collect();
         // A version that is put in place once more need not be kept twice.
         older.retain(|version| Some(&version.manifest) != self.repeated());
         Current {
@@ -552,7 +518,11 @@ impl Run {
         Some(&self.target.manifest).filter(|manifest| Some(*manifest) != installed)
     }
 
+    /// Returns the name of the new version's folder.
     fn name(&self, paths: &InstallPaths) -> String {
+        if let Some(current) = self.current.as_ref().filter(|_| self.plan.tree_stays) {
+            return current.current.name.clone();
+        }
         let digest = self.target.manifest.sha256.to_string();
         let short = digest.get(..8).unwrap_or(&digest);
         let base = format!("{}-{short}", self.target.release.manifest.version);
@@ -583,6 +553,29 @@ impl Run {
             files: self.target.release.contents.files().count() as u64,
         }
     }
+}
+
+/// Replaces the record of what is installed, which is the commit point, and tidies up; the lock is held.
+fn commit(session: &Session, paths: &InstallPaths, current: &Current) -> Result<(), EngineError> {
+    current.store(paths)?;
+    session.machine.apply(Input::Committed)?;
+
+    session.machine.apply(Input::SwitchOver)?;
+    for error in install::tidy(paths, current, None) {
+        let message = format!("An old version could not be removed yet: {error}");
+        session.notice("tidy", message);
+    }
+    session.machine.apply(Input::Tidied)?;
+    Ok(())
+}
+
+/// Returns where an older version lies that has the files of `manifest`, maybe of this very release: it was kept.
+fn kept_place(paths: &InstallPaths, current: Option<&Current>, manifest: &ReleaseManifest) -> Option<Place> {
+    let has_all = |version: &&InstalledVersion| {
+        install::load_manifest(paths, version).is_ok_and(|kept| release::pin_the_same(&kept, manifest))
+    };
+    let mut kept = current.into_iter().flat_map(Current::older).filter(has_all);
+    kept.find_map(|version| Place::of(paths, version).ok())
 }
 
 /// Says what became of the player's files, if there are any.

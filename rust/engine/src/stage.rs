@@ -226,7 +226,6 @@ impl Stage {
                 true => self.set_mode(*entry, facts.executable),
                 false => Err(contradiction()),
             }
-            self.set_mode(*entry, facts.executable)
         })
     }
 

@@ -16,17 +16,15 @@ use crate::disk;
 use crate::error::EngineError;
 use crate::event::{Event, Observer};
 use crate::install;
-use crate::installed::InstalledTree;
+use crate::installed::Place;
 use crate::launch::{self, LaunchOptions, RunningGame};
 use crate::lock::InstallLock;
 use crate::pace::{self, Pacing, Surroundings, UnknownSurroundings};
 use crate::paths::InstallPaths;
-use crate::players;
 use crate::policy::{Decision, Wish};
 use crate::preferences::Preferences;
 use crate::read_token;
 use crate::record::{Current, Settings};
-use crate::release::Release;
 use crate::run::Run;
 use crate::session::{Machine, Session};
 use crate::starts::StartLog;
@@ -432,11 +430,11 @@ impl Updater {
         let settings = self.settings()?;
         let Checked {
             current,
-            release,
+            place,
             damaged,
             ..
         } = checked;
-        let run = tokio::task::block_in_place(|| Run::repair(&self.paths, current, &release, damaged))?;
+        let run = tokio::task::block_in_place(|| Run::repair(&self.paths, current, place, damaged))?;
         let newer = self.planned(run, settings, None)?;
         self.execute(session, newer, Wish::Player, &UnknownSurroundings)
             .await
@@ -445,19 +443,16 @@ impl Updater {
     /// Hashes every file of the current version, and tells of that.
     fn check_files(&self, session: &Session) -> Result<Checked, EngineError> {
         let current = self.current()?;
-        let tree = InstalledTree::open(&self.paths, &current.current)?;
-        let damaged = tree.check(session)?;
+        let place = Place::of(&self.paths, &current.current)?;
+        let damaged = place.check(session)?;
         let report = VerifyReport {
-            files: tree.release.published_files().count() as u64,
-            bytes: tree.bytes(),
-            damaged: tree.release.paths_of(&damaged),
-            modified: Vec::new(),
-            extra: players::find_in(tree.folders.root(), &tree.release).extra,
+            bytes: place.release.published_bytes(),
+            ..place.report(&damaged)?
         };
         self.machine.tell(Event::Verified(report.clone()));
         Ok(Checked {
             current,
-            release: tree.release,
+            place,
             damaged,
             report,
         })
@@ -511,7 +506,7 @@ pub(crate) enum Found {
 /// What a full check found.
 struct Checked {
     current: Current,
-    release: Arc<Release>,
+    place: Place,
     damaged: HashSet<usize>,
     report: VerifyReport,
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-//! Checking installed files: quickly by size, or fully by hash.
+//! Checking what is installed: quickly by size, or fully by hash.
 
 use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
@@ -9,11 +11,11 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use vsekai_formats::TreePath;
+use vsekai_formats::release::EntryKind;
 
 use crate::control;
 use crate::error::EngineError;
-use crate::players;
-use crate::release::Release;
+use crate::release::{Release, file_facts};
 use crate::tree::{self, EntryFiles, Folders, Tree};
 
 /// What a check found.
@@ -23,7 +25,7 @@ pub struct VerifyReport {
     pub files: u64,
     /// Bytes checked; 0 for a quick check.
     pub bytes: u64,
-    /// Paths of files that are missing or differ from what was published, in order.
+    /// Paths of files, folders and links that are missing or differ from what was published, in order.
     pub damaged: Vec<String>,
     /// Paths of files that were written to since they were installed, in order, if that was all that was looked
     /// at: a full check tells whether they differ.
@@ -40,53 +42,47 @@ impl VerifyReport {
     }
 }
 
-/// Returns the published files that are missing, are no regular files or have another size.
+/// Returns the published entries that are missing, are something else, have another size, lead elsewhere or cannot
+/// be started as they should.
 ///
-/// Costs one look at each file's entry and reads none of them.
+/// Costs one look at each entry and reads no file.
 pub(crate) fn quick(folders: &Folders, release: &Release) -> HashSet<usize> {
-    let files: Vec<_> = release.published_files().collect();
-    let damaged = files.into_par_iter().filter(|(entry, facts)| {
-        let data = tree::look_at(folders, release, *entry);
-        !data.is_ok_and(|data| data.is_file() && data.len() == facts.size)
-    });
-    damaged.map(|(entry, _)| entry).collect()
+    let entries: Vec<usize> = release.published_entries().collect();
+    let damaged = entries
+        .into_par_iter()
+        .filter(|entry| !looks_right(folders, release, *entry));
+    damaged.collect()
 }
 
-/// Checks everything but the bytes of the files: kinds, sizes, execute bits of programs, times.
-///
-/// `installed` is when the version was put in place; every file of it is older than that.
-pub(crate) fn by_metadata(
-    folders: &Folders,
-    release: &Release,
-    installed: Option<SystemTime>,
-) -> VerifyReport {
-    let mut damaged = quick(folders, release);
-    let launch = &release.manifest.launch;
-    let is_program = |path: &TreePath| -> bool {
-        let mut programs = std::iter::once(&launch.desktop).chain(&launch.vr);
-        programs.any(|program| program.path == *path)
+fn looks_right(folders: &Folders, release: &Release, entry: usize) -> bool {
+    let Some(wanted) = release.contents.entries.get(entry) else {
+        return false;
     };
-    let mut report = VerifyReport::default();
-    let mut modified = HashSet::new();
-    for (entry, facts) in release.published_files() {
-        report.files += 1;
-        let Ok(data) = tree::look_at(folders, release, entry) else {
-            continue;
-        };
-        let path = release.contents.entries.get(entry).map(|entry| &entry.path);
-        if (facts.executable || path.is_some_and(is_program)) && !may_be_started(&data) {
-            damaged.insert(entry);
-        }
-        let written = data.modified().map(cap_std::time::SystemTime::into_std);
-        let is_younger = installed.is_some_and(|installed| written.is_ok_and(|written| written > installed));
-        if is_younger && !damaged.contains(&entry) {
-            modified.insert(entry);
-        }
-    }
-    report.damaged = release.paths_of(&damaged);
-    report.modified = release.paths_of(&modified);
-    report.extra = players::find_in(folders.root(), release).extra;
-    report
+    let look = |path: &TreePath| -> io::Result<bool> {
+        let (folder, name) = folders.of(path.as_str())?;
+        let data = folder.symlink_metadata(name)?;
+        Ok(match &wanted.kind {
+            EntryKind::Folder => data.is_dir(),
+            EntryKind::Link { target } => {
+                data.is_symlink() && folder.read_link_contents(name)? == Path::new(target)
+            }
+            EntryKind::File { size, executable, .. } => {
+                let is_program = *executable || release.manifest.launch.starts(path);
+                data.is_file() && data.len() == *size && (!is_program || may_be_started(&data))
+            }
+        })
+    };
+    look(&wanted.path).unwrap_or(false)
+}
+
+/// Returns the published files that were written to after `time`, when they were all there.
+pub(crate) fn written_after(folders: &Folders, release: &Release, time: SystemTime) -> HashSet<usize> {
+    let is_younger = |entry: &usize| {
+        let written = tree::look_at(folders, release, *entry).and_then(|data| data.modified());
+        written.is_ok_and(|written| written.into_std() > time)
+    };
+    let files = release.published_files().map(|(entry, _)| entry);
+    files.filter(is_younger).collect()
 }
 
 #[cfg(unix)]
@@ -100,7 +96,7 @@ fn may_be_started(_data: &cap_std::fs::Metadata) -> bool {
     true
 }
 
-/// Returns the published files whose bytes are not those published, hashing all of them on all cores.
+/// Returns the published entries that are not those published, hashing all files on all cores.
 ///
 /// `done` counts bytes.
 pub(crate) fn full(
@@ -110,10 +106,10 @@ pub(crate) fn full(
     done: &AtomicU64,
 ) -> Result<HashSet<usize>, EngineError> {
     let tree = Tree { folders, release };
-    let files: Vec<_> = release.published_files().collect();
-    let results: Result<Vec<Option<usize>>, EngineError> = files
+    let entries: Vec<usize> = release.published_entries().collect();
+    let results: Result<Vec<Option<usize>>, EngineError> = entries
         .into_par_iter()
-        .map_init(Vec::new, |buffer, (entry, facts)| {
+        .map_init(Vec::new, |buffer, entry| {
             control::check(token)?;
             let mut right = looks_right(folders, release, entry);
             if let Some(facts) = file_facts(&release.contents, entry) {

@@ -137,6 +137,25 @@ async fn a_version_that_crashes_three_times_gives_way_to_the_last_good_one_and_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_name_for_the_same_files_is_no_new_chance() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    stage.play();
+    stage.install(2, BAD).await;
+    stage.play();
+    stage.play();
+    stage.site.publish(&build(2, BAD), "3.0", 3);
+    stage.player.updater.update().await.unwrap();
+    assert_eq!(stage.installed(), "3.0");
+    stage.play();
+    assert_eq!(stage.installed(), "1.0");
+    stage.site.publish(&build(1, GOOD), "4.0", 4);
+    stage.player.updater.update().await.unwrap();
+    let version = &stage.player.updater.versions().unwrap()[0];
+    assert_eq!((version.version.as_str(), version.started_well), ("4.0", true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_version_taken_again_knowingly_gets_a_new_chance() {
     let stage = Stage::new().await;
     stage.install(1, GOOD).await;

@@ -430,6 +430,46 @@ async fn verify_names_every_damaged_file_and_repair_fetches_only_their_chunks() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn repair_makes_a_version_whole_again_whose_folder_was_removed() {
+    let scene = Scene::installed().await;
+    let player = &scene.player;
+    fs_err::remove_dir_all(player.current()).unwrap();
+    for report in [
+        player.updater.verify().await.unwrap(),
+        player.updater.verify_quick().await.unwrap(),
+    ] {
+        let is_missing = |path: &String| report.damaged.contains(path);
+        assert!(game(1).keys().all(is_missing), "{:?}", report.damaged);
+    }
+    let repaired = player.updater.repair().await.unwrap();
+    assert_eq!(repaired.done.unwrap().reused_bytes, 0);
+    player.assert_has(&game(1));
+    assert!(player.updater.verify().await.unwrap().is_intact());
+    assert_eq!(player.updater.versions().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_may_not_be_started_and_a_folder_that_is_gone_are_damage_that_repair_mends() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scene = Scene::installed().await;
+    let player = &scene.player;
+    let program = player.current().join("Game.x86_64");
+    fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o444)).unwrap();
+    fs_err::remove_dir_all(player.current().join("data/level2")).unwrap();
+    let report = player.updater.verify().await.unwrap();
+    assert_eq!(
+        report.damaged,
+        player.updater.verify_quick().await.unwrap().damaged
+    );
+    for path in ["Game.x86_64", "data/level2", "data/level2/part02.txt"] {
+        assert!(report.damaged.iter().any(|damaged| damaged == path), "{path}");
+    }
+    player.updater.repair().await.unwrap();
+    player.assert_has(&game(1));
+    assert!(player.updater.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_installed_file_that_was_damaged_does_not_damage_the_next_version() {
     let scene = Scene::installed().await;
     let Scene { site, player, .. } = &scene;
