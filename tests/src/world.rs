@@ -84,6 +84,21 @@ impl World {
         (world, builds, pristine)
     }
 
+    /// Starts a server, in memory, that has a small build under two names, of which the player has the first. Returns the
+    /// build's folder too.
+    ///
+    /// # Panics
+    /// If something of that fails.
+    #[must_use]
+    pub fn before_another_name() -> (Self, PathBuf) {
+        let world = Self::in_memory();
+        let [build, _] = world.small_builds(0);
+        world.publish(&build, "1.0.0");
+        world.update();
+        world.publish(&build, "1.0.1");
+        (world, build)
+    }
+
     /// Makes the two versions of a small build, with `more` files that do not change.
     ///
     /// # Panics

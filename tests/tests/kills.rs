@@ -107,6 +107,28 @@ fn a_repair_killed_at_any_call_that_changes_the_disk_leaves_the_damaged_or_the_r
 }
 
 #[test]
+fn an_update_to_the_same_files_killed_at_any_call_that_changes_the_disk_leaves_them_as_they_are() {
+    let Some(strace) = strace::find() else { return };
+    let (world, build) = World::before_another_name();
+    let files = tree::entries(&build);
+    let killed = Killed {
+        command: world.update_command(world.server().address()),
+        old: Some(files.clone()),
+        new: files,
+        pristine: Some(world.set_aside()),
+        begin: Box::new(|| {}),
+    };
+    let points = killed.at_every_call(&world, &strace, |player| {
+        assert_eq!(player.update(), 0, "a chunk was fetched");
+        assert_eq!(player.version().as_deref(), Some("1.0.1"));
+    });
+    println!(
+        "an update to the same files killed at {points} points: they lie as they did after each, named anew after the next run"
+    );
+    assert!(points > 10, "only {points} points: the calls were not found");
+}
+
+#[test]
 fn a_rollback_killed_at_any_call_that_changes_the_disk_leaves_one_of_the_two_versions() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();

@@ -29,6 +29,22 @@ fn a_power_cut_at_any_step_of_an_update_leaves_the_old_or_the_new_version() {
 }
 
 #[test]
+fn a_power_cut_at_any_step_of_an_update_to_the_same_files_leaves_them_under_one_of_the_two_names() {
+    let Some(strace) = strace::find() else { return };
+    let (world, build) = World::before_another_name();
+    let update = world.update_command(world.server().address());
+    let outcomes = ["1.0.0", "1.0.1"].map(|version| Outcome::of(version, &build));
+    Scenario::record(
+        "an update to the same files",
+        &strace,
+        world,
+        &update,
+        outcomes.to_vec(),
+    )
+    .survives(1000);
+}
+
+#[test]
 fn a_power_cut_at_any_step_of_a_first_install_leaves_nothing_or_the_whole_version() {
     let Some(strace) = strace::find() else { return };
     let world = World::in_memory();
