@@ -7,6 +7,7 @@
 pub mod browser;
 pub mod dice;
 pub mod exported;
+pub mod garage;
 pub mod gate;
 pub mod nginx;
 pub mod place;

@@ -39,10 +39,23 @@ impl World {
         Self::in_folder(crate::tree::memory_folder())
     }
 
+    /// Starts a server with the text of a configuration file, which counts until it is started again.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn configured(configuration: &str) -> Self {
+        Self::start(tempfile::tempdir().unwrap(), configuration)
+    }
+
     fn in_folder(folder: TempDir) -> Self {
+        Self::start(folder, "")
+    }
+
+    fn start(folder: TempDir, configuration: &str) -> Self {
         crate::build_programs();
         fs_err::create_dir(folder.path().join("player")).unwrap();
-        let server = start_server(&folder.path().join("server"));
+        let server = start_server(&folder.path().join("server"), configuration);
         Self { folder, server }
     }
 
@@ -172,7 +185,7 @@ impl World {
     /// If it does not start.
     pub fn restart_server(&mut self) {
         self.server.stop();
-        self.server = start_server(&self.folder.path().join("server"));
+        self.server = start_server(&self.folder.path().join("server"), "");
     }
 
     /// Publishes `build` and returns what the publisher reports.
@@ -326,6 +339,7 @@ fn server_words(server: &str) -> [&str; 6] {
     ["--server", server, "--title", TITLE, "--channel", "stable"]
 }
 
-fn start_server(data: &Path) -> Server {
-    Server::start(&workspace::built_program("vsekai-server"), data, TITLE).unwrap()
+fn start_server(data: &Path, configuration: &str) -> Server {
+    let program = workspace::built_program("vsekai-server");
+    Server::start_configured(&program, data, TITLE, configuration).unwrap()
 }

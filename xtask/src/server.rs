@@ -30,7 +30,7 @@ impl Server {
     /// As [`Server::start`], with the text of a configuration file.
     pub fn start_configured(program: &Path, data: &Path, title: &str, configuration: &str) -> Result<Self> {
         fs_err::create_dir_all(data)?;
-        let config = data.join("server.toml");
+        let config = configuration_path(data);
         fs_err::write(&config, configuration)?;
         let ready = data.join("ready");
         match fs_err::remove_file(&ready) {
@@ -83,6 +83,12 @@ impl Server {
         &self.data
     }
 
+    /// Returns the configuration file.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        configuration_path(&self.data)
+    }
+
     /// Returns the token that a development server gives out for publishing.
     pub fn token(&self) -> Result<String> {
         let token = fs_err::read_to_string(self.data.join("dev-token"))?;
@@ -131,6 +137,10 @@ impl Server {
     pub fn kill(&mut self) {
         self.running.kill();
     }
+}
+
+fn configuration_path(data: &Path) -> PathBuf {
+    data.join("server.toml")
 }
 
 fn wait_until_ready(running: &mut Running, ready: &Path) -> Result<String> {

@@ -2,12 +2,12 @@
 //! The programs that building, playing and testing need beside Rust: where they are, or getting them.
 
 pub mod apt;
+mod built;
 pub mod cache;
 mod gdtoolkit;
 mod godot;
 mod nginx;
 mod python;
-mod s3s;
 mod trees;
 mod tuf;
 
@@ -45,6 +45,8 @@ pub enum Tool {
     MkfsBtrfs,
     /// An S3 server, for tests of stores in buckets.
     S3s,
+    /// A server of S3 clusters, for tests of a cluster that loses a node.
+    Garage,
     /// The Python that has python-tuf, for interoperability tests.
     PythonTuf,
     /// The linter for GDScript.
@@ -63,7 +65,7 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
@@ -74,6 +76,7 @@ impl Tool {
         Self::Strace,
         Self::MkfsBtrfs,
         Self::S3s,
+        Self::Garage,
         Self::PythonTuf,
         Self::Gdlint,
         Self::Gdformat,
@@ -96,7 +99,8 @@ impl Tool {
             Self::DbusDaemon => "dbus-daemon",
             Self::Strace => "strace",
             Self::MkfsBtrfs => "mkfs.btrfs",
-            Self::S3s => s3s::NAME,
+            Self::S3s => built::S3S.name,
+            Self::Garage => built::GARAGE.name,
             Self::PythonTuf => "python-tuf",
             Self::Gdlint => "gdlint",
             Self::Gdformat => "gdformat",
@@ -122,7 +126,8 @@ impl Tool {
     pub fn find(self, cache: &Cache) -> Option<PathBuf> {
         match self {
             Self::Godot => Godot::find(cache).map(|godot| godot.editor),
-            Self::S3s => s3s::find(cache),
+            Self::S3s => built::S3S.find(cache),
+            Self::Garage => built::GARAGE.find(cache),
             Self::PythonTuf => tuf::find(cache),
             Self::Gdlint | Self::Gdformat => gdtoolkit::find(cache, self.name()),
             Self::Desync => process::which("desync").or_else(|| cache.path(DESYNC_KEY, "desync")),
@@ -139,7 +144,8 @@ impl Tool {
         }
         match self {
             Self::Godot => return Godot::get(cache).map(|godot| godot.editor),
-            Self::S3s => s3s::get(cache)?,
+            Self::S3s => built::S3S.get(cache)?,
+            Self::Garage => built::GARAGE.get(cache)?,
             Self::PythonTuf => tuf::get(cache)?,
             Self::Gdlint | Self::Gdformat => gdtoolkit::get(cache)?,
             Self::Nginx => nginx::get(cache)?,
@@ -165,6 +171,7 @@ impl Tool {
             Self::Desync
             | Self::Godot
             | Self::S3s
+            | Self::Garage
             | Self::PythonTuf
             | Self::Gdlint
             | Self::Gdformat
@@ -179,6 +186,7 @@ impl Tool {
             | Self::Strace
             | Self::MkfsBtrfs
             | Self::S3s
+            | Self::Garage
             | Self::Gdlint
             | Self::Gdformat
             | Self::Chromium
@@ -276,7 +284,6 @@ pub fn name_in_environment(command: &mut Command, cache: &Cache) {
     for (tool, variable) in [
         (Tool::Desync, "VSEKAI_TEST_DESYNC"),
         (Tool::Casync, "VSEKAI_TEST_CASYNC"),
-        (Tool::S3s, "VSEKAI_TEST_S3S_FS"),
     ] {
         if let Some(path) = tool.find(cache) {
             command.env(variable, path);
