@@ -315,6 +315,12 @@ async fn a_quick_check_reads_no_file_and_finds_what_can_be_seen_from_outside() {
     mode("Game.x86_64", 0o444);
     mode("data/changed.txt", 0o644);
     fs_err::write(current.join("data/changed.txt"), support::noise(99, 3000)).unwrap();
+    // Clocks of file systems tick slowly: without this it may have the time of the installation.
+    let written = fs_err::File::options()
+        .write(true)
+        .open(current.join("data/changed.txt"));
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
+    written.unwrap().set_modified(later).unwrap();
     fs_err::remove_file(current.join("data/empty")).unwrap();
     fs_err::write(current.join("my mod.txt"), "mine").unwrap();
     let report = updater.verify_quick().await.unwrap();
