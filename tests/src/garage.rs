@@ -4,7 +4,6 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -155,7 +154,8 @@ impl Node {
         process::read(&mut self.command(arguments)).unwrap();
     }
 
-    /// Runs a command until it succeeds, and returns what it prints.
+    /// Runs a command until it succeeds, and returns what it prints. Each try is a process that asks the cluster, which
+    /// is pause enough.
     fn wait_for(&self, arguments: &[&str]) -> String {
         let deadline = Instant::now() + LIMIT;
         loop {
@@ -165,7 +165,7 @@ impl Node {
                     let log = fs_err::read_to_string(self.log()).unwrap_or_default();
                     panic!("{error:#}; the node's log: {log}");
                 }
-                Err(_) => thread::sleep(Duration::from_millis(50)),
+                Err(_) => {}
             }
         }
     }
