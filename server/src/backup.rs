@@ -196,12 +196,7 @@ fn remove_side_files(path: &Path) -> Result<(), StorageError> {
 }
 
 fn remove(path: &Path) -> Result<(), StorageError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StorageError::io(
-            "remove the database of an earlier backup",
-        )(error)),
-        _ => Ok(()),
-    }
+    durable::remove(path).map_err(StorageError::io("remove the database of an earlier backup"))
 }
 
 const COPIES_AT_ONCE: usize = 8;

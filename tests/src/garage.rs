@@ -45,7 +45,7 @@ impl Garage {
         let nodes: Vec<Node> = (0..NODES)
             .map(|number| Node::make(&program, &folder.path().join(number.to_string())))
             .collect();
-        let garage = Self {
+        let mut garage = Self {
             nodes: nodes.iter().map(Node::start).collect(),
             first: nodes[0].clone(),
             folder,
@@ -65,10 +65,13 @@ impl Garage {
     }
 
     /// Gives every node a part of the data, and waits until they have agreed on that.
-    fn lay_out(&self, nodes: &[Node]) {
+    fn lay_out(&mut self, nodes: &[Node]) {
+        for (node, running) in nodes.iter().zip(&mut self.nodes) {
+            // Until then it may not have made its key.
+            node.checked(running.wait_for_connections(&format!("127.0.0.1:{}", node.rpc)));
+        }
         for (number, node) in nodes.iter().enumerate() {
-            // A node makes its key when it starts.
-            let address = node.wait_for(&["node", "id", "-q"]);
+            let address = node.run(&["node", "id", "-q"]);
             if number > 0 {
                 self.first.wait_for(&["node", "connect", &address]);
             }
@@ -150,24 +153,28 @@ impl Node {
         self.config.with_extension("log")
     }
 
-    fn run(&self, arguments: &[&str]) {
-        process::read(&mut self.command(arguments)).unwrap();
+    /// Runs a command and returns what it prints.
+    fn run(&self, arguments: &[&str]) -> String {
+        let text = self.checked(process::read(&mut self.command(arguments)));
+        text.trim().to_owned()
     }
 
-    /// Runs a command until it succeeds, and returns what it prints. Each try is a process that asks the cluster, which
-    /// is pause enough.
-    fn wait_for(&self, arguments: &[&str]) -> String {
+    /// Runs a command until it succeeds: what it needs, the nodes are still telling each other.
+    fn wait_for(&self, arguments: &[&str]) {
         let deadline = Instant::now() + LIMIT;
-        loop {
-            match process::read(&mut self.command(arguments)) {
-                Ok(text) => return text.trim().to_owned(),
-                Err(error) if Instant::now() > deadline => {
-                    let log = fs_err::read_to_string(self.log()).unwrap_or_default();
-                    panic!("{error:#}; the node's log: {log}");
-                }
-                Err(_) => {}
-            }
+        let mut run = process::read(&mut self.command(arguments));
+        while run.is_err() && Instant::now() < deadline {
+            run = process::read(&mut self.command(arguments));
         }
+        self.checked(run);
+    }
+
+    /// Returns what worked; what did not is told with the node's log.
+    fn checked<T>(&self, outcome: anyhow::Result<T>) -> T {
+        outcome.unwrap_or_else(|error| {
+            let log = fs_err::read_to_string(self.log()).unwrap_or_default();
+            panic!("{error:#}; the node's log:\n{}", process::last_lines(&log));
+        })
     }
 }
 

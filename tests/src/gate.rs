@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A way to a server that can be shut: passes bytes on until it is told to answer everybody itself, or not at all.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -84,15 +84,15 @@ impl Gate {
         }
     }
 
-    fn admit(&self, mut client: TcpStream, server: &str) -> std::io::Result<()> {
+    fn admit(&self, client: TcpStream, server: &str) -> io::Result<()> {
         let mut shared = self.lock();
         match shared.state.clone() {
             State::Shut => Ok(()),
             State::Answering(answer) => {
-                drop(shared);
-                // The head is all that is read; that it has arrived is enough.
-                let _ = client.read(&mut [0; 8192])?;
-                client.write_all(answer.as_bytes())
+                shared.open.push(client.try_clone()?);
+                // Elsewhere, so that a client that asks nothing keeps nobody out.
+                thread::spawn(move || reply(client, &answer));
+                Ok(())
             }
             State::Open => {
                 let server = TcpStream::connect(server)?;
@@ -111,10 +111,19 @@ impl Gate {
     }
 }
 
+/// Answers the first request, as soon as something of it is there.
+fn reply(mut client: TcpStream, answer: &str) -> io::Result<()> {
+    let _ = client.read(&mut [0; 8192])?;
+    client.write_all(answer.as_bytes())?;
+    client.shutdown(Shutdown::Write)?;
+    // A connection that is closed with bytes unread is reset, and its client may lose the answer.
+    io::copy(&mut client, &mut io::sink()).map(drop)
+}
+
 /// Passes on what comes from `from` until it ends.
 fn pass(mut from: TcpStream, mut to: TcpStream) {
     thread::spawn(move || {
-        let _ = std::io::copy(&mut from, &mut to);
+        let _ = io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Write);
     });
 }

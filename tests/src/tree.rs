@@ -38,6 +38,16 @@ pub fn entries(root: &Path) -> BTreeMap<PathBuf, Entry> {
     entries
 }
 
+/// Tells whether `text` stands anywhere in a file.
+///
+/// # Panics
+/// If it cannot be read.
+#[must_use]
+pub fn holds(file: &Path, text: &str) -> bool {
+    let content = fs_err::read(file).unwrap();
+    content.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
 /// Fails if the trees differ in a path, a content, a link or an execute bit.
 ///
 /// # Panics

@@ -27,7 +27,7 @@ impl World {
     /// If it does not start.
     #[must_use]
     pub fn new() -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap())
+        Self::configured("")
     }
 
     /// The same in memory, for tests of many runs: nothing waits for a disk.
@@ -36,20 +36,16 @@ impl World {
     /// If the server does not start.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::in_folder(crate::tree::memory_folder())
+        Self::start(crate::tree::memory_folder(), "")
     }
 
-    /// Starts a server with the text of a configuration file, which counts until it is started again.
+    /// Starts a server with the text of a configuration file.
     ///
     /// # Panics
     /// If it does not start.
     #[must_use]
     pub fn configured(configuration: &str) -> Self {
         Self::start(tempfile::tempdir().unwrap(), configuration)
-    }
-
-    fn in_folder(folder: TempDir) -> Self {
-        Self::start(folder, "")
     }
 
     fn start(folder: TempDir, configuration: &str) -> Self {
@@ -179,13 +175,14 @@ impl World {
         self.server.kill();
     }
 
-    /// Starts the server again on the same data; its port is another one.
+    /// Starts the server again on the same data and configuration; its port is another one.
     ///
     /// # Panics
     /// If it does not start.
     pub fn restart_server(&mut self) {
         self.server.stop();
-        self.server = start_server(&self.folder.path().join("server"), "");
+        let configuration = fs_err::read_to_string(self.server.configuration()).unwrap();
+        self.server = start_server(&self.folder.path().join("server"), &configuration);
     }
 
     /// Publishes `build` and returns what the publisher reports.

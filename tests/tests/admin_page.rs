@@ -90,6 +90,16 @@ async fn fill(browser: &Browser, id: &str, value: &str) {
     field.send_keys(value).await.unwrap();
 }
 
+/// Logs in with the server's token, and returns its address.
+async fn log_in(browser: &Browser, world: &World) -> String {
+    let address = world.server().address().trim_end_matches('/').to_owned();
+    let page = format!("{address}/admin/login");
+    browser.page.goto(&page).await.unwrap();
+    fill(browser, "token", &world.server().token().unwrap()).await;
+    press(browser, "Log in").await;
+    address
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_finds_the_way_from_the_log_in_to_a_promoted_release() {
     let (world, _) = World::with_first_version();
@@ -151,14 +161,7 @@ async fn a_person_makes_a_token_and_revokes_it() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let address = world.server().address().trim_end_matches('/').to_owned();
-    browser
-        .page
-        .goto(&format!("{address}/admin/login"))
-        .await
-        .unwrap();
-    fill(&browser, "token", &world.server().token().unwrap()).await;
-    press(&browser, "Log in").await;
+    log_in(&browser, &world).await;
     click(&browser, "Tokens").await;
     heading(&browser, "Tokens").await;
     look(&browser, "tokens").await;
@@ -204,11 +207,7 @@ async fn a_person_makes_a_channel_private_after_a_question() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let address = world.server().address().trim_end_matches('/').to_owned();
-    let login = format!("{address}/admin/login");
-    browser.page.goto(&login).await.unwrap();
-    fill(&browser, "token", &world.server().token().unwrap()).await;
-    press(&browser, "Log in").await;
+    let address = log_in(&browser, &world).await;
     click(&browser, TITLE).await;
     heading(&browser, TITLE).await;
     let change = Locator::Css("a[href$='/channels/beta/readers']");

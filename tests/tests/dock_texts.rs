@@ -2,7 +2,7 @@
 //! The texts of the publisher's dock: whatever it shows is there in every language.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use xtask::{addons, fs, workspace};
 
@@ -138,6 +138,6 @@ fn sources(folder: &Path, kind: &str) -> String {
     text.split("\\\n").map(str::trim_start).collect()
 }
 
-fn addon() -> std::path::PathBuf {
+fn addon() -> PathBuf {
     addons::publisher_project().join("addons/vsekai_publisher")
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use vsekai_formats::pck;
 use vsekai_tests::exported;
+use vsekai_tests::tree::holds;
 use xtask::tools::Godot;
 use xtask::{addons, fs, process, projects, workspace};
 
@@ -43,22 +44,37 @@ fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_edit
 
 #[test]
 fn the_dock_speaks_the_language_of_the_editor() {
-    for case in [
-        json!({
-            "case": "language",
-            "language": "es_ES.UTF-8",
-            "shown": { "Publish": "Publicar", "Withdraw": "Retirar", "BuildFolder": "Aún no se ha exportado nada." },
-            "titles": ["Versión", "Canal"],
-            "hint": "Inicia el servidor local",
-        }),
-        json!({
-            "case": "language",
-            "language": "ja_JP.UTF-8",
-            "shown": { "Publish": "公開", "Withdraw": "取り下げる", "BuildFolder": "まだ何もエクスポートされていません。" },
-            "titles": ["バージョン", "チャンネル"],
-            "hint": "ローカルサーバーを起動",
-        }),
+    for (language, [publish, withdraw, nothing, version, channel, hint]) in [
+        (
+            "es_ES.UTF-8",
+            [
+                "Publicar",
+                "Retirar",
+                "Aún no se ha exportado nada.",
+                "Versión",
+                "Canal",
+                "Inicia el servidor local",
+            ],
+        ),
+        (
+            "ja_JP.UTF-8",
+            [
+                "公開",
+                "取り下げる",
+                "まだ何もエクスポートされていません。",
+                "バージョン",
+                "チャンネル",
+                "ローカルサーバーを起動",
+            ],
+        ),
     ] {
+        let case = json!({
+            "case": "language",
+            "language": language,
+            "shown": { "Publish": publish, "Withdraw": withdraw, "BuildFolder": nothing },
+            "titles": [version, channel],
+            "hint": hint,
+        });
         let Some(editor) = Editor::new(true) else { return };
         editor.run(&case, None);
     }
@@ -183,12 +199,8 @@ fn assert_no_part_of_the_plugin(pack: &Path) {
 
 /// Returns the files below `folder` that hold `text`.
 fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
-    let holds = |file: &PathBuf| {
-        let content = fs_err::read(folder.join(file)).unwrap();
-        content.windows(text.len()).any(|part| part == text.as_bytes())
-    };
     let mut files = fs::files(folder, &[]).unwrap();
-    files.retain(holds);
+    files.retain(|file| holds(&folder.join(file), text));
     files
 }
 

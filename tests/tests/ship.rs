@@ -4,11 +4,11 @@
 
 mod godot_support;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use godot_support::{assert_clean, build_extension, find_godot};
-use vsekai_tests::tree::assert_same;
+use vsekai_tests::tree::{assert_same, holds};
 use vsekai_tests::world::{TITLE, World, code_and_output};
 use xtask::ship::{Order, ship};
 use xtask::{process, projects, workspace};
@@ -105,12 +105,6 @@ fn the_pack_for_every_system_is_made_on_any_machine() {
         assert!(holds(&pack, "ui/shell.gdc"), "{preset}: the window");
         assert!(!holds(&pack, "tests/scenes.gdc"), "{preset}: no tests");
     }
-}
-
-/// Whether `text` stands anywhere in a file.
-fn holds(file: &Path, text: &str) -> bool {
-    let content = fs_err::read(file).unwrap();
-    content.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// Makes the folder of a brand: one file, and a theme.

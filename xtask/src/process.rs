@@ -64,6 +64,24 @@ impl Running {
         }
     }
 
+    /// Waits until the child, a server, takes connections at `address`.
+    ///
+    /// # Errors
+    /// It ends, or takes none within 30 seconds.
+    pub fn wait_for_connections(&mut self, address: &str) -> Result<()> {
+        let deadline = Instant::now() + ANSWER;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = self.try_wait()? {
+                bail!("{} ended with {status}", self.name);
+            }
+            if Instant::now() > deadline {
+                bail!("{} does not answer at {address}", self.name);
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
     /// Asks the child's group to end, insists after five seconds, and waits.
     pub fn stop(&mut self) {
         if self.reaped {
@@ -220,23 +238,14 @@ pub fn free_address() -> Result<String> {
 /// Starts the server `command`, whose output nobody reads, and waits until it takes connections at `address`.
 ///
 /// # Errors
-/// It ends, or takes none within 30 seconds.
+/// As [`Running::wait_for_connections`].
 pub fn serve(command: &mut Command, address: &str) -> Result<Running> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut running = spawn(command)?;
-    let deadline = Instant::now() + ANSWER;
-    while TcpStream::connect(address).is_err() {
-        if let Some(status) = running.try_wait()? {
-            bail!("{} ended with {status}", running.name);
-        }
-        if Instant::now() > deadline {
-            bail!("{} does not answer at {address}", running.name);
-        }
-        thread::sleep(POLL);
-    }
+    running.wait_for_connections(address)?;
     Ok(running)
 }
 

@@ -32,8 +32,9 @@ static func parse(arguments: PackedStringArray) -> LaunchOptions:
 	while not left.is_empty():
 		var argument: String = left.pop_front()
 		var name: String = argument.get_slice("=", 0)
-		if LaunchLink.parse(argument):
-			options.link = LaunchLink.parse(argument)
+		var given_link: String = LaunchLink.parse(argument)
+		if given_link:
+			options.link = given_link
 		elif VALUE_OPTIONS.has(name) and argument.contains("="):
 			options.set(VALUE_OPTIONS[name], argument.substr(name.length() + 1))
 		elif VALUE_OPTIONS.has(name) and not left.is_empty():

@@ -92,7 +92,7 @@ func test_time_left_is_coarse() -> void:
 func test_notes_show_lists_and_emphasis() -> void:
 	equal(
 		NotesMarkup.to_bbcode("# New\n\n- **bold** and `code`\n- [a link](https://x)"),
-		"[b]New[/b]\n[ul][b]bold[/b] and [code]code[/code][/ul]\n" + "[ul]a link[/ul]"
+		"[b]New[/b]\n[ul][b]bold[/b] and [code]code[/code][/ul]\n[ul]a link[/ul]"
 	)
 
 

@@ -29,8 +29,12 @@ var _shown_notes: String = ""
 @onready var _rate_label: Label = %RateLabel
 @onready var _bar: ProgressBar = %ProgressBar
 @onready var _amount_label: Label = %AmountLabel
-@onready var _primary: Button = %PrimaryButton
-@onready var _secondary: Array[Button] = [%SecondaryButton1, %SecondaryButton2, %SecondaryButton3]
+@onready var _primary: ActionButton = %PrimaryButton
+@onready var _secondary: Array[ActionButton] = [
+	%SecondaryButton1,
+	%SecondaryButton2,
+	%SecondaryButton3,
+]
 @onready var _build_label: Label = %BuildLabel
 
 
@@ -38,17 +42,12 @@ func start(session: LauncherSession, question: Question) -> void:
 	_session = session
 	_question = question
 	_details_button.toggled.connect(_on_details_toggled)
-	for button: Button in [_primary] + _secondary:
+	for button: ActionButton in [_primary] + _secondary:
 		button.pressed.connect(_on_pressed.bind(button))
 
 
 func first_focus() -> Control:
-	if not _primary.disabled:
-		return _primary
-	for button: Button in _secondary:
-		if button.visible and not button.disabled:
-			return button
-	return null
+	return ActionButton.first_usable(_secondary) if _primary.disabled else _primary
 
 
 func show_view(view: HomeView) -> void:
@@ -63,10 +62,10 @@ func show_view(view: HomeView) -> void:
 	_show_notes(view)
 	_show_figures(view.figures)
 	_show_progress(view)
-	_show_action(_primary, view.primary)
+	_primary.show_action(view.primary)
 	for place: int in _secondary.size():
 		var used: bool = place < view.secondary.size()
-		_show_action(_secondary[place], view.secondary[place] if used else null)
+		_show_secondary(_secondary[place], view.secondary[place] if used else null)
 	_build_label.text = view.build_label.text()
 
 
@@ -111,23 +110,16 @@ func _show_progress(view: HomeView) -> void:
 	_bar.value = maxf(view.progress_fraction, 0.0)
 
 
-func _show_action(button: Button, action: HomeView.Action) -> void:
-	button.visible = action != null
-	if action == null:
-		return
-	button.text = action.label.text()
-	button.icon = Pictures.named(action.icon)
-	button.disabled = not action.enabled
-	var before: String = button.get_meta(&"action", action.name)
-	button.set_meta(&"action", action.name)
+func _show_secondary(button: ActionButton, action: HomeView.Action) -> void:
+	var before: String = button.action
+	button.show_action(action)
 	# A press that was meant for what a button did before must not do what it does now.
-	if button != _primary and before != action.name and button.has_focus():
+	if button.action != before and button.has_focus():
 		button.release_focus()
 
 
-func _on_pressed(button: Button) -> void:
-	var action: String = button.get_meta(&"action", "")
-	match action:
+func _on_pressed(button: ActionButton) -> void:
+	match button.action:
 		"why":
 			_say_why()
 		"adopt":
@@ -135,7 +127,7 @@ func _on_pressed(button: Button) -> void:
 				self, "ADOPT_CHOOSE", _session.install_path().get_base_dir(), _ask_adopt
 			)
 		_:
-			_session.perform(action)
+			_session.perform(button.action)
 
 
 ## Why the update waits, in full, with the way around it as the answer.

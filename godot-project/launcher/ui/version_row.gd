@@ -12,11 +12,11 @@ var _row: LibraryView.Row
 @onready var _standing: Label = %StandingLabel
 @onready var _facts: Label = %FactsLabel
 @onready var _story: Label = %StoryLabel
-@onready var _buttons: Array[Button] = [%Button1, %Button2, %Button3]
+@onready var _buttons: Array[ActionButton] = [%Button1, %Button2, %Button3]
 
 
 func _ready() -> void:
-	for button: Button in _buttons:
+	for button: ActionButton in _buttons:
 		button.pressed.connect(_on_pressed.bind(button))
 
 
@@ -31,27 +31,15 @@ func show_row(row: LibraryView.Row) -> void:
 	_story.visible = not row.story.is_empty()
 	for place: int in _buttons.size():
 		var used: bool = place < row.actions.size()
-		_show_action(_buttons[place], row.actions[place] if used else null)
+		var button: ActionButton = _buttons[place]
+		button.show_action(row.actions[place] if used else null)
+		# Several rows have a button of the same words, which a listener cannot tell apart by place.
+		button.accessibility_name = "%s, %s" % [button.text, row.version]
 
 
 func first_button() -> Button:
-	for button: Button in _buttons:
-		if button.visible and not button.disabled:
-			return button
-	return null
+	return ActionButton.first_usable(_buttons)
 
 
-func _show_action(button: Button, action: HomeView.Action) -> void:
-	button.visible = action != null
-	if action == null:
-		return
-	button.text = action.label.text()
-	# Several rows have a button of the same words, which a listener cannot tell apart by place.
-	button.accessibility_name = "%s, %s" % [button.text, _row.version]
-	button.icon = Pictures.named(action.icon)
-	button.disabled = not action.enabled
-	button.set_meta(&"action", action.name)
-
-
-func _on_pressed(button: Button) -> void:
-	wanted.emit(str(button.get_meta(&"action", "")), _row)
+func _on_pressed(button: ActionButton) -> void:
+	wanted.emit(button.action, _row)

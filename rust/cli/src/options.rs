@@ -132,7 +132,10 @@ fn read_token(global: &GlobalArgs, surroundings: &Surroundings) -> Result<Option
 
 /// Reads a token from a file.
 pub(crate) fn token_in(file: &Path) -> Result<Secret, CliError> {
-    Ok(Secret::new(read_text(file, MAX_TOKEN_BYTES)?.trim()))
+    match read_text(file, MAX_TOKEN_BYTES)?.trim() {
+        "" => Err(CliError::usage(format!("{} has no token in it", file.display()))),
+        token => Ok(Secret::new(token)),
+    }
 }
 
 fn token_of(surroundings: &Surroundings, variable: &str) -> Result<Option<Secret>, CliError> {

@@ -15,18 +15,20 @@ fn player(bench: &Bench, name: &str, arguments: &[&str]) -> Outcome {
     vsekai_in(&bench.path(name), &[("VSEKAI_SERVER", &bench.url)], arguments)
 }
 
+/// Publishes version `0.<number>.0` in the channel "beta".
+fn publish(bench: &Bench, number: u64) {
+    let files: [(&str, &[u8]); 2] = [("data.bin", &noise(number, 500_000)), ("game.sh", b"#!/bin/sh\n")];
+    let build = bench.build(&format!("build-{number}"), &files);
+    let more = ["--program", "game.sh", "--channel", "beta"];
+    bench.publish(&build, &format!("0.{number}.0"), &more).ok();
+}
+
 #[test]
 fn a_private_channel_is_installed_with_a_token_and_refused_in_clear_words_without() {
     let bench = Bench::new();
     let channel = "titles/vsekai/channels/beta/private";
     bench.ask(Method::PUT, channel, "");
-    let build = bench.build(
-        "build",
-        &[("data.bin", &noise(1, 500_000)), ("game.sh", b"#!/bin/sh\n")],
-    );
-    bench
-        .publish(&build, "0.1.0", &["--program", "game.sh", "--channel", "beta"])
-        .ok();
+    publish(&bench, 1);
     let wanted = r#"{"label": "testers", "title": "vsekai", "channel": "beta", "verbs": "read"}"#;
     let made = bench.ask(Method::POST, "tokens", wanted);
     let token = made["token"].as_str().unwrap().to_owned();
@@ -74,13 +76,7 @@ fn a_private_channel_is_installed_with_a_token_and_refused_in_clear_words_withou
 
     let revoke = format!("tokens/{}", made["id"].as_str().unwrap());
     bench.ask(Method::DELETE, &revoke, "");
-    let build = bench.build(
-        "build-2",
-        &[("data.bin", &noise(2, 500_000)), ("game.sh", b"#!/bin/sh\n")],
-    );
-    bench
-        .publish(&build, "0.2.0", &["--program", "game.sh", "--channel", "beta"])
-        .ok();
+    publish(&bench, 2);
     let refused = player(&bench, "tester", &["check"]);
     assert_eq!(refused.code, 3, "{}", refused.err);
     let other = bench.ask(Method::POST, "tokens", wanted);
@@ -132,4 +128,15 @@ fn a_token_is_sent_to_its_server_and_not_to_a_mirror_or_where_it_leads() {
         !head.contains("authorization") && !head.contains(&bench.token),
         "{head}"
     );
+}
+
+#[test]
+fn a_file_without_a_token_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("token");
+    fs_err::write(&file, "\n").unwrap();
+    let arguments = ["check", "--read-token-file", file.to_str().unwrap()];
+    let refused = vsekai_in(data.path(), &[], &arguments);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("has no token in it"), "{}", refused.err);
 }

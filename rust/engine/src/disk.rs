@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //! Durable writes and bounded reads of the engine's own small files, and the space for everything else.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use fs_err as fs;
+use vsekai_store::bounded;
 
 use crate::error::{EngineError, ErrorCode, IoContext as _};
 
@@ -95,23 +96,14 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), EngineError> {
 ///
 /// A file that exists and cannot be read is an error, never "not there".
 pub(crate) fn read_bounded(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).during("open", path),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit as u64 + 1)
-        .read_to_end(&mut bytes)
-        .during("read", path)?;
-    if bytes.len() > limit {
-        let what = path.display().to_string();
-        return Err(EngineError::BadDocument {
-            what,
+    match bounded::read_file(path, limit) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(EngineError::BadDocument {
+            what: path.display().to_string(),
             reason: format!("it is larger than {limit} bytes"),
-        });
+        }),
+        read => read.during("read", path).map(Some),
     }
-    Ok(Some(bytes))
 }
 
 /// Creates a folder and those above it.

@@ -5,12 +5,12 @@
 //! of the current version: from then on there are two complete installs, until the old one loses its record.
 //! A run that was killed is finished by the next one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, FileType};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ struct Moving {
     from: PathBuf,
 }
 
-/// Tells what will have to be copied and checked, in bytes.
+/// Returns how many bytes the versions have.
 fn bytes(paths: &InstallPaths) -> Result<u64, EngineError> {
     let current = Current::load(paths)?;
     let versions = current.iter().flat_map(Current::versions);
@@ -77,10 +77,10 @@ pub(crate) fn relocate(
         })?;
         prepare(paths, &new)?;
         let _lock = InstallLock::take(&new)?;
-        check_space(paths, &new, bytes)?;
+        let needed = check_space(paths, &new, &current, &session.token)?;
         copy_versions(paths, &new, &current, &session.token)
             .and_then(|()| copy_records(paths, &new))
-            .map_err(|error| disk::name_missing_space(error, new.root(), bytes))?;
+            .map_err(|error| disk::name_missing_space(error, new.root(), needed))?;
         share::sync_all(new.root())?;
         check_versions(&new, &current, session)?;
         control::check(&session.token)?;
@@ -208,15 +208,62 @@ fn refuse_nesting(from: &Path, to: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Refuses a disk without enough room; on the same disk links take none.
-fn check_space(paths: &InstallPaths, new: &InstallPaths, bytes: u64) -> Result<(), EngineError> {
-    let probe = tree::open_root(&new.state())?;
-    let state = tree::open_root(&paths.state())?;
-    let linked = share::share(&state, LOCK, &probe, PROBE, Sharing::HardLink).is_ok();
-    if linked {
-        return disk::remove_file(&new.state().join(PROBE));
+/// Refuses a disk without enough room; returns how many bytes are needed: on the same disk links take none.
+fn check_space(
+    paths: &InstallPaths,
+    new: &InstallPaths,
+    current: &Current,
+    token: &CancellationToken,
+) -> Result<u64, EngineError> {
+    if can_link(&paths.state(), LOCK, &new.state())? {
+        return Ok(0);
     }
-    disk::require_space(new.root(), bytes)
+    let has_links = can_link(&new.state(), MOVING, &new.state())?;
+    let needed = bytes_to_copy(paths, current, has_links, token)?;
+    disk::require_space(new.root(), needed)?;
+    Ok(needed)
+}
+
+/// Tells whether the file `name` in the folder `from` can have another name in the folder `to`.
+fn can_link(from: &Path, name: &str, to: &Path) -> Result<bool, EngineError> {
+    let (from, probe) = (tree::open_root(from)?, tree::open_root(to)?);
+    let linked = share::share(&from, name, &probe, PROBE, Sharing::HardLink).is_ok();
+    if linked {
+        disk::remove_file(&to.join(PROBE))?;
+    }
+    Ok(linked)
+}
+
+/// Returns how many bytes have to be written where no file can be shared with the old place; where files there can
+/// have several names (`has_links`), those that are one are written once.
+fn bytes_to_copy(
+    paths: &InstallPaths,
+    current: &Current,
+    has_links: bool,
+    token: &CancellationToken,
+) -> Result<u64, EngineError> {
+    let from = tree::open_root(&paths.versions())?;
+    let (mut bytes, mut seen) = (0, HashSet::new());
+    for version in current.versions() {
+        let walked = walk(&from, &version.name, token, |path, kind| {
+            let identity = match has_links {
+                true => file_identity(&from, &path),
+                false => None,
+            };
+            if kind.is_file() && identity.is_none_or(|identity| seen.insert(identity)) {
+                bytes += from.symlink_metadata(&path)?.len();
+            }
+            Ok(())
+        });
+        walked.during("look at", paths.version(&version.name))?;
+    }
+    control::check(token)?;
+    Ok(bytes)
+}
+
+/// Tells files apart, where that can be relied on.
+fn file_identity(dir: &Dir, path: &str) -> Option<(u64, u64)> {
+    tree::identity(dir, path).filter(|_| cfg!(unix))
 }
 
 /// Copies the versions with all that lies in their folders; files that are one stay one.
@@ -248,6 +295,26 @@ fn copy_tree(
     known: &mut HashMap<(u64, u64), String>,
 ) -> io::Result<()> {
     to.create_dir_all(path)?;
+    walk(from, path, token, |path, kind| {
+        if kind.is_dir() {
+            to.create_dir_all(&path)
+        } else if kind.is_symlink() {
+            share::copy(from, &path, to, &path)
+        } else if kind.is_file() {
+            copy_file(from, to, path, known)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// Shows `see` everything below the folder `path`, folders before what lies in them.
+fn walk(
+    from: &Dir,
+    path: &str,
+    token: &CancellationToken,
+    mut see: impl FnMut(String, FileType) -> io::Result<()>,
+) -> io::Result<()> {
     let mut open = vec![path.to_owned()];
     while let Some(folder) = open.pop() {
         for entry in from.read_dir(&folder)? {
@@ -263,13 +330,9 @@ fn copy_tree(
             let path = format!("{folder}/{name}");
             let kind = tree::kind(&entry)?;
             if kind.is_dir() {
-                to.create_dir_all(&path)?;
-                open.push(path);
-            } else if kind.is_symlink() {
-                share::copy(from, &path, to, &path)?;
-            } else if kind.is_file() {
-                copy_file(from, to, path, known)?;
+                open.push(path.clone());
             }
+            see(path, kind)?;
         }
     }
     Ok(())
@@ -279,14 +342,14 @@ fn copy_file(from: &Dir, to: &Dir, path: String, known: &mut HashMap<(u64, u64),
     if share::share(from, &path, to, &path, Sharing::HardLink).is_ok() {
         return Ok(());
     }
-    let identity = tree::identity(from, &path);
+    let identity = file_identity(from, &path);
     if let Some(arrived) = identity.and_then(|identity| known.get(&identity))
         && to.hard_link(arrived, to, &path).is_ok()
     {
         return Ok(());
     }
     share::copy(from, &path, to, &path)?;
-    if let Some(identity) = identity.filter(|_| cfg!(unix)) {
+    if let Some(identity) = identity {
         known.insert(identity, path);
     }
     Ok(())
@@ -369,3 +432,28 @@ const WHAT: &str = "record of a move";
 const LOCK: &str = "lock";
 const MOVING: &str = "moving.json";
 const PROBE: &str = ".tmp-probe";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::fixture;
+
+    #[test]
+    fn a_file_that_versions_share_takes_its_space_once_where_links_can_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = InstallPaths::new(folder.path());
+        let current = fixture::current(&["2", "1"]);
+        let [new, old] = ["2", "1"].map(|label| paths.version(&fixture::version(label).name).join("data"));
+        fs::create_dir_all(&new).unwrap();
+        fs::create_dir_all(&old).unwrap();
+        fs::write(old.join("same"), [0u8; 1000]).unwrap();
+        fs::hard_link(old.join("same"), new.join("same")).unwrap();
+        fs::write(new.join("mine"), [0u8; 10]).unwrap();
+        let token = CancellationToken::new();
+        let bytes =
+            [true, false].map(|has_links| bytes_to_copy(&paths, &current, has_links, &token).unwrap());
+        // Elsewhere files cannot be told apart well enough.
+        let shared = if cfg!(unix) { 1010 } else { 2010 };
+        assert_eq!(bytes, [shared, 2010]);
+    }
+}

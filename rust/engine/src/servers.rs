@@ -147,11 +147,14 @@ impl Updater {
         })
     }
 
-    /// Keeps in mind which address worked, and the token that was given for the server.
+    /// Keeps in mind which address worked, and the token that was given for the server if that was it: what only a
+    /// mirror answered says nothing of the token.
     pub(crate) fn remember(&self, settings: &Settings, worked: &str) -> Result<(), EngineError> {
         if let Some(token) = &self.config.read_token
+            && is_server(settings, worked)
             && self.paths.state().is_dir()
-            && read_token::load(&self.paths, &settings.server)?.as_ref() != Some(token)
+            // One that cannot be read gives way too.
+            && read_token::load(&self.paths, &settings.server).ok().flatten().as_ref() != Some(token)
         {
             read_token::keep(&self.paths, &settings.server, Some(token))?;
         }
@@ -179,7 +182,7 @@ impl Updater {
 
     /// Returns the server at an address; whoever asks it shares its connections, from one operation to the next.
     fn origin(&self, settings: &Settings, address: &str) -> Result<HttpOrigin, EngineError> {
-        let is_server = address == settings.server.trim_end_matches('/');
+        let is_server = is_server(settings, address);
         // Agreed to for the server, not for any other address.
         let allow_http = self.config.allow_http || is_server && settings.allow_http;
         let key = (address.to_owned(), allow_http);
@@ -205,4 +208,9 @@ impl Updater {
         origins.insert(key, origin.clone());
         Ok(origin)
     }
+}
+
+/// Tells whether `address` is the server itself and no mirror.
+fn is_server(settings: &Settings, address: &str) -> bool {
+    address == settings.server.trim_end_matches('/')
 }

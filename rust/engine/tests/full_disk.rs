@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use support::site::Site;
 use support::web::Web;
-use support::{Player, game};
+use support::{Player, game, names_in};
 use vsekai_engine::{EngineError, ErrorCode};
 
 /// A file system in memory of a fixed size, unmounted when dropped.
@@ -138,12 +138,7 @@ const STEP: u64 = 3;
 
 /// What a failed update leaves is in the staging folder, where the next one finds it.
 fn assert_only_staged_is_left_over(root: &Path) {
-    let names = |folder: &str| -> Vec<String> {
-        let entries = fs_err::read_dir(root.join(folder)).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
-    };
+    let names = |folder: &str| names_in(&root.join(folder));
     assert_eq!(names("versions").len(), 1);
     assert!(names(".vsekai/staging").len() <= 1);
     for name in names(".vsekai") {

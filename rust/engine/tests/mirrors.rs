@@ -7,6 +7,7 @@ mod support;
 use support::web::{Answer, Batches, Web};
 use support::{Player, Scene, game};
 use vsekai_engine::{ErrorCode, Event};
+use vsekai_store::Secret;
 
 /// A mirror of the scene's publisher, and a player who knows it.
 async fn with_mirror(scene: &Scene) -> Web {
@@ -163,4 +164,22 @@ async fn many_chunks_at_once_come_from_the_mirror_where_the_server_does_not_give
             "{how:?}: nothing was left to come one by one"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_server_refuses_is_not_kept_because_a_mirror_answers() {
+    let scene = Scene::installed().await;
+    let _mirror = with_mirror(&scene).await;
+    let player = Player::open_with(scene.root.path(), &scene.web.address, |config| {
+        config.read_token = Some(Secret::new("mistyped"));
+    });
+    scene.web.on(|_| Answer::Status(401));
+    player.updater.check().await.unwrap();
+    assert_eq!(player.updater.read_token_for().unwrap(), None);
+    scene.web.reset();
+    player.updater.set_preference("mirrors", "none").unwrap();
+    // What is kept may be damaged; a token that the server takes replaces it.
+    fs_err::write(scene.root.path().join(".vsekai/read-token.json"), "{").unwrap();
+    player.updater.check().await.unwrap();
+    assert!(player.updater.read_token_for().unwrap().is_some());
 }

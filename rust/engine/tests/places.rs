@@ -6,7 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{Files, Player, Scene, game, noise, read_tree};
+use support::{Files, Player, Scene, game, names_in, noise, read_tree};
 use vsekai_engine::record::Moved;
 use vsekai_engine::{ErrorCode, Event, InstallConfig, UserFiles};
 use vsekai_formats::release::Platform;
@@ -27,15 +27,6 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) {
     fs_err::write(path, bytes).unwrap();
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs_err::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn uninstalling_keeps_the_players_files_and_whatever_else_lies_there() {
     let scene = played().await;
@@ -45,7 +36,7 @@ async fn uninstalling_keeps_the_players_files_and_whatever_else_lies_there() {
     assert_eq!(report.user_files, ["mods/mine.txt", "data/only-in-2"]);
     assert_eq!(report.left, ["screenshot.png"]);
     let kept = report.kept_in.unwrap();
-    assert_eq!(names(root), ["screenshot.png", "user-files"]);
+    assert_eq!(names_in(root), ["screenshot.png", "user-files"]);
     assert_eq!(fs_err::read(kept.join("mods/mine.txt")).unwrap(), b"my mod");
     assert_eq!(fs_err::read(kept.join("data/only-in-2")).unwrap(), b"mine");
     assert_eq!(read_tree(&kept).len(), 2);
@@ -80,8 +71,11 @@ async fn a_moved_install_is_the_same_elsewhere() {
         (&report.to, report.left.as_slice()),
         (&to, &["note.txt".to_owned()][..])
     );
-    assert_eq!(names(scene.root.path()), [".vsekai", "note.txt"]);
-    assert_eq!(names(&scene.root.path().join(".vsekai")), ["lock", "moved.json"]);
+    assert_eq!(names_in(scene.root.path()), [".vsekai", "note.txt"]);
+    assert_eq!(
+        names_in(&scene.root.path().join(".vsekai")),
+        ["lock", "moved.json"]
+    );
     assert_eq!(Moved::follow(scene.root.path()).unwrap(), to);
 
     let moved = Player::open(&to, &scene.web.address);
@@ -134,7 +128,7 @@ async fn an_install_is_not_moved_where_something_is_or_into_itself() {
         assert_eq!(error.code(), ErrorCode::InvalidInput, "{error}");
     }
     scene.player.assert_has(&game(1));
-    assert_eq!(names(taken.path()), ["photo.jpg"]);
+    assert_eq!(names_in(taken.path()), ["photo.jpg"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,8 @@
 
 mod support;
 
-use std::path::Path;
-
 use fs_err as fs;
-use support::{Scene, game};
+use support::{Scene, game, names_in};
 use vsekai_engine::{CheckOutcome, UpdateOutcome};
 use vsekai_formats::TreePath;
 
@@ -25,15 +23,6 @@ impl Scene {
         let versions = self.player.updater.versions().unwrap();
         versions.iter().map(|view| view.version.to_string()).collect()
     }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,16 +106,16 @@ async fn names_that_come_and_go_leave_nothing_behind() {
     let documents = scene.root.path().join(".vsekai/releases");
     for number in 2..12 {
         scene.name_anew(number).await;
-        let release = documents.join(&names(&documents)[0]);
-        assert!(names(&release).len() <= 5, "{:?}", names(&release));
+        let release = documents.join(&names_in(&documents)[0]);
+        assert!(names_in(&release).len() <= 5, "{:?}", names_in(&release));
     }
-    assert_eq!(names(&documents).len(), 1);
+    assert_eq!(names_in(&documents).len(), 1);
     for number in 12..15 {
         scene.site.publish(&game(number), &format!("{number}.0"), number);
         scene.player.updater.update().await.unwrap();
     }
-    let kept = names(&scene.root.path().join("versions"));
-    assert_eq!((names(&documents), kept.len()), (kept, 2));
+    let kept = names_in(&scene.root.path().join("versions"));
+    assert_eq!((names_in(&documents), kept.len()), (kept, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,10 +66,13 @@ impl From<PublishError> for Failure {
     }
 }
 
+/// The way out where a token is missing or is not taken.
+pub const CHOOSE_TOKEN: &str = "Choose the file with the server's write token";
+
 /// Hints that name fields of the dock, where those of the command line name its options.
 fn hint(error: &PublishError) -> Option<&'static str> {
     Some(match error {
-        PublishError::Unauthorized { .. } => "Choose the file with the server's write token",
+        PublishError::Unauthorized { .. } => CHOOSE_TOKEN,
         PublishError::NotBegun { .. } | PublishError::NoRoot { .. } => {
             "Choose the folder of the title's keys. A title begins with: vsekai keys init"
         }

@@ -107,11 +107,11 @@ fn events_to(desktop: Desktop) -> impl Fn(Event) + Send + Sync {
 async fn watch(mut game: RunningGame, mut log: GameLog, desktop: &Desktop) -> Result<GameExit, EngineError> {
     loop {
         let ended = tokio::task::block_in_place(|| game.try_wait())?;
-        tokio::task::block_in_place(|| log.pass_on(desktop));
         if let Some(exit) = ended {
             tokio::task::block_in_place(|| log.pass_on_rest(desktop));
             return Ok(exit);
         }
+        tokio::task::block_in_place(|| log.pass_on(desktop));
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
             () = desktop.stop.stopped() => {

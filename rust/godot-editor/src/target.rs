@@ -10,7 +10,7 @@ use vsekai_publish::{ReleaseInfo, ScanOptions, Server, Signing};
 use vsekai_store::{Secret, bounded};
 use vsekai_trust::publisher::{KeyError, KeyFolder, Passphrase, Validity};
 
-use crate::failure::Failure;
+use crate::failure::{CHOOSE_TOKEN, Failure};
 
 /// What was typed and chosen.
 #[derive(Clone, Default)]
@@ -214,7 +214,10 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 fn read_token(file: &Path) -> Result<Secret, Failure> {
-    let text = bounded::read_text_file(file, MAX_TOKEN_BYTES)?;
+    let text = bounded::read_text_file(file, MAX_TOKEN_BYTES).map_err(|error| Failure {
+        hint: CHOOSE_TOKEN.to_owned(),
+        ..Failure::from(error)
+    })?;
     Ok(Secret::new(text.trim()))
 }
 
@@ -305,6 +308,11 @@ mod tests {
             assert!(failure.message.contains(said), "{failure:?}");
             assert!(!failure.hint.is_empty());
         }
+        let wrong = Fields {
+            token_file: folder.path().join("no-token").display().to_string(),
+            ..fields(folder.path())
+        };
+        assert_eq!(wrong.target().unwrap_err().hint, CHOOSE_TOKEN);
         let wrong = Fields {
             user_paths: vec!["../saves".to_owned()],
             ..fields(folder.path())

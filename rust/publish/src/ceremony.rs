@@ -7,7 +7,8 @@ use vsekai_formats::release::{Pinned, Slug};
 use vsekai_trust::client::{Anchor, TrustClient, TrustedState};
 use vsekai_trust::online::Change;
 use vsekai_trust::publisher::{
-    Editor, KeyError, KeyFile, KeyFolder, KeyRole, Passphrase, PublicKey, RoleSummary, SigningKey, id_start,
+    Editor, KeyError, KeyFile, KeyFolder, KeyRole, Passphrase, PublicKey, RoleSummary, SigningKey, id_digits,
+    id_start,
 };
 
 use crate::server::Api;
@@ -328,18 +329,14 @@ fn position(keys: &[PublicKey], role: &KeyRole, start: Option<&str>) -> Result<u
             ))),
         };
     };
-    let names = |key: &PublicKey| start.len() >= 8 && hex_id(key).starts_with(&start.to_ascii_lowercase());
+    let start_of_id = start.to_ascii_lowercase();
+    let names = |key: &PublicKey| start.len() >= 8 && id_digits(&key.id()).starts_with(&start_of_id);
     let found = keys.iter().position(names);
     found.ok_or_else(|| {
         refuse(format!(
             "the role {role} has no key {start:?}; \"keys show\" lists them"
         ))
     })
-}
-
-fn hex_id(key: &PublicKey) -> String {
-    let id = key.id();
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn newest_online(api: &Api, title: &Slug) -> Result<NewKey, PublishError> {
@@ -401,4 +398,4 @@ fn keep_root(signing: &Signing, change: &Change) -> Result<(), PublishError> {
 }
 
 /// Largest root read, in bytes.
-const MAX_ROOT_BYTES: usize = 1 << 20;
+pub(crate) const MAX_ROOT_BYTES: usize = 1 << 20;

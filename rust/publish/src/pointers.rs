@@ -133,12 +133,14 @@ fn settled(before: &ChannelPointer, next: &ReleaseRef) -> Option<ReleaseRef> {
     settled.filter(|settled| settled != next && !before.is_withdrawn(&settled.manifest))
 }
 
+/// Releases and pointers for tests of what becomes of them.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod fixture {
     use vsekai_formats::release::Pinned;
 
-    fn release(sequence: u64) -> ReleaseRef {
+    use super::*;
+
+    pub(crate) fn release(sequence: u64) -> ReleaseRef {
         ReleaseRef {
             version: format!("{sequence}.0").parse().unwrap(),
             sequence,
@@ -146,10 +148,17 @@ mod tests {
         }
     }
 
-    fn at(sequence: u64) -> ChannelPointer {
+    /// Returns a pointer of the channel "stable" at `release(sequence)`.
+    pub(crate) fn at(sequence: u64) -> ChannelPointer {
         let (title, channel) = ("game".parse().unwrap(), "stable".parse().unwrap());
         first(&title, &channel, Platform::LinuxX86_64, release(sequence))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{at, release};
+    use super::*;
 
     fn percent(percent: u8) -> Option<Percent> {
         Percent::new(percent)

@@ -115,21 +115,7 @@ fn refuse_unknown(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pointers::first;
-    use vsekai_formats::release::Pinned;
-
-    fn release(sequence: u64) -> ReleaseRef {
-        ReleaseRef {
-            version: format!("{sequence}.0").parse().unwrap(),
-            sequence,
-            manifest: Pinned::of(&sequence.to_le_bytes()),
-        }
-    }
-
-    fn offered(sequence: u64) -> ChannelPointer {
-        let (title, channel) = ("game".parse().unwrap(), "stable".parse().unwrap());
-        first(&title, &channel, Platform::LinuxX86_64, release(sequence))
-    }
+    use crate::pointers::fixture::{at, release};
 
     fn stable() -> Slug {
         "stable".parse().unwrap()
@@ -150,10 +136,10 @@ mod tests {
                 &Retirement::AllBut(newest),
             ))
         };
-        assert_eq!(due_at(&offered(4), 2), ["2.0", "1.0"]);
-        assert_eq!(due_at(&offered(4), 0), ["3.0", "2.0", "1.0"]);
-        assert_eq!(due_at(&offered(2), 1), ["1.0"], "newer ones are not offered yet");
-        assert_eq!(due_at(&offered(4), 9), Vec::<String>::new());
+        assert_eq!(due_at(&at(4), 2), ["2.0", "1.0"]);
+        assert_eq!(due_at(&at(4), 0), ["3.0", "2.0", "1.0"]);
+        assert_eq!(due_at(&at(2), 1), ["1.0"], "newer ones are not offered yet");
+        assert_eq!(due_at(&at(4), 9), Vec::<String>::new());
     }
 
     #[test]
@@ -161,16 +147,16 @@ mod tests {
         let listed = [release(3), release(2), release(1)];
         let wish = |version: &str| Retirement::Versions(vec![version.parse().unwrap()]);
         assert_eq!(
-            names(due(&listed, Some(&offered(3)), &stable(), &wish("1.0"))),
+            names(due(&listed, Some(&at(3)), &stable(), &wish("1.0"))),
             ["1.0"]
         );
         for version in ["3.0", "2.0"] {
             assert!(
-                due(&listed, Some(&offered(2)), &stable(), &wish(version)).is_err(),
+                due(&listed, Some(&at(2)), &stable(), &wish(version)).is_err(),
                 "{version}"
             );
         }
-        let mut rolling = offered(3);
+        let mut rolling = at(3);
         rolling.rollout = Some(vsekai_formats::release::Rollout {
             percent: vsekai_formats::release::Percent::new(10).unwrap(),
             previous: Some(release(1)),

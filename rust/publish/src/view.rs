@@ -12,7 +12,7 @@ use tough::schema::{Signed, Targets};
 use vsekai_formats::release::{
     ChannelPointer, MAX_CONTENTS_STORED_BYTES, Platform, ReleaseRef, Slug, Version, address,
 };
-use vsekai_store::StoreError;
+use vsekai_store::{StoreError, bounded};
 use vsekai_trust::client::{Anchor, TrustClient, TrustedState, VerifiedTitle};
 use vsekai_trust::names::TargetName;
 use vsekai_trust::online::{Verified, listed};
@@ -21,6 +21,7 @@ use vsekai_trust::{TrustError, names};
 
 use crate::PublishError;
 use crate::build::Documents;
+use crate::ceremony::MAX_ROOT_BYTES;
 use crate::server::{Api, store_failure};
 
 /// The verified state of a title on a server.
@@ -199,7 +200,7 @@ async fn load(title: &mut VerifiedTitle) -> Result<BTreeMap<Slug, Signed<Targets
 /// There is none in the folder, or it cannot be read.
 pub fn read_root(keys: &KeyFolder) -> Result<Bytes, PublishError> {
     let path = keys.root_file();
-    match fs_err::read(&path) {
+    match bounded::read_file(&path, MAX_ROOT_BYTES) {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(PublishError::NoRoot { path }),
         Err(source) => Err(PublishError::Io {

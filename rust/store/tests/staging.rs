@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use fs_err as fs;
 use support::{MAX_CHUNK, chunk, conformance, small_format};
 use vsekai_formats::DigestAlgorithm;
@@ -147,7 +149,9 @@ async fn much_is_named_before_anyone_asks() {
     let puts = chunks.iter().map(|chunk| store.put_absent(chunk));
     futures::future::try_join_all(puts).await.unwrap();
     let other = LocalStore::open(folder.path(), small_format()).unwrap();
-    while other.ids().await.unwrap().is_empty() {}
+    let named = async { while other.ids().await.unwrap().is_empty() {} };
+    let waited = tokio::time::timeout(Duration::from_secs(30), named).await;
+    waited.expect("nothing is named before the store is synced");
     store.sync().await.unwrap();
     assert_eq!(other.ids().await.unwrap().len(), chunks.len());
     for chunk in &chunks {

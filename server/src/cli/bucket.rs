@@ -89,7 +89,7 @@ impl Buckets {
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
-            bail!("{text}: the bucket is missing");
+            bail!("{text}: the bucket is missing; write s3://BUCKET/PREFIX");
         }
         let of_aws = || format!("https://s3.{}.amazonaws.com", self.region);
         Ok(Location::S3(S3Location {
@@ -113,6 +113,19 @@ impl Buckets {
         let read =
             |path: &Path| bounded::read_text_file(path, MAX_CREDENTIALS).context("read the S3 credentials");
         let credentials = resolve(self.credentials.clone(), read)?;
+        // Requests would go unsigned without a word, and be refused.
+        if let (Some(file), None) = (&credentials.aws_credentials_file, &credentials.access_key) {
+            bail!(
+                "{} has no aws_access_key_id in its section [default]",
+                file.display()
+            );
+        }
+        if credentials.access_key.is_some() != credentials.secret_key.is_some() {
+            bail!(
+                "{location} takes both parts of an access key: the id (AWS_ACCESS_KEY_ID or aws_access_key_id) and \
+                 the secret (AWS_SECRET_ACCESS_KEY or aws_secret_access_key)"
+            );
+        }
         let format = StoreFormat::default().with_max_chunk(limits.chunk_bytes);
         S3Store::new(location, &credentials, options, format)
             .with_context(|| format!("use the bucket {location}"))

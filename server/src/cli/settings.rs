@@ -254,6 +254,29 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_takes_a_whole_key_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials");
+        let bucket = ["--data", "d", "--chunks", "s3://b/p"];
+        let told = |more: [&str; 2]| {
+            resolve(&[&bucket[..], &more[..]].concat())
+                .unwrap_err()
+                .to_string()
+        };
+        let half = told(["--s3-access-key", "id"]);
+        assert!(half.contains("AWS_SECRET_ACCESS_KEY"), "{half}");
+        fs::write(&path, "[other]\naws_access_key_id = id\n").unwrap();
+        let file = ["--s3-credentials", path.to_str().unwrap()];
+        assert!(told(file).contains("[default]"));
+        fs::write(
+            &path,
+            "[default]\naws_access_key_id = id\naws_secret_access_key = word\n",
+        )
+        .unwrap();
+        assert!(resolve(&[&bucket[..], &file[..]].concat()).is_ok());
+    }
+
+    #[test]
     fn the_secret_of_a_bucket_is_not_shown() {
         let named = [
             "--data",

@@ -6,7 +6,6 @@
 //! the grace, collected.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -17,11 +16,11 @@ use vsekai_store::local::StoreEntry;
 use vsekai_store::{LocalStore, StoreError};
 
 use super::chunks::{decode, sizes_of};
-use super::collect::Collection;
+use super::collect::{Collection, REMOVED_AT_ONCE};
 use super::error::ServiceError;
 use super::{Service, blocking};
 use crate::db::chunks::{self, ChunkSizes};
-use crate::storage::Store;
+use crate::storage::{Store, durable};
 
 impl Service {
     /// Enters sound chunks of a folder in the ledger and removes the others.
@@ -103,13 +102,5 @@ fn read(store: &LocalStore, id: ChunkId, max_chunk: usize) -> Result<Option<Chun
 }
 
 fn remove(path: &Path) -> Result<(), ServiceError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove a chunk", error).into())
-        }
-        _ => Ok(()),
-    }
+    durable::remove(path).map_err(|error| StoreError::io("remove a chunk", error).into())
 }
-
-/// Chunks removed at most while uploads of the same shards wait.
-const REMOVED_AT_ONCE: usize = 1_000;

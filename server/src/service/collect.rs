@@ -619,4 +619,4 @@ impl Ledger {
 /// Rows of the ledger read at once.
 const READ_AT_ONCE: usize = 10_000;
 /// Rows looked at, and chunks removed at most, while uploads of the same shards wait.
-const REMOVED_AT_ONCE: usize = 1_000;
+pub(super) const REMOVED_AT_ONCE: usize = 1_000;

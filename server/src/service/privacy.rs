@@ -112,10 +112,13 @@ impl Readers {
             }
             match chunks_of(&pinned) {
                 Ok(chunks) => chunks.into_iter().for_each(|id| readers.add(id, &audience)),
-                // What only it names is for nobody, until the index is mended.
-                Err(error) => {
-                    tracing::error!(name, %error, "an index cannot be read; its chunks may be withheld")
-                }
+                // What only it names is for nobody, until everything is read anew.
+                Err(error) => tracing::error!(
+                    name,
+                    %error,
+                    "an index cannot be read, so chunks that only it names are withheld; mend it from a backup and \
+                     start the server again"
+                ),
             }
             readers.indexes.insert(name, audience);
         }

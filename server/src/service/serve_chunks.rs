@@ -52,8 +52,8 @@ impl Service {
         }
     }
 
-    /// Reads some of `ids` from position `from` on, a few hundred KiB of them or one, each behind its length. `None`
-    /// stands for a chunk that is withheld, as if it were missing.
+    /// Reads some of `ids` from position `from` on, each behind its length: a few hundred KiB of them or one from a
+    /// folder, a few from a bucket. `None` stands for a chunk that is withheld, as if it were missing.
     ///
     /// Returns `ids`, the position to go on from, and the frames, as `http::post_fetch_chunks` sends them.
     ///

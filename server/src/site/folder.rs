@@ -107,11 +107,8 @@ impl Folder {
 
     pub(super) async fn remove(&self, path: &str) -> Result<(), SiteError> {
         let path = self.root.join(path);
-        let removed = blocking(move || match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StorageError::io("remove a file of the site")(error).into())
-            }
-            _ => Ok(()),
+        let removed = blocking(move || {
+            Ok(durable::remove(&path).map_err(StorageError::io("remove a file of the site"))?)
         });
         Ok(removed.await?)
     }

@@ -126,12 +126,7 @@ impl ContentFolder {
     /// # Errors
     /// It cannot be removed.
     pub fn remove(&self, sha256: ChunkId) -> Result<(), StorageError> {
-        match fs::remove_file(self.path(sha256)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StorageError::io("remove a document")(error))
-            }
-            _ => Ok(()),
-        }
+        durable::remove(&self.path(sha256)).map_err(StorageError::io("remove a document"))
     }
 
     fn path(&self, sha256: ChunkId) -> PathBuf {

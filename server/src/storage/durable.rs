@@ -44,6 +44,17 @@ pub fn create_folders(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes the file `path` if it is there.
+///
+/// # Errors
+/// It may still be there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Makes the entries of `folder` survive a power cut.
 ///
 /// # Errors

@@ -192,7 +192,7 @@ pub enum StorageError {
         found: u64,
     },
     /// The chunks of a data folder are not where they were said to be.
-    #[error("the chunks of {root} are in {found}, not in {given}; give --chunks as it was when they were put there", root = root.display())]
+    #[error("the chunks of {root} are in {found}, not in {given}; give the --chunks that they were put there with, none for the folder itself", root = root.display())]
     Elsewhere {
         /// The data folder.
         root: PathBuf,

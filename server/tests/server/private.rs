@@ -67,15 +67,18 @@ impl Bench {
     }
 
     fn own_chunk(&self) -> ChunkId {
-        let is_shared = |id: ChunkId| self.public.chunks.iter().any(|(other, ..)| *other == id);
-        let mut chunks = self.secret.chunks.iter().map(|(id, ..)| *id);
-        chunks.find(|id| !is_shared(*id)).unwrap()
+        self.secret_chunk(false)
     }
 
     fn shared_chunk(&self) -> ChunkId {
+        self.secret_chunk(true)
+    }
+
+    /// A chunk of the private build that the public one has too, or that it does not have.
+    fn secret_chunk(&self, shared: bool) -> ChunkId {
         let is_shared = |id: ChunkId| self.public.chunks.iter().any(|(other, ..)| *other == id);
         let mut chunks = self.secret.chunks.iter().map(|(id, ..)| *id);
-        chunks.find(|id| is_shared(*id)).unwrap()
+        chunks.find(|id| is_shared(*id) == shared).unwrap()
     }
 }
 

@@ -31,6 +31,7 @@ const PROBLEMS: Dictionary[String, String] = {
 	"untrusted": "The server has something that the title's keys did not sign",
 	"damaged": "Damaged data arrived",
 	"disk": "A file cannot be read or written",
+	"permission": "A file cannot be read or written",
 	"disk-full": "There is not enough space on the disk",
 	"launch": "A program does not run as it should",
 	"internal": "Something unexpected happened",

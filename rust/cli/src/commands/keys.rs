@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vsekai_formats::release::Slug;
 use vsekai_publish::ceremony::{adopt_root, generate_key};
 use vsekai_publish::{KeyChange, NewKey, Signing, begin_title, change_keys, title_keys};
-use vsekai_trust::publisher::{KeyFolder, KeyId, PublicKey, id_start};
+use vsekai_trust::publisher::{KeyFolder, KeyId, PublicKey, id_digits, id_start};
 
 use super::publish::destination;
 use super::{Context, Finish};
@@ -125,7 +125,7 @@ fn told(context: &Context, title: &Slug, made: &[NewKey]) -> Result<Finish, CliE
                 .line(&format!("  {:<12} {}  {place}", key.role.to_string(), key.public));
             json!({
                 "role": key.role.to_string(),
-                "id": hex(&key.public.id()),
+                "id": id_digits(&key.public.id()),
                 "public": key.public.to_string(),
                 "file": file,
             })
@@ -180,7 +180,7 @@ async fn show(
 
 fn key_value(id: &KeyId, public: Option<PublicKey>, here: bool) -> Value {
     json!({
-        "id": hex(id),
+        "id": id_digits(id),
         "public": public.map(|key| key.to_string()),
         "here": here,
     })
@@ -197,8 +197,4 @@ fn export_root(context: &Context, keys: &KeyFolder, file: &std::path::Path) -> R
         .output
         .line(&format!("{} is the root for players", file.display()));
     Finish::ok(&json!({ "file": file.display().to_string() }))
-}
-
-fn hex(id: &KeyId) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

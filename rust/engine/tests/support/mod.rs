@@ -126,6 +126,16 @@ pub fn listing(root: &Path) -> BTreeMap<std::path::PathBuf, String> {
     found
 }
 
+/// The names of what lies in `folder`, in order.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
 /// A player's folder and what the engine told about it.
 pub struct Player {
     pub updater: Arc<Updater>,

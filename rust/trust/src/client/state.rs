@@ -2,7 +2,7 @@
 //! What a player's side remembers between updates: one file, replaced as a whole.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use fs_err as fs;
 use jiff::Timestamp as Time;
 use serde::{Deserialize, Serialize};
 use vsekai_formats::release::{Pinned, Slug};
-use vsekai_store::durable;
+use vsekai_store::{bounded, durable};
 
 use crate::error::TrustError;
 
@@ -157,17 +157,10 @@ impl TrustedState {
     }
 
     fn read(&self) -> Result<Option<Vec<u8>>, TrustError> {
-        let file = match fs::File::open(self.file()) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.unreadable(error.to_string())),
-        };
-        let mut bytes = Vec::new();
-        let read = file.take(MAX_STATE + 1).read_to_end(&mut bytes);
-        read.map_err(|error| self.unreadable(error.to_string()))?;
-        match bytes.len() as u64 > MAX_STATE {
-            true => Err(self.unreadable(format!("it is larger than {MAX_STATE} bytes"))),
-            false => Ok(Some(bytes)),
+        match bounded::read_file(self.file(), MAX_STATE) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unreadable(error.to_string())),
         }
     }
 
@@ -274,7 +267,7 @@ const FILE: &str = "trusted.json";
 /// 64 hexadecimal digits and the end of the line.
 const DIGEST_LINE: usize = 65;
 /// Every piece of metadata at its largest would be less.
-const MAX_STATE: u64 = 256 * 1024 * 1024;
+const MAX_STATE: usize = 256 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@
 //! A key file is written once, durably, readable by its owner alone, and never replaced.
 
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -22,6 +22,7 @@ use pkcs8::pkcs5::{pbes2, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
+use vsekai_store::bounded;
 
 use super::{KeyError, KeyId, SigningKey};
 
@@ -260,22 +261,21 @@ fn key_file(path: PathBuf) -> Option<KeyFile> {
     })
 }
 
+/// Returns all hexadecimal digits of a key id.
+pub fn id_digits(id: &KeyId) -> String {
+    hex::encode(&**id)
+}
+
 /// Returns the first digits of a key id, as they stand in file names.
 pub fn id_start(id: &KeyId) -> String {
-    hex::encode(&**id).chars().take(ID_DIGITS).collect()
+    id_digits(id).chars().take(ID_DIGITS).collect()
 }
 
 fn read_text(path: &Path) -> Result<String, KeyError> {
-    let failed = |error| KeyError::io("read the key file", path)(error);
-    let file = fs::File::open(path).map_err(failed)?;
-    let mut text = String::new();
-    file.take(MAX_KEY_FILE + 1)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    match text.len() as u64 <= MAX_KEY_FILE {
-        true => Ok(text),
-        false => Err(not_a_key(path, "it is too long")),
-    }
+    bounded::read_text_file(path, MAX_KEY_FILE).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => not_a_key(path, "it is too long"),
+        _ => KeyError::io("read the key file", path)(error),
+    })
 }
 
 fn not_a_key(path: &Path, reason: &str) -> KeyError {
@@ -345,7 +345,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 const PLAIN_LABEL: &str = "PRIVATE KEY";
 const ID_DIGITS: usize = 16;
 /// Longest key file read; one takes some hundred bytes.
-const MAX_KEY_FILE: u64 = 16 << 10;
+const MAX_KEY_FILE: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -14,5 +14,5 @@ mod roles;
 pub use editor::{Editor, Validity};
 pub use error::KeyError;
 pub use key::{KeyId, PublicKey, SigningKey, add_signatures, sign, to_text};
-pub use key_file::{KeyFile, KeyFolder, Passphrase, id_start, read_key, to_pem};
+pub use key_file::{KeyFile, KeyFolder, Passphrase, id_digits, id_start, read_key, to_pem};
 pub use roles::{KeyRole, RoleSummary};
