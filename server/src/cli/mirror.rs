@@ -119,7 +119,11 @@ impl Arguments {
             return Ok(self.read_token.clone());
         };
         let text = bounded::read_text_file(file, MAX_TOKEN).context("read the token")?;
-        Ok(Some(Secret::new(text.trim())))
+        match text.trim() {
+            // Without one, private channels would be left out, which is not what was asked for.
+            "" => anyhow::bail!("{} has no token in it", file.display()),
+            token => Ok(Some(Secret::new(token))),
+        }
     }
 }
 
