@@ -98,9 +98,16 @@ pub fn remove(transaction: &Transaction<'_>, ids: &[ChunkId]) -> rusqlite::Resul
 /// Returns the row of each chunk asked for, `None` where it has none.
 pub fn rows(transaction: &Transaction<'_>, ids: &[ChunkId]) -> rusqlite::Result<Vec<Option<ChunkRow>>> {
     let mut statement = transaction.prepare_cached("SELECT * FROM chunks WHERE id = ?1")?;
-    ids.iter()
-        .map(|id| statement.query_row([id.as_bytes()], chunk_row).optional())
-        .collect()
+    let mut asked: Vec<(ChunkId, usize)> = ids.iter().copied().zip(0..).collect();
+    // In the order of the table, so that each of its pages is read once, however many there are.
+    asked.sort_unstable();
+    let mut rows = vec![None; ids.len()];
+    for (id, place) in asked {
+        if let Some(row) = rows.get_mut(place) {
+            *row = statement.query_row([id.as_bytes()], chunk_row).optional()?;
+        }
+    }
+    Ok(rows)
 }
 
 /// Returns every chunk, in order of id.
