@@ -179,15 +179,15 @@ impl S3Store {
             attributes,
             ..PutOptions::default()
         };
-        match self.0.bucket.put_opts(key, body.into(), options).await {
-            Ok(_) => Ok(()),
-            Err(error) => match self.error(&object, error) {
-                // What cannot be found when writing is the bucket.
-                StoreError::Missing { .. } => {
-                    Err(self.refused("the bucket does not exist".to_owned(), false))
-                }
-                other => Err(other),
-            },
+        let put = self.0.bucket.put_opts(key, body.into(), options).await;
+        put.map(drop).map_err(|error| self.write_error(&object, error))
+    }
+
+    fn write_error(&self, object: &Object, error: object_store::Error) -> StoreError {
+        match self.error(object, error) {
+            // What cannot be found when writing is the bucket.
+            StoreError::Missing { .. } => self.refused("the bucket does not exist".to_owned(), false),
+            other => other,
         }
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use bytes::Bytes;
 use fs_err as fs;
 use vsekai_store::s3::{FileHeaders, S3Store};
-use vsekai_store::{ChunkStore as _, StoreError};
+use vsekai_store::{ChunkStore as _, Object, StoreError};
 
 use super::{StorageError, durable};
 
@@ -67,22 +67,32 @@ impl Owner {
     /// # Errors
     /// [`StorageError::OfAnother`]; [`StorageError::Elsewhere`]; the bucket does not answer.
     pub(super) async fn check(&self, root: &Path, bucket: &S3Store) -> Result<(), StorageError> {
+        if self.has(bucket).await? {
+            return Ok(());
+        }
+        if bucket.name() != self.bucket {
+            return Err(StorageError::elsewhere(root, Some(&self.bucket), Some(bucket)));
+        }
+        let headers = FileHeaders {
+            content_type: "text/plain",
+            cache_control: "no-store",
+        };
+        let word = Bytes::from(self.word.clone());
+        // Another data folder may take it at the same moment.
+        match bucket.create_file(OWNER, headers, word).await? || self.has(bucket).await? {
+            true => Ok(()),
+            false => Err(StoreError::missing(bucket.name(), Object::File(OWNER.to_owned())).into()),
+        }
+    }
+
+    /// Tells whether `bucket` belongs to the data folder, `false` if to nobody.
+    async fn has(&self, bucket: &S3Store) -> Result<bool, StorageError> {
         match bucket.get_file(OWNER, self.word.len()).await {
-            Ok(word) if word == self.word => Ok(()),
+            Ok(word) if word == self.word => Ok(true),
             Ok(_) | Err(StoreError::Invalid { .. }) => Err(StorageError::OfAnother {
                 bucket: bucket.name(),
             }),
-            Err(StoreError::Missing { .. }) if bucket.name() == self.bucket => {
-                let headers = FileHeaders {
-                    content_type: "text/plain",
-                    cache_control: "no-store",
-                };
-                let word = Bytes::from(self.word.clone());
-                Ok(bucket.put_file(OWNER, headers, word).await?)
-            }
-            Err(StoreError::Missing { .. }) => {
-                Err(StorageError::elsewhere(root, Some(&self.bucket), Some(bucket)))
-            }
+            Err(StoreError::Missing { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -15,7 +15,7 @@ use vsekai_server::storage::{DataPlace, StorageError};
 use vsekai_server::{Limits, Server, ServerConfig, StartError};
 use vsekai_store::config::S3Credentials;
 use vsekai_store::location::S3Location;
-use vsekai_store::s3::S3Store;
+use vsekai_store::s3::{FileHeaders, S3Store};
 use vsekai_store::{HttpOptions, RetryPolicy, Secret, StoreFormat};
 use vsekai_tests::gate::Gate;
 use vsekai_tests::s3::{ACCESS, S3, SECRET};
@@ -245,6 +245,19 @@ async fn while_the_bucket_does_not_answer_clients_are_told_to_come_again() {
     );
     server.client.publish(&other, "stable").await;
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_is_not_created_again() {
+    let Some(bucket) = Bucket::start() else { return };
+    let store = bucket.store("p");
+    let headers = FileHeaders {
+        content_type: "text/plain",
+        cache_control: "no-store",
+    };
+    assert!(store.create_file("f", headers, "first".into()).await.unwrap());
+    assert!(!store.create_file("f", headers, "second".into()).await.unwrap());
+    assert_eq!(store.get_file("f", 100).await.unwrap(), "first");
 }
 
 #[tokio::test]

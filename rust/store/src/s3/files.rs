@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt as _};
-use object_store::{Attribute, Attributes, ObjectStore as _, ObjectStoreExt as _};
+use object_store::{Attribute, Attributes, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
 
 use super::S3Store;
 use crate::error::{Object, StoreError};
@@ -15,6 +15,15 @@ pub struct FileHeaders {
     pub content_type: &'static str,
     /// `Cache-Control`.
     pub cache_control: &'static str,
+}
+
+impl FileHeaders {
+    fn attributes(self) -> Attributes {
+        Attributes::from_iter([
+            (Attribute::ContentType, self.content_type),
+            (Attribute::CacheControl, self.cache_control),
+        ])
+    }
 }
 
 impl S3Store {
@@ -41,12 +50,39 @@ impl S3Store {
     /// # Errors
     /// It could not be stored; what was there before is untouched.
     pub async fn put_file(&self, path: &str, headers: FileHeaders, bytes: Bytes) -> Result<(), StoreError> {
-        let attributes = Attributes::from_iter([
-            (Attribute::ContentType, headers.content_type),
-            (Attribute::CacheControl, headers.cache_control),
-        ]);
-        self.write(Object::File(path.to_owned()), &self.key(path), attributes, bytes)
+        let object = Object::File(path.to_owned());
+        self.write(object, &self.key(path), headers.attributes(), bytes)
             .await
+    }
+
+    /// As [`S3Store::put_file`], unless there is a file at `path`: tells whether it was stored. A server that knows no
+    /// conditions stores it in any case.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_file(
+        &self,
+        path: &str,
+        headers: FileHeaders,
+        bytes: Bytes,
+    ) -> Result<bool, StoreError> {
+        let options = PutOptions {
+            mode: PutMode::Create,
+            attributes: headers.attributes(),
+            ..PutOptions::default()
+        };
+        let key = self.key(path);
+        let put = self.0.bucket.put_opts(&key, bytes.clone().into(), options);
+        match put.await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => match self.write_error(&Object::File(path.to_owned()), error) {
+                StoreError::Unavailable { reason, .. } if reason.starts_with(NOT_IMPLEMENTED) => {
+                    self.put_file(path, headers, bytes).await.map(|()| true)
+                }
+                error => Err(error),
+            },
+        }
     }
 
     /// Lists the files below the folder `path`, each by its path relative to the store's prefix.
@@ -83,3 +119,6 @@ impl S3Store {
         }
     }
 }
+
+/// How a server answers that does not know what it is asked for.
+const NOT_IMPLEMENTED: &str = "status 501";
