@@ -88,7 +88,7 @@ impl Export {
             let mut public = Public::read(tx)?;
             let readers = match include_private {
                 true => None,
-                false => Readers::read(tx, None, &indexes, &caps)?,
+                false => Readers::read(tx, &indexes, &caps)?,
             };
             if let Some(readers) = &readers {
                 readers.leave_out_private(&mut public);

@@ -8,14 +8,16 @@ use serde::Serialize;
 use tough::schema::{Signed, Targets};
 use utoipa::ToSchema;
 use vsekai_formats::index::Index;
-use vsekai_formats::release::{ChannelPointer, Contents, Pinned, Platform, ReleaseManifest, Slug, Version};
+use vsekai_formats::release::{
+    ChannelPointer, Contents, Pinned, Platform, ReleaseManifest, Slug, Version, address,
+};
 use vsekai_trust::names::TargetName;
 use vsekai_trust::online::{ListedTarget, listed};
 
 use super::access::Access;
 use super::changes::{Changes, Lists};
 use super::error::ServiceError;
-use super::privacy::Audience;
+use super::privacy::{Audience, Readers};
 use super::releases::no_release;
 use super::{Service, blocking, turn, verify};
 use crate::db::releases::{self, ReleaseEntry, ReleaseFiles};
@@ -30,7 +32,7 @@ pub struct TitleOverview {
     pub title: Slug,
     /// Its channels.
     pub channels: usize,
-    /// Its releases.
+    /// Its releases that the token allows reading.
     pub releases: u64,
     /// When the first of its roles ends that people sign, in seconds since 1970-01-01 UTC.
     pub first_end: Option<i64>,
@@ -102,12 +104,12 @@ impl Service {
     /// # Errors
     /// The database failed.
     pub async fn titles(&self, access: &Access) -> Result<Vec<TitleOverview>, ServiceError> {
-        let access = access.clone();
+        let (access, readers) = (access.clone(), self.privacy.readers());
         let read = self.database.read("list titles", move |tx| {
             let titles = metadata::titles(tx)?.into_iter();
             titles
                 .filter(|title| access.require_title(title).is_ok())
-                .map(|title| overview(tx, title))
+                .map(|title| overview(tx, title, &access, readers.as_deref()))
                 .collect()
         });
         Ok(read.await?)
@@ -230,13 +232,28 @@ fn read_index(
     verify::read_index(&indexes.read_verified(pinned)?, limits)
 }
 
-fn overview(tx: &Transaction<'_>, title: Slug) -> rusqlite::Result<TitleOverview> {
+fn overview(
+    tx: &Transaction<'_>,
+    title: Slug,
+    access: &Access,
+    readers: Option<&Readers>,
+) -> rusqlite::Result<TitleOverview> {
+    let releases = match readers {
+        None => releases::count(tx, &title)?,
+        Some(readers) => {
+            let may_read = |entry: &&ReleaseEntry| {
+                let name = address::index_name(&title, entry.platform, &entry.version);
+                access.may_read(&readers.index(&name))
+            };
+            releases::list(tx, &title)?.iter().filter(may_read).count() as u64
+        }
+    };
     let roles = metadata::newest(tx, Some(&title))?;
     let by_people = |role: &str| !matches!(role, "snapshot" | "timestamp");
     let is_channel = |role: &str| by_people(role) && !matches!(role, "root" | "targets");
     Ok(TitleOverview {
         channels: roles.iter().filter(|row| is_channel(&row.role)).count(),
-        releases: releases::count(tx, &title)?,
+        releases,
         first_end: roles
             .iter()
             .filter(|row| by_people(&row.role))
@@ -261,7 +278,7 @@ fn title_view(tx: &Transaction<'_>, title: Slug) -> rusqlite::Result<Option<Titl
     }
     let downloads = downloads::of_title(tx, &title)?;
     let releases = releases::list(tx, &title)?.into_iter().map(|entry| {
-        let name = vsekai_formats::release::address::index_name(&title, entry.platform, &entry.version);
+        let name = address::index_name(&title, entry.platform, &entry.version);
         ReleaseView {
             downloads: downloads.get(&name).copied().unwrap_or_default(),
             entry,

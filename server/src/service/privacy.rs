@@ -7,7 +7,7 @@
 //! is unknown is for nobody, so nothing can be read before it is known whose it is.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use rusqlite::Transaction;
 use vsekai_formats::ChunkId;
@@ -50,18 +50,103 @@ impl Audience {
 pub(crate) struct Readers {
     private: BTreeSet<Channel>,
     indexes: HashMap<String, Audience>,
+    /// Those of them that could not be read.
+    unread: BTreeSet<String>,
     chunks: HashMap<ChunkId, Audience>,
-    /// Every set of channels that was met, so that chunks share them.
-    sets: Vec<Arc<BTreeSet<Channel>>>,
+    sets: Sets,
+}
+
+/// What brings the readers of one moment to those of the next.
+#[derive(Debug)]
+struct Change {
+    private: BTreeSet<Channel>,
+    sets: Sets,
+    /// Whether something has lost readers, so that everything that is known is forgotten.
+    anew: bool,
+    /// The indexes to read, and who may.
+    indexes: Vec<(String, Pinned, Audience)>,
+}
+
+/// Every set of channels that was met, so that all who have the same one share it.
+#[derive(Clone, Debug, Default)]
+struct Sets(Vec<Arc<BTreeSet<Channel>>>);
+
+impl Sets {
+    fn readers(&mut self, channels: BTreeSet<Channel>) -> Audience {
+        let known = self.0.iter().find(|set| ***set == channels).cloned();
+        Audience::Readers(known.unwrap_or_else(|| {
+            let set = Arc::new(channels);
+            self.0.push(set.clone());
+            set
+        }))
+    }
+}
+
+impl Change {
+    /// Finds out what is to be done to the readers `before`.
+    fn after(before: Option<&Readers>, private: BTreeSet<Channel>, rows: Vec<IndexRow>) -> Self {
+        let mut sets = before.map(|before| before.sets.clone()).unwrap_or_default();
+        let mut indexes: Vec<(String, Pinned, Audience)> = Vec::with_capacity(rows.len());
+        for row in rows {
+            // An index of no release is for everybody.
+            let audience = match row.channels {
+                Some(channels) if channels.is_subset(&private) => sets.readers(channels),
+                _ => Audience::Everybody,
+            };
+            indexes.push((row.name, row.pinned, audience));
+        }
+        let by_name: HashMap<&str, &Audience> = indexes
+            .iter()
+            .map(|(name, _, audience)| (name.as_str(), audience))
+            .collect();
+        let has_grown = |before: &&Readers| {
+            let mut known = before.indexes.iter();
+            known.all(|(name, was)| by_name.get(name.as_str()).is_some_and(|is| is.includes(was)))
+        };
+        let grown = before.filter(has_grown);
+        if let Some(before) = grown {
+            indexes.retain(|(name, _, audience)| {
+                before.indexes.get(name) != Some(audience) || before.unread.contains(name)
+            });
+        }
+        Self {
+            private,
+            anew: grown.is_none(),
+            sets,
+            indexes,
+        }
+    }
+
+    /// Makes the change with `alter`, which lets one piece after another be done to the readers. Readers that have grown
+    /// are right for those who had them already after each piece, and for everybody after the last one.
+    fn make(
+        self,
+        chunks_of: impl Fn(&Pinned) -> Result<Vec<ChunkId>, ServiceError>,
+        mut alter: impl FnMut(&mut dyn FnMut(&mut Readers)),
+    ) {
+        let Self {
+            private,
+            sets,
+            indexes,
+            ..
+        } = self;
+        alter(&mut |readers: &mut Readers| readers.sets = sets.clone());
+        for (name, pinned, audience) in indexes {
+            let read = chunks_of(&pinned);
+            for piece in read.as_deref().unwrap_or_default().chunks(PIECE) {
+                alter(&mut |readers: &mut Readers| piece.iter().for_each(|id| readers.add(*id, &audience)));
+            }
+            alter(&mut |readers: &mut Readers| readers.note_index(&name, &audience, read.as_ref().err()));
+        }
+        // Last, so that nobody who reads a new pointer is refused its chunks.
+        alter(&mut |readers: &mut Readers| readers.private.clone_from(&private));
+    }
 }
 
 impl Readers {
     /// Reads what the database says, and the indexes in `folder`; `None` if no channel is private.
-    ///
-    /// What is known from `before` is read anew only if something has lost readers since.
     pub(crate) fn read(
         transaction: &Transaction<'_>,
-        before: Option<&Self>,
         folder: &ContentFolder,
         limits: &Limits,
     ) -> rusqlite::Result<Option<Self>> {
@@ -69,60 +154,28 @@ impl Readers {
         if private.is_empty() {
             return Ok(None);
         }
-        let chunks_of = |pinned: &Pinned| -> Result<Vec<ChunkId>, ServiceError> {
-            let index = verify::read_index(&folder.read_verified(pinned)?, limits)?;
-            Ok(index.unique_ids())
-        };
-        let rows = private::indexes(transaction)?;
-        Ok(Some(Self::next(before, private, rows, chunks_of)))
+        let change = Change::after(None, private, private::indexes(transaction)?);
+        let mut readers = Self::default();
+        change.make(chunks_in(folder, limits), |piece| piece(&mut readers));
+        Ok(Some(readers))
     }
 
-    fn next(
-        before: Option<&Self>,
-        private: BTreeSet<Channel>,
-        rows: Vec<IndexRow>,
-        chunks_of: impl Fn(&Pinned) -> Result<Vec<ChunkId>, ServiceError>,
-    ) -> Self {
-        let mut fresh = Self {
-            private,
-            ..Self::default()
-        };
-        let now: Vec<(String, Pinned, Audience)> = rows
-            .into_iter()
-            .map(|row| (row.name, row.pinned, fresh.audience(row.channels)))
-            .collect();
-        let by_name: HashMap<&str, &Audience> = now
-            .iter()
-            .map(|(name, _, audience)| (name.as_str(), audience))
-            .collect();
-        let has_grown = |before: &&Self| {
-            let mut known = before.indexes.iter();
-            known.all(|(name, was)| by_name.get(name.as_str()).is_some_and(|is| is.includes(was)))
-        };
-        let mut readers = match before.filter(has_grown) {
-            Some(before) => Self {
-                private: fresh.private,
-                ..before.clone()
-            },
-            None => fresh,
-        };
-        for (name, pinned, audience) in now {
-            if readers.indexes.get(&name) == Some(&audience) {
-                continue;
+    fn note_index(&mut self, name: &str, audience: &Audience, unread: Option<&ServiceError>) {
+        self.indexes.insert(name.to_owned(), audience.clone());
+        match unread {
+            None => drop(self.unread.remove(name)),
+            // What only it names is for nobody until it can be read.
+            Some(error) => {
+                if self.unread.insert(name.to_owned()) {
+                    tracing::error!(
+                        name,
+                        %error,
+                        "an index cannot be read, so chunks that only it names are withheld; mend it from a backup, and \
+                         it is read with the next change of a release or channel"
+                    );
+                }
             }
-            match chunks_of(&pinned) {
-                Ok(chunks) => chunks.into_iter().for_each(|id| readers.add(id, &audience)),
-                // What only it names is for nobody, until everything is read anew.
-                Err(error) => tracing::error!(
-                    name,
-                    %error,
-                    "an index cannot be read, so chunks that only it names are withheld; mend it from a backup and \
-                     start the server again"
-                ),
-            }
-            readers.indexes.insert(name, audience);
         }
-        readers
     }
 
     /// Tells whether whoever asks may read a chunk.
@@ -154,7 +207,8 @@ impl Readers {
             .retain(|row| !row.role.parse().is_ok_and(|name| is_private(&row.title, &name)));
     }
 
-    fn index(&self, name: &str) -> Audience {
+    /// Returns who may read the index called `name`.
+    pub(super) fn index(&self, name: &str) -> Audience {
         self.indexes.get(name).cloned().unwrap_or_else(Audience::nobody)
     }
 
@@ -169,35 +223,26 @@ impl Readers {
         }
     }
 
-    /// Returns who may read an index of a release that `channels` have, or one of no release.
-    fn audience(&mut self, channels: Option<BTreeSet<Channel>>) -> Audience {
-        match channels {
-            Some(channels) if channels.is_subset(&self.private) => self.readers(channels),
-            _ => Audience::Everybody,
-        }
-    }
-
     fn add(&mut self, id: ChunkId, audience: &Audience) {
         let both = match (self.chunks.get(&id), audience) {
             (None, audience) => audience.clone(),
             (Some(known), audience) if known.includes(audience) => return,
             (Some(Audience::Readers(some)), Audience::Readers(more)) => {
                 let all = some.union(more).cloned().collect();
-                self.readers(all)
+                self.sets.readers(all)
             }
             _ => Audience::Everybody,
         };
         self.chunks.insert(id, both);
     }
+}
 
-    fn readers(&mut self, channels: BTreeSet<Channel>) -> Audience {
-        let known = self.sets.iter().find(|set| ***set == channels).cloned();
-        Audience::Readers(known.unwrap_or_else(|| {
-            let set = Arc::new(channels);
-            self.sets.push(set.clone());
-            set
-        }))
-    }
+/// Returns what reads the chunks that an index in `folder` names.
+fn chunks_in(
+    folder: &ContentFolder,
+    limits: &Limits,
+) -> impl Fn(&Pinned) -> Result<Vec<ChunkId>, ServiceError> {
+    |pinned| Ok(verify::read_index(&folder.read_verified(pinned)?, limits)?.unique_ids())
 }
 
 /// The readers that are in force.
@@ -223,10 +268,37 @@ impl Privacy {
     /// is, so that nobody who reads a new pointer is refused its chunks. A transaction that fails after all leaves it a
     /// step ahead until the next one: nobody was told of what could be read then.
     pub(super) fn renew(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let before = self.ask(|readers| readers.cloned());
-        let now = Readers::read(transaction, before.as_deref(), &self.indexes, &self.limits)?;
-        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = now.map(Arc::new);
+        let private = private::all(transaction)?;
+        if private.is_empty() {
+            *self.lock() = None;
+            return Ok(());
+        }
+        let rows = private::indexes(transaction)?;
+        let change = self.ask(|before| Change::after(before.map(Arc::as_ref), private, rows));
+        let chunks_of = chunks_in(&self.indexes, &self.limits);
+        if change.anew {
+            let mut readers = Readers::default();
+            change.make(chunks_of, |piece| piece(&mut readers));
+            *self.lock() = Some(Arc::new(readers));
+        } else {
+            // In place, for a copy of what is known of every chunk would take as much memory again. Nobody waits for longer
+            // than a piece takes.
+            change.make(chunks_of, |piece| {
+                if let Some(readers) = self.lock().as_mut() {
+                    piece(Arc::make_mut(readers));
+                }
+            });
+        }
         Ok(())
+    }
+
+    /// Returns the readers at this moment; `None` if no channel is private.
+    pub(super) fn readers(&self) -> Option<Arc<Readers>> {
+        self.ask(|readers| readers.cloned())
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, Option<Arc<Readers>>> {
+        self.readers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask<T>(&self, question: impl FnOnce(Option<&Arc<Readers>>) -> T) -> T {
@@ -314,6 +386,9 @@ impl Service {
     }
 }
 
+/// Chunks of an index that are noted at a time, while nobody can ask.
+const PIECE: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use vsekai_formats::DigestAlgorithm;
@@ -344,6 +419,21 @@ mod tests {
         }
     }
 
+    fn changed(
+        before: Option<&Readers>,
+        private: &[&str],
+        rows: Vec<IndexRow>,
+        chunks_of: impl Fn(&Pinned) -> Result<Vec<ChunkId>, ServiceError>,
+    ) -> Readers {
+        let change = Change::after(before, channels(private), rows);
+        let mut readers = match before {
+            Some(before) if !change.anew => before.clone(),
+            _ => Readers::default(),
+        };
+        change.make(chunks_of, |piece| piece(&mut readers));
+        readers
+    }
+
     fn next(
         before: Option<&Readers>,
         private: &[&str],
@@ -361,7 +451,7 @@ mod tests {
             let (_, name) = names.iter().find(|(known, _)| known == pinned).unwrap();
             Ok(name.bytes().map(|digit| chunk(digit - b'0')).collect())
         };
-        let readers = Readers::next(before, channels(private), rows, chunks_of);
+        let readers = changed(before, private, rows, chunks_of);
         *read = count.get();
         readers
     }
@@ -419,7 +509,13 @@ mod tests {
     #[test]
     fn an_index_that_cannot_be_read_lets_nobody_read_its_chunks() {
         let damaged = |_: &Pinned| Err(ServiceError::Internal("damaged".to_owned()));
-        let readers = Readers::next(None, channels(&["alpha"]), vec![row("1", None)], damaged);
-        assert_eq!(readers.chunk(chunk(1)), of(&[]));
+        let first = changed(None, &["alpha"], vec![row("1", None)], damaged);
+        assert_eq!(first.chunk(chunk(1)), of(&[]));
+        let mut read = 0;
+        let second = next(Some(&first), &["alpha"], &[("1", None)], &mut read);
+        assert_eq!(read, 1, "it was mended meanwhile");
+        assert_eq!(second.chunk(chunk(1)), Audience::Everybody);
+        next(Some(&second), &["alpha"], &[("1", None)], &mut read);
+        assert_eq!(read, 0);
     }
 }

@@ -389,6 +389,14 @@ async fn lists_show_what_a_token_may_read() {
     assert_eq!(versions(&bench.reader("beta").await).await, ["2.0.0", "1.0.0"]);
     let publisher = bench.server.token(TITLE, "stable", "publish").await;
     assert_eq!(versions(&publisher).await, ["2.0.0", "1.0.0"]);
+    for (client, releases) in [
+        (bench.reader("nightly").await, 1),
+        (bench.reader("beta").await, 2),
+        (publisher, 2),
+    ] {
+        let list = client.get_json("api/v1/titles").await;
+        assert_eq!(list["titles"][0]["releases"], releases, "{list}");
+    }
     let figures = bench.server.token("*", "*", "observe").await;
     let metrics = figures
         .send(Method::GET, "api/v1/metrics", "")
