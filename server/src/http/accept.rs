@@ -15,10 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, Peer};
+use super::connection::{self, Peer, Terms};
+#[cfg(target_os = "linux")]
+use super::lane::Lane;
 use crate::limits::Limits;
 use crate::rates::owner;
 
@@ -30,25 +32,53 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Makes a connection that was accepted ready for requests, as TLS does.
 pub type Handshake = Arc<dyn Fn(TcpStream) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> + Send + Sync>;
 
+/// What answers requests.
+#[derive(Clone)]
+pub struct Routes {
+    pub(super) endpoint: Arc<BoxEndpoint<'static, Response>>,
+    #[cfg(target_os = "linux")]
+    pub(super) lane: Option<Arc<Lane>>,
+}
+
+impl Routes {
+    /// Lets connections without a handshake begin in `lane`.
+    #[cfg(target_os = "linux")]
+    pub(super) fn with_lane(self, lane: Option<Lane>) -> Self {
+        Self {
+            lane: lane.map(Arc::new),
+            ..self
+        }
+    }
+}
+
+impl From<BoxEndpoint<'static, Response>> for Routes {
+    fn from(endpoint: BoxEndpoint<'static, Response>) -> Self {
+        Self {
+            endpoint: Arc::new(endpoint),
+            #[cfg(target_os = "linux")]
+            lane: None,
+        }
+    }
+}
+
 /// Serves connections until `stop` is called; then answers what is under way within the grace time.
 pub async fn serve(
     listener: TcpListener,
-    endpoint: BoxEndpoint<'static, Response>,
+    routes: impl Into<Routes>,
     limits: Arc<Limits>,
     stop: CancellationToken,
 ) {
-    serve_after(listener, None, endpoint, limits, stop).await;
+    serve_after(listener, None, routes.into(), limits, stop).await;
 }
 
 /// As [`serve`], with a handshake first, which may take as long as a request's head.
 pub(crate) async fn serve_after(
     listener: TcpListener,
     handshake: Option<Handshake>,
-    endpoint: BoxEndpoint<'static, Response>,
+    routes: Routes,
     limits: Arc<Limits>,
     stop: CancellationToken,
 ) {
-    let endpoint = Arc::new(endpoint);
     let places = Arc::new(Semaphore::new(limits.connections));
     let addresses = Addresses::default();
     let mut tasks = JoinSet::new();
@@ -78,7 +108,7 @@ pub(crate) async fn serve_after(
         };
         // Answers are written whole, so waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
-        let (handshake, endpoint) = (handshake.clone(), endpoint.clone());
+        let (handshake, routes) = (handshake.clone(), routes.clone());
         let (limits, stop) = (limits.clone(), stop.clone());
         tasks.spawn(async move {
             let scheme = handshake.as_ref().map_or(Scheme::HTTP, |_| Scheme::HTTPS);
@@ -87,9 +117,12 @@ pub(crate) async fn serve_after(
                 scheme,
             };
             match handshake {
-                None => connection::serve(stream, peer, endpoint, limits, stop).await,
+                None => connection::serve_plain(stream, peer, routes, limits, stop).await,
                 Some(handshake) => match shake_hands(handshake(stream), &limits, &stop).await {
-                    Ok(stream) => connection::serve(stream, peer, endpoint, limits, stop).await,
+                    Ok(stream) => {
+                        let terms = Terms::new(Instant::now(), &limits);
+                        connection::serve(stream, terms, peer, routes, limits, stop).await;
+                    }
                     Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
                 },
             }

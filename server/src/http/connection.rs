@@ -6,6 +6,8 @@
 
 use std::convert::Infallible;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::io::Cursor;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,12 +21,17 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
+use poem::http::{Method, StatusCode};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+#[cfg(target_os = "linux")]
+use tokio::io::{AsyncReadExt as _, join};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::accept::Routes;
 use crate::limits::Limits;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
@@ -38,12 +45,62 @@ pub(super) struct Peer {
     pub(super) scheme: Scheme,
 }
 
+/// Serves a connection without a handshake: first in the lane, if there is one, and then as [`serve`] does.
+pub(super) async fn serve_plain(
+    stream: TcpStream,
+    peer: Peer,
+    routes: Routes,
+    limits: Arc<Limits>,
+    stop: CancellationToken,
+) {
+    let terms = Terms::new(Instant::now(), &limits);
+    #[cfg(target_os = "linux")]
+    if let Some(lane) = routes.lane.clone() {
+        let begun = lane
+            .serve(stream, peer.address, terms.opened, &limits, &stop)
+            .await;
+        let Some(begun) = begun else { return };
+        let terms = Terms {
+            first_head: begun.deadline,
+            http1: begun.answered,
+            ..terms
+        };
+        let (read, write) = begun.stream.into_split();
+        let stream = join(Cursor::new(begun.bytes).chain(read), write);
+        return serve(stream, terms, peer, routes, limits, stop).await;
+    }
+    serve(stream, terms, peer, routes, limits, stop).await;
+}
+
+/// What holds for a connection from its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// When the connection was opened.
+    opened: Instant,
+    /// When the head of its first request is late.
+    first_head: Instant,
+    /// Whether it has spoken HTTP/1.1 already, and so cannot begin with HTTP/2 any more.
+    http1: bool,
+}
+
+impl Terms {
+    /// Returns those of a connection that was opened then, or whose handshake ended then.
+    pub(super) fn new(opened: Instant, limits: &Limits) -> Self {
+        Self {
+            opened,
+            first_head: opened + limits.head_timeout,
+            http1: false,
+        }
+    }
+}
+
 /// Serves requests until the client leaves, breaks a limit, or `stop` is called and requests under way have
 /// been answered.
 pub(super) async fn serve<S>(
     stream: S,
+    terms: Terms,
     peer: Peer,
-    endpoint: Arc<BoxEndpoint<'static, Response>>,
+    routes: Routes,
     limits: Arc<Limits>,
     stop: CancellationToken,
 ) where
@@ -53,17 +110,20 @@ pub(super) async fn serve<S>(
     let requests = Arc::new(Requests::default());
     let service = service_fn({
         let requests = requests.clone();
-        move |request| answer(endpoint.clone(), requests.clone(), peer.clone(), request)
+        move |request| answer(routes.endpoint.clone(), requests.clone(), peer.clone(), request)
     });
-    let stream = TokioIo::new(Watched::new(stream, requests, limits.clone()));
-    let builder = builder(&limits);
+    let stream = TokioIo::new(Watched::new(stream, requests, limits.clone(), terms.first_head));
+    let builder = match terms.http1 {
+        true => builder(&limits).http1_only(),
+        false => builder(&limits),
+    };
     let mut connection = pin!(builder.serve_connection(stream, service));
     let asked = tokio::select! {
         outcome = connection.as_mut() => return log(remote, outcome),
-        () = stop.cancelled() => "the server is stopping",
-        () = sleep(limits.connection_lifetime) => "the connection is old",
+        () = stop.cancelled() => STOPPING,
+        () = sleep_until(terms.opened + limits.connection_lifetime) => OLD,
     };
-    tracing::debug!(%remote, reason = asked, "asked a client to leave");
+    log_leave(remote, asked);
     connection.as_mut().graceful_shutdown();
     if let Ok(outcome) = timeout(limits.connection_lifetime, connection).await {
         log(remote, outcome);
@@ -97,7 +157,7 @@ async fn answer(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let response = endpoint.get_response(request).await;
-    tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
+    log_answer(&method, &path, response.status());
     let response: hyper::Response<BoxBody> = response.into();
     Ok(response.map(|body| Counted {
         body,
@@ -107,9 +167,26 @@ async fn answer(
 
 fn log(remote: SocketAddr, outcome: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = outcome {
-        tracing::debug!(%remote, %error, "a connection ended early");
+        log_end(remote, &*error);
     }
 }
+
+pub(super) fn log_answer(method: &Method, path: &str, status: StatusCode) {
+    tracing::debug!(%method, path, status = status.as_u16(), "answered");
+}
+
+pub(super) fn log_leave(remote: SocketAddr, reason: &'static str) {
+    tracing::debug!(%remote, reason, "asked a client to leave");
+}
+
+pub(super) fn log_end(remote: SocketAddr, error: &(dyn std::error::Error + Send + Sync)) {
+    tracing::debug!(%remote, %error, "a connection ended early");
+}
+
+/// Why a client is asked to leave.
+pub(super) const STOPPING: &str = "the server is stopping";
+/// As [`STOPPING`].
+pub(super) const OLD: &str = "the connection is old";
 
 /// Counts the requests of a connection.
 #[derive(Debug, Default)]
@@ -193,14 +270,14 @@ struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    fn new(stream: S, requests: Arc<Requests>, limits: Arc<Limits>) -> Self {
+    fn new(stream: S, requests: Arc<Requests>, limits: Arc<Limits>, first_head: Instant) -> Self {
         Self {
             stream,
             requests,
             // The first request has to begin and arrive within the time for a head.
             waiting: Waiting::Head,
             begun: 0,
-            read_deadline: Box::pin(sleep(limits.head_timeout)),
+            read_deadline: Box::pin(sleep_until(first_head)),
             write_deadline: None,
             limits,
         }
@@ -304,6 +381,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-fn late(reason: &'static str) -> io::Error {
+pub(super) fn late(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, reason)
 }

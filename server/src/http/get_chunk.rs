@@ -6,6 +6,7 @@ use std::sync::Arc;
 use poem::http::header;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
+use vsekai_formats::ChunkId;
 
 use super::problem::Problem;
 use super::readers;
@@ -45,13 +46,17 @@ pub async fn get_chunk(
         true => Source::Length(service.chunk_len(id).await?),
         false => Source::Bytes(service.read_chunk(id).await?),
     };
-    let representation = Representation {
+    Ok(representation(id, source, caching).respond(&conditions).await?)
+}
+
+/// Represents a chunk as it is stored.
+pub(super) fn representation(id: ChunkId, source: Source, caching: Caching) -> Representation {
+    Representation {
         source,
         tag: id.to_string(),
         media_type: "application/octet-stream",
         caching,
-    };
-    Ok(representation.respond(&conditions).await?)
+    }
 }
 
 /// Tells whether the sender of `request` may upload chunks, and so may know which are there.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use poem::http::{Method, StatusCode, header};
@@ -19,9 +20,11 @@ use crate::service::token::Verb;
 /// Counts answers since the server started.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    answers: Mutex<BTreeMap<(Kind, u16), Totals>>,
+    /// Answers by kind and by place in [`FREQUENT`], which are counted without a lock.
+    frequent: [[Counters; FREQUENT.len()]; Kind::ALL.len()],
+    others: Mutex<BTreeMap<(Kind, u16), Totals>>,
     problems: Mutex<BTreeMap<&'static str, u64>>,
-    clients: Mutex<BTreeMap<(&'static str, String), u64>>,
+    clients: Mutex<BTreeMap<(&'static str, String), Arc<AtomicU64>>>,
     asked: Mutex<Asked>,
 }
 
@@ -54,19 +57,55 @@ struct Totals {
     bytes: u64,
 }
 
+impl Totals {
+    fn add(&mut self, more: Self) {
+        self.answers += more.answers;
+        self.bytes += more.bytes;
+    }
+}
+
+/// Totals that everybody adds to at once.
+#[derive(Debug, Default)]
+struct Counters {
+    answers: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Counters {
+    fn add(&self, more: Totals) {
+        self.answers.fetch_add(more.answers, Ordering::Relaxed);
+        self.bytes.fetch_add(more.bytes, Ordering::Relaxed);
+    }
+
+    fn totals(&self) -> Totals {
+        Totals {
+            answers: self.answers.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
 impl Metrics {
-    fn count(&self, kind: Kind, status: StatusCode, bytes: u64) {
-        let mut answers = self.answers();
-        let totals = answers.entry((kind, status.as_u16())).or_default();
-        totals.answers += 1;
-        totals.bytes += bytes;
+    /// Counts an answer whose body has so many bytes.
+    pub(super) fn count(&self, kind: Kind, status: StatusCode, bytes: u64) {
+        self.add(kind, status, Totals { answers: 1, bytes });
     }
 
     /// Counts bytes of an answer with many chunks, as they are sent.
     pub fn count_batch_bytes(&self, bytes: u64) {
-        let mut answers = self.answers();
-        let key = (Kind::ChunkBatch, StatusCode::OK.as_u16());
-        answers.entry(key).or_default().bytes += bytes;
+        self.add(Kind::ChunkBatch, StatusCode::OK, Totals { answers: 0, bytes });
+    }
+
+    fn add(&self, kind: Kind, status: StatusCode, more: Totals) {
+        let place = FREQUENT.iter().position(|frequent| *frequent == status);
+        let counters = place.and_then(|place| self.frequent.get(kind as usize)?.get(place));
+        match counters {
+            Some(counters) => counters.add(more),
+            None => lock(&self.others)
+                .entry((kind, status.as_u16()))
+                .or_default()
+                .add(more),
+        }
     }
 
     /// Counts an answer to a question for missing chunks.
@@ -83,13 +122,18 @@ impl Metrics {
         *lock(&self.problems).entry(code).or_default() += 1;
     }
 
-    fn count_client(&self, user_agent: &str) {
+    /// Returns the number of requests of clients that say `user_agent` of themselves, for who asks to be added to.
+    pub(super) fn client(&self, user_agent: &str) -> Arc<AtomicU64> {
         let (client, version) = client_of(user_agent);
         let mut clients = lock(&self.clients);
         // Anybody can make up versions; the first ones are the real ones, more are of no use.
         let known = clients.contains_key(&(client, version.clone())) || clients.len() < MOST_CLIENTS;
         let version = if known { version } else { String::new() };
-        *clients.entry((client, version)).or_default() += 1;
+        clients.entry((client, version)).or_default().clone()
+    }
+
+    fn count_client(&self, user_agent: &str) {
+        self.client(user_agent).fetch_add(1, Ordering::Relaxed);
     }
 
     fn text(&self) -> String {
@@ -109,7 +153,8 @@ impl Metrics {
         );
         let clients = lock(&self.clients).clone().into_iter();
         let clients = clients.map(|((client, version), count)| {
-            (format!("{{client=\"{client}\",version=\"{version}\"}}"), count)
+            let labels = format!("{{client=\"{client}\",version=\"{version}\"}}");
+            (labels, count.load(Ordering::Relaxed))
         });
         family(
             "vsekai_server_client_requests_total",
@@ -134,7 +179,7 @@ impl Metrics {
     }
 
     fn answers_text(&self) -> String {
-        let answers = self.answers().clone();
+        let answers = self.answers();
         let mut text = String::new();
         let mut family = |name: &str, help: &str, value: fn(&Totals) -> u64| {
             // Writing to a string does not fail.
@@ -159,8 +204,17 @@ impl Metrics {
         text
     }
 
-    fn answers(&self) -> MutexGuard<'_, BTreeMap<(Kind, u16), Totals>> {
-        lock(&self.answers)
+    fn answers(&self) -> BTreeMap<(Kind, u16), Totals> {
+        let mut answers = lock(&self.others).clone();
+        for (kind, counters) in Kind::ALL.into_iter().zip(&self.frequent) {
+            for (status, counters) in FREQUENT.iter().zip(counters) {
+                let totals = counters.totals();
+                if totals.answers > 0 {
+                    answers.insert((kind, status.as_u16()), totals);
+                }
+            }
+        }
+        answers
     }
 }
 
@@ -185,6 +239,20 @@ fn client_of(user_agent: &str) -> (&'static str, String) {
 }
 
 impl Kind {
+    /// Every kind, in the order of their numbers.
+    const ALL: [Self; 10] = [
+        Self::Chunk,
+        Self::ChunkBatch,
+        Self::ChunkUpload,
+        Self::Index,
+        Self::IndexUpload,
+        Self::Metadata,
+        Self::Release,
+        Self::Api,
+        Self::Admin,
+        Self::Other,
+    ];
+
     /// Sorts a request by its address, without reading names out of it.
     pub(super) fn of(method: &Method, path: &str) -> Self {
         let is_upload = method == Method::PUT;
@@ -287,6 +355,14 @@ fn ends(roles: &[RoleRow]) -> String {
     text
 }
 
+/// Statuses of almost every answer.
+const FREQUENT: [StatusCode; 5] = [
+    StatusCode::OK,
+    StatusCode::CREATED,
+    StatusCode::PARTIAL_CONTENT,
+    StatusCode::NOT_MODIFIED,
+    StatusCode::NOT_FOUND,
+];
 /// Kinds and versions of clients that are counted apart.
 const MOST_CLIENTS: usize = 64;
 const MOST_VERSION_CHARS: usize = 32;
@@ -356,11 +432,20 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_has_its_place() {
+        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place);
+        }
+        assert_eq!(Kind::Other as usize + 1, Kind::ALL.len());
+    }
+
+    #[test]
     fn figures_are_written_one_a_line() {
         let metrics = Metrics::default();
         metrics.count(Kind::Chunk, StatusCode::OK, 100);
         metrics.count(Kind::Chunk, StatusCode::OK, 50);
         metrics.count(Kind::Chunk, StatusCode::NOT_FOUND, 9);
+        metrics.count(Kind::Api, StatusCode::TOO_MANY_REQUESTS, 9);
         let text = metrics.text();
         assert!(
             text.contains("vsekai_server_answers_total{kind=\"chunk\",status=\"200\"} 2\n"),
@@ -374,5 +459,10 @@ mod tests {
             text.contains("vsekai_server_answers_total{kind=\"chunk\",status=\"404\"} 1\n"),
             "{text}"
         );
+        assert!(
+            text.contains("vsekai_server_answers_total{kind=\"api\",status=\"429\"} 1\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("vsekai_server_answers_total{").count(), 3, "{text}");
     }
 }

@@ -23,6 +23,8 @@ mod get_sizes;
 mod get_target;
 mod get_titles;
 mod hold;
+#[cfg(target_os = "linux")]
+mod lane;
 mod metrics;
 mod online_keys;
 mod post_fetch_chunks;
@@ -51,14 +53,22 @@ use vsekai_formats::release::Pinned;
 
 use crate::limits::Limits;
 use crate::service::{Service, ServiceError};
+use accept::Routes;
 use body::Upload;
 use metrics::{Kind, Metrics};
 use problem::Problem;
 use reply::{Caching, Representation, Source};
 
 /// Returns the server's routes; `docs/openapi.json` and `docs/protocol.md` describe them.
-pub fn routes(service: Arc<Service>) -> BoxEndpoint<'static, Response> {
+pub fn routes(service: Arc<Service>) -> Routes {
     let metrics = Arc::new(Metrics::default());
+    let routes = Routes::from(endpoint(service.clone(), metrics.clone()));
+    #[cfg(target_os = "linux")]
+    let routes = routes.with_lane(lane::Lane::new(&service, &metrics));
+    routes
+}
+
+fn endpoint(service: Arc<Service>, metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
     let (counting, asked) = (metrics.clone(), service.clone());
     routed(table())
         .nest("/admin", admin::routes())
@@ -176,10 +186,13 @@ impl Representation {
     }
 }
 
+/// What a chunk's address ends with.
+const CHUNK_EXTENSION: &str = ".cacnk";
+
 /// Reads the id out of a chunk's address.
 fn chunk_id(folder: &str, file: &str) -> Result<ChunkId, ServiceError> {
     let hex = file
-        .strip_suffix(".cacnk")
+        .strip_suffix(CHUNK_EXTENSION)
         .filter(|hex| hex.starts_with(folder) && folder.len() == 4)
         .filter(|hex| !hex.bytes().any(|byte| byte.is_ascii_uppercase()));
     hex.and_then(|hex| hex.parse().ok()).ok_or_else(|| {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use fs_err as fs;
 use poem::http::{HeaderMap, Method, StatusCode, header};
-use poem::{Body, Request, Response};
+use poem::{Body, Request, Response, ResponseBuilder};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
@@ -118,15 +118,7 @@ impl Representation {
     pub async fn respond(self, conditions: &Conditions) -> Result<Response, ServiceError> {
         let len = self.source.len();
         let plan = conditions.plan(&self.tag, len);
-        let reply = Response::builder()
-            .header(header::ETAG, format!("\"{}\"", self.tag))
-            .header(header::CACHE_CONTROL, self.caching.header())
-            .header(header::ACCEPT_RANGES, "bytes");
-        let reply = match self.caching {
-            // For caches that keep what they were asked not to.
-            Caching::Private => reply.header(header::VARY, "Authorization"),
-            Caching::Immutable | Caching::Revalidate => reply,
-        };
+        let reply = self.begun();
         let (reply, range) = match plan {
             Plan::NotModified => return Ok(reply.status(StatusCode::NOT_MODIFIED).finish()),
             Plan::OutOfRange => {
@@ -143,13 +135,37 @@ impl Representation {
                 (reply.header(header::CONTENT_RANGE, stated), range)
             }
         };
-        let reply = reply
-            .header(header::CONTENT_TYPE, self.media_type)
-            .header(header::CONTENT_LENGTH, range.end - range.start);
+        let reply = self.measured(reply, range.end - range.start);
         match conditions.head {
             true => Ok(reply.finish()),
             false => Ok(reply.body(self.source.body(range).await?)),
         }
+    }
+
+    /// Returns the head of the answer to whoever asks for all of it.
+    pub fn head(&self) -> Response {
+        let reply = self.begun().status(StatusCode::OK);
+        self.measured(reply, self.source.len()).finish()
+    }
+
+    /// Says what every answer says.
+    fn begun(&self) -> ResponseBuilder {
+        let reply = Response::builder()
+            .header(header::ETAG, format!("\"{}\"", self.tag))
+            .header(header::CACHE_CONTROL, self.caching.header())
+            .header(header::ACCEPT_RANGES, "bytes");
+        match self.caching {
+            // For caches that keep what they were asked not to.
+            Caching::Private => reply.header(header::VARY, "Authorization"),
+            Caching::Immutable | Caching::Revalidate => reply,
+        }
+    }
+
+    /// Says what bytes follow, and how many.
+    fn measured(&self, reply: ResponseBuilder, len: u64) -> ResponseBuilder {
+        reply
+            .header(header::CONTENT_TYPE, self.media_type)
+            .header(header::CONTENT_LENGTH, len)
     }
 }
 

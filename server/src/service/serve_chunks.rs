@@ -13,9 +13,20 @@ use vsekai_store::{ChunkStore as _, LocalStore, StoreError};
 
 use super::error::ServiceError;
 use super::{Service, blocking, turn};
+#[cfg(target_os = "linux")]
+use crate::storage::CachedFile;
 use crate::storage::{Store, read_cached};
 
 impl Service {
+    /// Opens a chunk that can be sent without a wait for a disk; `None` says nothing about it.
+    #[cfg(target_os = "linux")]
+    pub fn open_cached_chunk(&self, id: ChunkId) -> Option<CachedFile> {
+        match self.store() {
+            Store::Folder(store) => CachedFile::open(&store.path(id), store.format().max_stored()),
+            Store::Bucket(_) => None,
+        }
+    }
+
     /// Returns a chunk.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ use vsekai_formats::release::Slug;
 use vsekai_store::s3::S3Store;
 use vsekai_store::{ChunkStore as _, StoreError};
 
+#[cfg(target_os = "linux")]
+pub use cached::CachedFile;
 pub use cached::read_cached;
 pub use content::ContentFolder;
 pub use store::{DataPlace, Store};

@@ -14,12 +14,12 @@ use vsekai_server::Limits;
 use crate::client::{TestServer, chunk_path, problem};
 
 /// Longest any of these tests waits for the server to act.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How late a busy machine may be.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// Short times, yet long enough for a busy machine to do what an honest client does.
-fn quick() -> Limits {
+pub fn quick() -> Limits {
     Limits {
         head_timeout: Duration::from_millis(1500),
         idle_timeout: Duration::from_millis(2500),
@@ -30,12 +30,12 @@ fn quick() -> Limits {
     }
 }
 
-async fn connect(server: &TestServer) -> TcpStream {
+pub async fn connect(server: &TestServer) -> TcpStream {
     TcpStream::connect(server.running.address()).await.unwrap()
 }
 
 /// Reads until the server closes the connection; returns what it sent.
-async fn read_to_close(stream: &mut TcpStream) -> String {
+pub async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     // A reset is a close too.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
@@ -44,7 +44,7 @@ async fn read_to_close(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn closed_in_time(started: Instant, expected: Duration) {
+pub fn closed_in_time(started: Instant, expected: Duration) {
     let took = started.elapsed();
     assert!(took >= expected / 2 && took < expected + SLACK, "{took:?}");
 }
@@ -125,7 +125,7 @@ async fn a_second_head_that_drips_is_closed_too() {
     server.stop().await;
 }
 
-async fn read_head(stream: &mut TcpStream) -> String {
+pub async fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let byte = timeout(PATIENCE, stream.read_u8())
@@ -261,10 +261,18 @@ async fn a_client_that_does_not_read_is_given_up() {
         .await
         .unwrap();
     read_head(&mut stream).await;
-    // The only place is free again once the server has given up on the first client.
+    wait_for_a_place(&server).await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < index.len());
+    server.stop().await;
+}
+
+/// Waits until the server has given up on the client that has the only place.
+pub async fn wait_for_a_place(server: &TestServer) {
     let second = async {
         loop {
-            let mut stream = connect(&server).await;
+            let mut stream = connect(server).await;
             stream
                 .write_all(b"HEAD /x HTTP/1.1\r\nhost: x\r\n\r\n")
                 .await
@@ -279,10 +287,6 @@ async fn a_client_that_does_not_read_is_given_up() {
         &timeout(PATIENCE, second).await.expect("a free place"),
         b"HTTP/1.1"
     );
-    let mut rest = Vec::new();
-    let _ = stream.read_to_end(&mut rest).await;
-    assert!(rest.len() < index.len());
-    server.stop().await;
 }
 
 /// An index larger than all buffers between two sockets.

@@ -15,6 +15,7 @@ mod desync_routes;
 mod export;
 mod export_kills;
 mod interop;
+mod lane;
 mod limits;
 mod mirror;
 mod openapi;

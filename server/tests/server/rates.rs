@@ -12,7 +12,7 @@ use crate::build::Build;
 use crate::client::{TestServer, chunk_path, problem};
 
 /// So few that a test is over before there is room for another.
-const RARE: Rate = Rate {
+pub const RARE: Rate = Rate {
     per_second: 1,
     burst: 3,
 };
@@ -45,7 +45,7 @@ impl TestServer {
     }
 }
 
-async fn told_to_wait(answer: Response, code: &str) {
+pub async fn told_to_wait(answer: Response, code: &str) {
     let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!(wait >= 1);
     problem(answer, StatusCode::TOO_MANY_REQUESTS, code).await;

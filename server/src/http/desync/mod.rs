@@ -79,7 +79,7 @@ impl RunningRoutes {
         let stop = CancellationToken::new();
         let scheme = if handshake.is_some() { "https" } else { "http" };
         let limits = Arc::new(limits);
-        let serving = accept::serve_after(listener, handshake, routes, limits, stop.clone());
+        let serving = accept::serve_after(listener, handshake, routes.into(), limits, stop.clone());
         let accepting = tokio::spawn(serving);
         Ok(Self {
             address,

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+//! Chunks that are answered past the router: nobody can tell, and every promise holds.
+
+use std::time::Instant;
+
+use reqwest::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
+use vsekai_server::Limits;
+
+use crate::client::{TestServer, chunk_path};
+use crate::limits::{PATIENCE, closed_in_time, connect, quick, read_head, read_to_close, wait_for_a_place};
+use crate::rates::{RARE, told_to_wait};
+
+/// Larger than all buffers between two sockets, if the receiving one's is small.
+const LARGE: usize = 12 << 20;
+
+/// Uploads a chunk of `len` bytes that do not compress; returns it as it is stored.
+async fn upload(server: &TestServer, len: usize) -> (ChunkId, Vec<u8>) {
+    let mut state = len as u64 | 1 << 32;
+    let noise = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    });
+    let plain: Vec<u8> = noise.take(len).collect();
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, &plain);
+    let stored = codec::compress(&plain, 1).unwrap();
+    let answer = server.client.put_chunk(id, &stored).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    (id, stored)
+}
+
+fn request(method: &str, id: ChunkId, more: &str) -> String {
+    format!("{method} /{} HTTP/1.1\r\nhost: x\r\n{more}\r\n", chunk_path(id))
+}
+
+fn get(id: ChunkId) -> String {
+    request("GET", id, "")
+}
+
+/// Reads the head of an answer, and the body that it announces.
+async fn read_answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let head = read_head(stream).await;
+    let len = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; len.unwrap_or("0").parse().unwrap()];
+    let read = timeout(PATIENCE, stream.read_exact(&mut body)).await;
+    read.expect("an answer in time").unwrap();
+    (head, body)
+}
+
+async fn ask(stream: &mut TcpStream, request: &str) -> (String, Vec<u8>) {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(stream).await
+}
+
+/// What does not change from one second to the next.
+fn without_time(head: &str) -> Vec<&str> {
+    let lines = head.split("\r\n");
+    lines
+        .map(|line| match line.starts_with("date: ") {
+            true => "date",
+            false => line,
+        })
+        .collect()
+}
+
+/// A client that takes little at a time.
+async fn connect_narrowly(server: &TestServer) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(8 << 10).unwrap();
+    socket.connect(server.running.address()).await.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_can_tell_who_answers() {
+    let server = TestServer::start().await;
+    for len in [1, 300, 15_000, 17_000, 60_000, 3 << 20] {
+        let (id, stored) = upload(&server, len).await;
+        let (here, body) = ask(&mut connect(&server).await, &get(id)).await;
+        assert!(body == stored, "{len}");
+        // A header that nobody knows, so the router answers.
+        let usual = request("GET", id, "x-other: 1\r\n");
+        let (there, body) = ask(&mut connect(&server).await, &usual).await;
+        assert!(body == stored, "{len}");
+        assert_eq!(without_time(&here), without_time(&there));
+        let mut stream = connect(&server).await;
+        stream
+            .write_all(request("HEAD", id, "").as_bytes())
+            .await
+            .unwrap();
+        let head = read_head(&mut stream).await;
+        assert_eq!(without_time(&here), without_time(&head));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_in_drips_and_heads_in_one_go_are_answered_in_order() {
+    let server = TestServer::start().await;
+    let (small, stored_small) = upload(&server, 100).await;
+    let (large, stored_large) = upload(&server, 100_000).await;
+    let mut stream = connect(&server).await;
+    stream.set_nodelay(true).unwrap();
+    for byte in get(small).into_bytes() {
+        stream.write_all(&[byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(read_answer(&mut stream).await.1 == stored_small);
+    let (first, second) = (get(small), get(large));
+    let health = "GET /api/v1/health HTTP/1.1\r\nhost: x\r\n\r\n";
+    let all = format!("{first}{second}{first}{health}{second}");
+    stream.write_all(all.as_bytes()).await.unwrap();
+    for expected in [&stored_small, &stored_large, &stored_small] {
+        assert!(read_answer(&mut stream).await.1 == *expected);
+    }
+    let (head, _) = read_answer(&mut stream).await;
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.contains("no-store"),
+        "{head}"
+    );
+    assert!(read_answer(&mut stream).await.1 == stored_large);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_requests_on_the_same_connection_are_answered_as_ever() {
+    let server = TestServer::start().await;
+    let (id, stored) = upload(&server, 50_000).await;
+    let mut stream = connect(&server).await;
+    assert!(ask(&mut stream, &get(id)).await.1 == stored);
+    let (head, body) = ask(&mut stream, &request("GET", id, "range: bytes=10-19\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 206"), "{head}");
+    assert_eq!(body, stored[10..20]);
+    let known = format!("if-none-match: \"{id}\"\r\n");
+    stream
+        .write_all(request("GET", id, &known).as_bytes())
+        .await
+        .unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 304"));
+    let (head, _) = ask(&mut stream, &get(ChunkId::from_bytes([7; 32]))).await;
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    assert!(ask(&mut stream, &get(id)).await.1 == stored);
+    let (_, body) = ask(&mut stream, &request("GET", id, "connection: close\r\n")).await;
+    assert!(body == stored);
+    assert_eq!(read_to_close(&mut stream).await, "");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_spoke_http_1_does_not_go_on_with_http_2() {
+    let server = TestServer::with_limits(quick()).await;
+    let (id, stored) = upload(&server, 500).await;
+    for garbage in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\0\0\0\r\n\r\n"] {
+        let mut stream = connect(&server).await;
+        assert!(ask(&mut stream, &get(id)).await.1 == stored);
+        stream.write_all(garbage.as_bytes()).await.unwrap();
+        let answer = read_to_close(&mut stream).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.1 505"),
+            "{answer}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_had_its_chunk_is_kept_for_a_while() {
+    let server = TestServer::with_limits(quick()).await;
+    let (id, stored) = upload(&server, 500).await;
+    let mut stream = connect(&server).await;
+    for _ in 0..2 {
+        assert!(ask(&mut stream, &get(id)).await.1 == stored);
+    }
+    let started = Instant::now();
+    assert_eq!(read_to_close(&mut stream).await, "");
+    closed_in_time(started, quick().idle_timeout);
+    let mut stream = connect(&server).await;
+    assert!(ask(&mut stream, &get(id)).await.1 == stored);
+    let started = Instant::now();
+    stream.write_all(b"GET /store/").await.unwrap();
+    assert_eq!(read_to_close(&mut stream).await, "");
+    closed_in_time(started, quick().head_timeout);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_chunk_is_given_up() {
+    let limits = Limits {
+        connections_per_address: 1,
+        ..quick()
+    };
+    let server = TestServer::start().await;
+    let (id, stored) = upload(&server, LARGE).await;
+    let server = TestServer::open(server.stop().await, limits).await;
+    let mut stream = connect_narrowly(&server).await;
+    stream.write_all(get(id).as_bytes()).await.unwrap();
+    read_head(&mut stream).await;
+    wait_for_a_place(&server).await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < stored.len());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stopping_server_sends_the_chunk_under_way_and_closes_idle_connections() {
+    let server = TestServer::with_limits(Limits {
+        stop_grace: PATIENCE,
+        stall_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        ..quick()
+    });
+    let server = server.await;
+    let (small, stored_small) = upload(&server, 100).await;
+    let (large, stored) = upload(&server, LARGE).await;
+    let mut idle = connect(&server).await;
+    assert!(ask(&mut idle, &get(small)).await.1 == stored_small);
+    let mut stream = connect_narrowly(&server).await;
+    stream.write_all(get(large).as_bytes()).await.unwrap();
+    read_head(&mut stream).await;
+    let address = server.running.address();
+    let TestServer { folder, running, .. } = server;
+    let finish = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(read_to_close(&mut idle).await, "");
+        let mut body = Vec::new();
+        stream.read_to_end(&mut body).await.unwrap();
+        assert!(body == stored, "{} of {}", body.len(), stored.len());
+    };
+    let (stopped, ()) = timeout(PATIENCE, async { tokio::join!(running.stop(), finish) })
+        .await
+        .unwrap();
+    stopped.unwrap();
+    drop(folder);
+}
+
+#[tokio::test]
+async fn who_asks_for_chunks_too_often_is_told_so() {
+    let limits = Limits {
+        reads: RARE,
+        ..Limits::default()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let (id, _) = upload(&server, 100).await;
+    let mut answered = 0;
+    let refused = loop {
+        let answer = server.client.get(&chunk_path(id)).await;
+        if answer.status() != StatusCode::OK {
+            break answer;
+        }
+        answered += 1;
+        assert!(answered < 200, "nobody counts");
+    };
+    assert!(answered >= 3, "{answered}");
+    told_to_wait(refused, "too-many").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_chunk_and_its_client_are_counted_once() {
+    let server = TestServer::start().await;
+    let (id, stored) = upload(&server, 5000).await;
+    let mut stream = connect(&server).await;
+    let mut bytes = 0;
+    for version in ["7.0.0", "7.0.0", "7.0.1"] {
+        let request = request("GET", id, &format!("user-agent: vsekai/{version}\r\n"));
+        bytes += ask(&mut stream, &request).await.1.len();
+    }
+    // The router answers from here on.
+    for more in [
+        "x-other: 1\r\nuser-agent: vsekai/7.0.1\r\n",
+        "user-agent: vsekai/7.0.1\r\n",
+    ] {
+        bytes += ask(&mut stream, &request("GET", id, more)).await.1.len();
+    }
+    assert_eq!(bytes, stored.len() * 5);
+    let observer = server.token("*", "*", "observe").await;
+    let text = observer.send(reqwest::Method::GET, "api/v1/metrics", "").await;
+    let text = text.text().await.unwrap();
+    for line in [
+        "vsekai_server_answers_total{kind=\"chunk\",status=\"200\"} 5\n".to_owned(),
+        format!("vsekai_server_body_bytes_total{{kind=\"chunk\",status=\"200\"}} {bytes}\n"),
+        "vsekai_server_client_requests_total{client=\"vsekai\",version=\"7.0.0\"} 2\n".to_owned(),
+        "vsekai_server_client_requests_total{client=\"vsekai\",version=\"7.0.1\"} 3\n".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    server.stop().await;
+}
