@@ -5,6 +5,7 @@
 //! templates, so that no machine path gets into the source tree, and Godot's import folder grows there.
 //! A result is used again for as long as nothing that goes into it changes.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -72,7 +73,7 @@ pub fn export(godot: &Godot, project: &Project) -> Result<Export> {
     let partial = place.join("export.partial");
     export_release(godot, project, &staged, &partial)?;
     if let Some(extras) = &project.extras {
-        copy_extras(&staged.join(extras), &partial)?;
+        copy_extras(&staged.join(extras), &partial, project.preset)?;
     }
     // A kill between these steps must not leave an export under the fingerprint of another one.
     fs_err::write(&stamp_file, "")?;
@@ -267,13 +268,23 @@ fn checked(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn copy_extras(extras: &Path, target: &Path) -> Result<()> {
+fn copy_extras(extras: &Path, target: &Path, preset: &str) -> Result<()> {
     for file in fs::files(extras, &[])? {
-        if file.file_name().is_some_and(|name| name != ".gdignore") {
+        if is_for(&file, preset) {
             fs::replace_file(&extras.join(&file), &target.join(&file))?;
         }
     }
     Ok(())
+}
+
+/// Returns whether what lies beside the program goes along to the system of `preset`: a script is for one shell.
+fn is_for(file: &Path, preset: &str) -> bool {
+    let is_windows = preset == WINDOWS_PRESET;
+    match file.extension().and_then(OsStr::to_str) {
+        Some("cmd") => is_windows,
+        Some("sh") => !is_windows,
+        _ => file.file_name().is_some_and(|name| name != ".gdignore"),
+    }
 }
 
 /// Godot wrote of a failure, whatever its exit code was.
@@ -290,8 +301,10 @@ impl std::error::Error for Complaints {}
 
 /// The preset of projects for this machine.
 pub const PRESET: &str = "Linux";
+/// The preset of the launcher for Windows.
+pub const WINDOWS_PRESET: &str = "Windows";
 const LIMIT: Duration = Duration::from_secs(300);
-const STAMP_FORMAT: &str = "2";
+const STAMP_FORMAT: &str = "3";
 const COMPLAINTS: [&str; 9] = [
     "SCRIPT ERROR:",
     "Parse Error:",
@@ -321,6 +334,15 @@ mod tests {
         let expected = "[preset.0]\nplatform=\"Linux\"\n[preset.0.options]\ncustom_template/release=\"/r\"\n\
             [preset.1]\nplatform=\"Windows Desktop\"\n[preset.1.options]\ncustom_template/release=\"\"\n";
         assert_eq!(with_templates(text, &godot), expected);
+    }
+
+    #[test]
+    fn a_script_goes_to_the_system_whose_shell_runs_it() {
+        let goes = |file: &str| ["Linux", WINDOWS_PRESET, "macOS"].map(|preset| is_for(Path::new(file), preset));
+        assert_eq!(goes("launcher.sh"), [true, false, true]);
+        assert_eq!(goes("launcher.cmd"), [false, true, false]);
+        assert_eq!(goes("deep/LICENSE.txt"), [true; 3]);
+        assert_eq!(goes(".gdignore"), [false; 3]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
-use crate::godot::{self, PRESET};
+use crate::godot::{self, PRESET, WINDOWS_PRESET};
 use crate::projects::{self, UPDATER};
 use crate::tools::Godot;
 use crate::{fs, icons, licences, process, ui, workspace};
@@ -53,7 +53,7 @@ const SYSTEMS: [System; 4] = [
     System {
         name: "windows",
         platform: "windows-x86_64",
-        preset: "Windows",
+        preset: WINDOWS_PRESET,
         rust: &["x86_64-pc-windows-msvc"],
         library: "windows/vsekai_godot.dll",
         template: "windows_release_x86_64.exe",
