@@ -48,7 +48,10 @@ fn another_games_launcher_comes_out_of_its_archive_and_installs_that_game() {
         assert!(folder.join(&icon).is_file(), "{icon}");
     }
 
-    assert!(!folder.join("vsekai-launcher.cmd").exists(), "a script of Windows");
+    assert!(
+        !folder.join("vsekai-launcher.cmd").exists(),
+        "a script of Windows"
+    );
 
     let script = |words: &[&str]| {
         let mut command = xtask::godot::command(&folder.join("vsekai-launcher.sh"));

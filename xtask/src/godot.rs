@@ -338,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_script_goes_to_the_system_whose_shell_runs_it() {
-        let goes = |file: &str| ["Linux", WINDOWS_PRESET, "macOS"].map(|preset| is_for(Path::new(file), preset));
+        let goes =
+            |file: &str| ["Linux", WINDOWS_PRESET, "macOS"].map(|preset| is_for(Path::new(file), preset));
         assert_eq!(goes("launcher.sh"), [true, false, true]);
         assert_eq!(goes("launcher.cmd"), [false, true, false]);
         assert_eq!(goes("deep/LICENSE.txt"), [true; 3]);

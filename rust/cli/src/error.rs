@@ -89,7 +89,7 @@ fn hint(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::Launch => "Check the files with: vsekai verify",
         ErrorCode::LauncherTooOld => "Update this program first",
         ErrorCode::Cancelled => "The installed version is as it was, and what was downloaded is kept",
-        ErrorCode::Refused => {
+        ErrorCode::Private => {
             "If the channel is private, ask its publisher for a read token, then: vsekai settings set read-token FILE"
         }
         ErrorCode::NotFound => "See what the server offers with: vsekai channel list",

@@ -34,7 +34,11 @@ pub const CANCELLED: u8 = 130;
 /// Returns the exit code for an error of the engine.
 pub fn of_engine(code: ErrorCode) -> u8 {
     match code {
-        ErrorCode::Offline | ErrorCode::Server | ErrorCode::Refused | ErrorCode::NotFound => SERVER,
+        ErrorCode::Offline
+        | ErrorCode::Server
+        | ErrorCode::Refused
+        | ErrorCode::Private
+        | ErrorCode::NotFound => SERVER,
         ErrorCode::Damaged
         | ErrorCode::Untrusted
         | ErrorCode::Expired

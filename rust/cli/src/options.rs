@@ -132,10 +132,7 @@ fn read_token(global: &GlobalArgs, surroundings: &Surroundings) -> Result<Option
 
 /// Reads a token from a file.
 pub(crate) fn token_in(file: &Path) -> Result<Secret, CliError> {
-    match read_text(file, MAX_TOKEN_BYTES)?.trim() {
-        "" => Err(CliError::usage(format!("{} has no token in it", file.display()))),
-        token => Ok(Secret::new(token)),
-    }
+    Secret::token_in(file).map_err(|error| CliError::usage(format!("cannot read the token: {error}")))
 }
 
 fn token_of(surroundings: &Surroundings, variable: &str) -> Result<Option<Secret>, CliError> {
@@ -223,7 +220,5 @@ const DEFAULT_TITLE: &str = "vsekai";
 const DEFAULT_CHANNEL: &str = "stable";
 /// Largest root file.
 const MAX_ROOT_BYTES: usize = 512 * 1024;
-/// Longest token file.
-const MAX_TOKEN_BYTES: usize = 4096;
 /// `User-Agent` of requests.
 pub(crate) const USER_AGENT: &str = concat!("vsekai/", env!("CARGO_PKG_VERSION"));

@@ -146,6 +146,8 @@ pub enum ErrorCode {
     Server,
     /// The server wants other credentials or refuses.
     Refused,
+    /// The server wants a read token, or another one.
+    Private,
     /// The server does not have it.
     NotFound,
     /// Bytes that do not match their digest, on the server or on disk.
@@ -197,6 +199,7 @@ impl ErrorCode {
             Self::Offline => "offline",
             Self::Server => "server",
             Self::Refused => "refused",
+            Self::Private => "private",
             Self::NotFound => "not-found",
             Self::Damaged => "damaged",
             Self::Untrusted => "untrusted",
@@ -268,7 +271,8 @@ impl EngineError {
                 "Check the network connection and the server address, then try again; what was downloaded is kept"
             }
             ErrorCode::Server => "Try again later; what was downloaded is kept",
-            ErrorCode::Refused => {
+            ErrorCode::Refused => "Tell whoever runs the server",
+            ErrorCode::Private => {
                 "If the channel is private, ask its publisher for a read token and keep it with the install"
             }
             ErrorCode::NotFound if matches!(self, Self::Store(_)) => {
@@ -397,6 +401,9 @@ fn store_code(error: &StoreError) -> ErrorCode {
         StoreError::Invalid { .. } => ErrorCode::Damaged,
         StoreError::Unavailable { .. } => ErrorCode::Server,
         StoreError::Unreachable { .. } => ErrorCode::Offline,
+        StoreError::Refused {
+            credentials: true, ..
+        } => ErrorCode::Private,
         StoreError::Refused { .. } => ErrorCode::Refused,
         StoreError::Io { source, .. } => io_code(source),
     }

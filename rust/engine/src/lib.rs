@@ -27,7 +27,7 @@ mod mirrors;
 mod origin;
 mod players;
 mod progress;
-mod read_token;
+pub mod read_token;
 mod run;
 mod servers;
 mod session;

@@ -67,10 +67,10 @@ pub(crate) fn remember(server: &str, worked: &str, before: Option<&Remembered>) 
 
 /// Tells whether another address may do better.
 pub(crate) fn may_do_better(error: &EngineError) -> bool {
-    use ErrorCode::{Damaged, Expired, NotFound, Offline, Refused, RolledBack, Server, Untrusted};
+    use ErrorCode::{Damaged, Expired, NotFound, Offline, Private, Refused, RolledBack, Server, Untrusted};
     matches!(
         error.code(),
-        Offline | Server | Refused | NotFound | Damaged | Untrusted | Expired | RolledBack
+        Offline | Server | Refused | Private | NotFound | Damaged | Untrusted | Expired | RolledBack
     )
 }
 

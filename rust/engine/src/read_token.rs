@@ -19,6 +19,22 @@ struct Kept {
     token: Secret,
 }
 
+/// Returns `text` as a token, without the space around it.
+///
+/// # Errors
+/// It is not one word of letters that can be sent, or is longer than [`Secret::MAX_TOKEN_BYTES`].
+pub fn parse(text: &str) -> Result<Secret, EngineError> {
+    let token = text.trim();
+    let sendable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    match sendable && token.len() <= Secret::MAX_TOKEN_BYTES {
+        true => Ok(Secret::new(token)),
+        // Without the token itself: whatever it is, it may be a secret.
+        false => Err(EngineError::InvalidInput(
+            "the read token is not one word of ASCII letters, digits and signs".to_owned(),
+        )),
+    }
+}
+
 /// Returns the token that is kept for `server`.
 ///
 /// # Errors
@@ -51,6 +67,20 @@ pub(crate) fn keep(paths: &InstallPaths, server: &str, token: Option<&Secret>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_one_word_and_what_is_none_is_not_repeated() {
+        assert_eq!(parse(" vsekai_0_1\n").unwrap(), Secret::new("vsekai_0_1"));
+        let longest = "t".repeat(Secret::MAX_TOKEN_BYTES);
+        assert!(parse(&longest).is_ok());
+        for wrong in ["", " \n", "two words", "line\nbreak", "tökén", &(longest + "t")] {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(
+                wrong.trim().is_empty() || !error.contains(wrong.trim()),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn a_token_is_kept_for_its_server_and_its_owner_alone() {

@@ -150,7 +150,7 @@ impl Updater {
     /// Keeps in mind which address worked, and the token that was given for the server if that was it: what only a
     /// mirror answered says nothing of the token.
     pub(crate) fn remember(&self, settings: &Settings, worked: &str) -> Result<(), EngineError> {
-        if let Some(token) = &self.config.read_token
+        if let Some(token) = &self.given_token()
             && is_server(settings, worked)
             && self.paths.state().is_dir()
             // One that cannot be read gives way too.
@@ -174,10 +174,28 @@ impl Updater {
     }
 
     fn read_token(&self, settings: &Settings) -> Result<Option<Secret>, EngineError> {
-        match &self.config.read_token {
-            Some(token) => Ok(Some(token.clone())),
+        match self.given_token() {
+            Some(token) => Ok(Some(token)),
             None => read_token::load(&self.paths, &settings.server),
         }
+    }
+
+    /// Tells whether there is a token for `server`, which it may not take.
+    pub(crate) fn has_read_token(&self, server: &str) -> bool {
+        // What cannot be read is told by the operation that needs it.
+        self.given_token().is_some() || read_token::load(&self.paths, server).is_ok_and(|kept| kept.is_some())
+    }
+
+    /// Goes on with `token`, and nothing of what was set up with another one.
+    pub(crate) fn take_token(&self, token: Option<Secret>) {
+        *self.given_token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        origins.clear();
+    }
+
+    fn given_token(&self) -> Option<Secret> {
+        let given = self.given_token.lock().unwrap_or_else(PoisonError::into_inner);
+        given.clone()
     }
 
     /// Returns the server at an address; whoever asks it shares its connections, from one operation to the next.

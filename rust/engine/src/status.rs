@@ -31,6 +31,8 @@ pub struct Status {
     pub notes: String,
     /// Whether the installed version has a VR start program.
     pub has_vr: bool,
+    /// Whether there is a token for the server's private channels.
+    pub has_read_token: bool,
     /// Whether a game runs from this folder.
     pub game_running: bool,
 }

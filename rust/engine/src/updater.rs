@@ -2,7 +2,7 @@
 //! The engine's face: one object per install folder.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use vsekai_formats::release::{InstallId, Slug, Version};
@@ -47,6 +47,8 @@ pub struct Updater {
     /// Kept from the first time something is installed on.
     pub(crate) install: InstallId,
     pub(crate) one_at_a_time: Mutex<()>,
+    /// The token for private channels that was given and may not be kept yet.
+    pub(crate) given_token: std::sync::Mutex<Option<Secret>>,
     /// The servers asked so far, by address and whether they may be asked without encryption.
     pub(crate) origins: std::sync::Mutex<HashMap<(String, bool), HttpOrigin>>,
 }
@@ -75,6 +77,7 @@ impl Updater {
         control.hold(false, preferences.rate_limit.map(u64::from));
         let machine = Arc::new(Machine::new(observer));
         Ok(Self {
+            given_token: std::sync::Mutex::new(config.read_token.clone()),
             config,
             paths,
             control,
@@ -111,13 +114,13 @@ impl Updater {
             let installed = current.as_ref().map(|current| &current.current.manifest);
             installed.is_some_and(|manifest| *manifest != given_up.manifest)
         });
+        let server = self
+            .config
+            .server
+            .clone()
+            .or_else(|| settings.as_ref().map(|s| s.server.clone()));
         Ok(Status {
             root: self.config.root.clone(),
-            server: self
-                .config
-                .server
-                .clone()
-                .or_else(|| settings.as_ref().map(|s| s.server.clone())),
             title: self
                 .config
                 .title
@@ -128,12 +131,16 @@ impl Updater {
                 .map(|s| s.channel.clone())
                 .or_else(|| self.config.channel.clone()),
             platform: self.config.platform,
+            has_read_token: server
+                .as_deref()
+                .is_some_and(|server| self.has_read_token(server)),
             game_running: pace::game_runs(&self.paths),
             has_vr: manifest.as_ref().is_some_and(|m| m.launch.vr.is_some()),
             notes: manifest.map(|m| m.notes).unwrap_or_default(),
             previous: current.as_ref().and_then(|c| c.previous.clone()),
             gave_up: gave_up.map(|given_up| format!("{} {}", given_up.version, given_up.outcome.words())),
             installed: current.map(|c| c.current),
+            server,
         })
     }
 
@@ -246,16 +253,23 @@ impl Updater {
         Ok(read_token::load(&self.paths, &server)?.map(|_| server))
     }
 
+    /// Uses `token` for the server's private channels from the next operation on; like one that the folder was
+    /// opened with, it is kept once the server took it and something is installed.
+    pub fn give_read_token(&self, token: Secret) {
+        self.take_token(Some(token));
+    }
+
     /// Keeps a token for the server's private channels from the next operation on, or none any more.
     ///
     /// # Errors
     /// No server is known, or it cannot be kept.
     pub fn keep_read_token(&self, token: Option<&Secret>) -> Result<(), EngineError> {
         let settings = self.settings()?;
-        disk::create_folders(&self.paths.state())?;
+        if token.is_some() {
+            disk::create_folders(&self.paths.state())?;
+        }
         read_token::keep(&self.paths, &settings.server, token)?;
-        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
-        origins.clear();
+        self.take_token(token.cloned());
         Ok(())
     }
 

@@ -183,3 +183,27 @@ async fn a_token_that_the_server_refuses_is_not_kept_because_a_mirror_answers() 
     player.updater.check().await.unwrap();
     assert!(player.updater.read_token_for().unwrap().is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_given_later_counts_at_once_and_is_forgotten_whole() {
+    let scene = Scene::published().await;
+    let updater = &scene.player.updater;
+    let kept = scene.root.path().join(".vsekai/read-token.json");
+    scene.web.on(|_| Answer::Status(401));
+    let error = updater.check().await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Private, "{error}");
+    assert!(!updater.status().unwrap().has_read_token);
+    updater.give_read_token(Secret::new("mistyped"));
+    assert_eq!(updater.check().await.unwrap_err().code(), ErrorCode::Private);
+    assert!(updater.status().unwrap().has_read_token && !kept.exists());
+    scene.web.reset();
+    updater.give_read_token(Secret::new("right"));
+    updater.check().await.unwrap();
+    assert!(!kept.exists(), "a look leaves no folder behind");
+    updater.update().await.unwrap();
+    assert!(kept.exists(), "kept with what it was good for");
+    updater.keep_read_token(None).unwrap();
+    assert!(!kept.exists() && !updater.status().unwrap().has_read_token);
+    updater.check().await.unwrap();
+    assert!(!kept.exists(), "what was given is forgotten too");
+}

@@ -118,15 +118,11 @@ impl Arguments {
         let Some(file) = &self.read_token_file else {
             return Ok(self.read_token.clone());
         };
-        let text = bounded::read_text_file(file, MAX_TOKEN).context("read the token")?;
-        match text.trim() {
-            // Without one, private channels would be left out, which is not what was asked for.
-            "" => anyhow::bail!("{} has no token in it", file.display()),
-            token => Ok(Some(Secret::new(token))),
-        }
+        // An empty file is an error: without a token private channels would be left out, which is not what was asked
+        // for.
+        Ok(Some(Secret::token_in(file).context("read the token")?))
     }
 }
 
-const MAX_TOKEN: usize = 4096;
 /// A root of a few dozen keys takes a few kilobytes.
 const MAX_ROOT: usize = 512 << 10;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //! Settings of an HTTP client.
 
-use std::fmt;
+use std::path::Path;
 use std::time::Duration;
+use std::{fmt, io};
 
+use crate::bounded;
 use crate::retry::RetryPolicy;
 use crate::throttle::Throttle;
 
@@ -115,9 +117,27 @@ pub enum ProxyChoice {
 pub struct Secret(String);
 
 impl Secret {
+    /// Longest token, in bytes.
+    pub const MAX_TOKEN_BYTES: usize = 4096;
+
     /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Returns the token that a text file holds, without the space around it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no text, has more than [`Secret::MAX_TOKEN_BYTES`] in it, or nothing.
+    pub fn token_in(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        match bounded::read_text_file(path, Self::MAX_TOKEN_BYTES)?.trim() {
+            "" => {
+                let reason = format!("{} has no token in it", path.display());
+                Err(io::Error::new(io::ErrorKind::InvalidData, reason))
+            }
+            text => Ok(Self::new(text)),
+        }
     }
 
     /// Returns the secret, to be sent and not to be printed.
