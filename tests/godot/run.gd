@@ -11,6 +11,7 @@ const CASES: Dictionary[String, String] = {
 	"choices": "res://cases/choices.gd",
 	"metered": "res://cases/metered.gd",
 	"handlers": "res://cases/handlers.gd",
+	"private": "res://cases/private.gd",
 	"broken": "res://cases/broken.gd",
 	"example": "res://cases/example.gd",
 	"hostile": "res://cases/hostile.gd",

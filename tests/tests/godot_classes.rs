@@ -30,6 +30,15 @@ fn an_update_works_from_the_first_check_to_the_rollback() {
 }
 
 #[test]
+fn a_private_channel_is_for_whoever_has_its_token_and_no_other_server_sees_it() {
+    let Some(project) = Project::new() else { return };
+    let published = Published::new();
+    let mut config = published.config();
+    config["server_token"] = json!(published.world.server().token().unwrap());
+    println!("{}", project.run(&config, &["private"]));
+}
+
+#[test]
 fn handlers_and_the_scene_tree_may_do_what_they_like() {
     let Some(project) = Project::new() else { return };
     let published = Published::new();

@@ -58,6 +58,8 @@ pub enum Command {
         /// Whether to start the VR program.
         vr: bool,
     },
+    /// Keeps no token for private channels any more.
+    ForgetReadToken,
     /// Asks the server for the channels.
     ListChannels,
     /// Follows another channel from the next check on.
@@ -86,6 +88,7 @@ impl Command {
             Self::MoveTo(_) => "move_to",
             Self::Uninstall(_) => "uninstall",
             Self::Launch { .. } => "launch",
+            Self::ForgetReadToken => "forget_read_token",
             Self::ListChannels => "list_channels",
             Self::SwitchChannel(_) => "switch_channel",
         }
@@ -177,6 +180,7 @@ pub async fn perform(
             shared.messages.push(Message::Uninstalled(report));
         }
         Command::Launch { arguments, vr } => launch(&updater, shared, arguments, vr)?,
+        Command::ForgetReadToken => tokio::task::block_in_place(|| updater.keep_read_token(None))?,
         Command::ListChannels => list_channels(&updater, &shared).await?,
         Command::SwitchChannel(name) => {
             updater.switch_channel(&name).await?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, watch};
 use vsekai_engine::{Control, EngineError, ErrorCode, InstallConfig, Preferences, Updater};
+use vsekai_store::Secret;
 
 use crate::message::Message;
 use crate::network;
@@ -175,6 +176,12 @@ impl Session {
                 shared.messages.push(Message::Failed(error.report()));
             }
         });
+    }
+
+    /// Uses a token for private channels from the next operation on.
+    pub fn give_read_token(&self, token: Secret) {
+        self.updater.give_read_token(token);
+        self.shared.note_read_token();
     }
 
     /// Notes whether the connection costs by the byte.

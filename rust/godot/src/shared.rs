@@ -82,7 +82,18 @@ impl Shared {
             server_url: text(status.server.clone()),
             has_vr: status.has_vr,
             gave_up: text(status.gave_up.clone()),
+            has_read_token: status.has_read_token,
         };
+    }
+
+    /// Notes that there is a token for private channels, and tells it.
+    pub fn note_read_token(&self) {
+        let view = {
+            let mut known = self.known();
+            known.view.has_read_token = true;
+            known.view.clone()
+        };
+        self.messages.push(Message::Status(view));
     }
 
     /// Has `updater` judge plans from now on.

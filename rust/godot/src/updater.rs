@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use godot::classes::{FileAccess, INode, Node, ProjectSettings};
 use godot::prelude::*;
 use vsekai_engine::launch::{START_FILE, report_started};
-use vsekai_engine::{EngineError, ErrorReport, InstallConfig, Preferences, Progress, Updater, UserFiles};
+use vsekai_engine::{
+    EngineError, ErrorReport, InstallConfig, Preferences, Progress, Updater, UserFiles, read_token,
+};
 use vsekai_formats::release::{Platform, Slug, Version};
+use vsekai_store::Secret;
 
 use crate::convert::{dictionary, strings, texts};
 use crate::message::Message;
@@ -64,6 +67,8 @@ pub struct VSekaiUpdater {
     launcher_version: GString,
     /// Bytes per second; none for no limit.
     rate_limit: Option<u64>,
+    /// The server that a token for private channels was given for, and the token.
+    read_token: Option<(String, Secret)>,
     session: Option<Session>,
     /// Counts calls of `open`, so that a signal handler that opens another folder ends the round of signals.
     opened: u64,
@@ -355,6 +360,34 @@ impl VSekaiUpdater {
         })
     }
 
+    /// Uses [param token] for the private channels of [member server_url] from the next operation on, in folders
+    /// opened later too. It is kept with the install once the server took it and something is installed, for its
+    /// owner alone, and no other server gets to see it. Returns `false` after emitting [signal failed], otherwise
+    /// [signal status_changed] follows.
+    #[func(gd_self)]
+    fn set_read_token(this: Gd<Self>, token: GString) -> bool {
+        Self::take_token(this, read_token::parse(&token.to_string()))
+    }
+
+    /// The same with the token in the file [param path], which is read once.
+    #[func(gd_self)]
+    fn set_read_token_file(this: Gd<Self>, path: GString) -> bool {
+        let token = Secret::token_in(path.to_string());
+        let token = token.map_err(|error| EngineError::InvalidInput(format!("cannot read the token: {error}")));
+        Self::take_token(this, token.and_then(|token| read_token::parse(token.expose())))
+    }
+
+    /// Forgets the token for the server's private channels, also the one that is kept with the install.
+    /// [signal status_changed] follows.
+    #[func]
+    fn forget_read_token(&mut self) -> bool {
+        let started = self.submit(Command::ForgetReadToken);
+        if started {
+            self.read_token = None;
+        }
+        started
+    }
+
     /// Skips a version from now on: it is not taken by [method update_by_settings].
     #[func(gd_self)]
     fn skip_version(this: Gd<Self>, version: GString) -> bool {
@@ -423,8 +456,8 @@ impl VSekaiUpdater {
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
-    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, and `version_path`, the folder of
-    /// the installed version. Never waits; empty while no folder is open.
+    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
+    /// server's private channels was given or is kept), and `version_path`, the folder of the installed version. Never waits; empty while no folder is open.
     #[func]
     fn get_status(&self) -> VarDictionary {
         let status = self.session.as_ref().map(Session::status);
@@ -455,6 +488,25 @@ impl VSekaiUpdater {
             godot_warn!("VSekaiUpdater.{name}: not started, {running} is still running");
         }
         started
+    }
+
+    /// Uses a token from now on unless it is none, which is told.
+    fn take_token(mut this: Gd<Self>, token: Result<Secret, EngineError>) -> bool {
+        match token {
+            Ok(token) => {
+                let mut me = this.bind_mut();
+                if let Some(session) = &me.session {
+                    session.give_read_token(token.clone());
+                }
+                // Where no server is named, another folder may be of another one.
+                me.read_token = Some((me.server(), token)).filter(|(server, _)| !server.is_empty());
+                true
+            }
+            Err(error) => {
+                emit_failed(&this, &error.report());
+                false
+            }
+        }
     }
 
     /// Lets the session know what the launcher says of the connection.
@@ -510,8 +562,9 @@ impl VSekaiUpdater {
         let platform = Platform::host()
             .ok_or_else(|| EngineError::InvalidInput("there are no builds for this system".to_owned()))?;
         let mut config = InstallConfig::new(install_path(&self.install_path)?, platform);
-        let server = self.server_url.to_string();
-        config.server = Some(server.trim().to_owned()).filter(|server| !server.is_empty());
+        config.server = Some(self.server()).filter(|server| !server.is_empty());
+        let of_server = self.read_token.as_ref().filter(|(server, _)| *server == self.server());
+        config.read_token = of_server.map(|(_, token)| token.clone());
         config.trusted_root = trusted_root(&self.trusted_root)?;
         config.title = optional_slug("title", &self.title)?;
         config.channel = optional_slug("channel", &self.channel)?;
@@ -519,6 +572,11 @@ impl VSekaiUpdater {
         config.allow_http = self.allow_http;
         config.allow_downgrade = self.allow_downgrade;
         Ok(config)
+    }
+
+    /// Returns the address of the server without the space around it; empty if none is named.
+    fn server(&self) -> String {
+        self.server_url.to_string().trim().to_owned()
     }
 
     fn end_session(&mut self) {

@@ -43,6 +43,8 @@ pub struct StatusView {
     pub has_vr: bool,
     /// What was wrong with a newer version that was given up, or nothing.
     pub gave_up: String,
+    /// Whether there is a token for the server's private channels.
+    pub has_read_token: bool,
 }
 
 /// Returns the fields of `status_changed`.
@@ -63,6 +65,7 @@ pub fn status(view: &StatusView) -> Fields {
         ("server_url", text(&view.server_url)),
         ("has_vr", Value::Flag(view.has_vr)),
         ("gave_up", text(&view.gave_up)),
+        ("has_read_token", Value::Flag(view.has_read_token)),
     ]
 }
 

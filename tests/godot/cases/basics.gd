@@ -21,6 +21,7 @@ const STATUS_KEYS: Array = [
 	"server_url",
 	"has_vr",
 	"gave_up",
+	"has_read_token",
 ]
 
 
