@@ -24,7 +24,8 @@ use xtask::{addons, fs, process, projects, workspace};
 #[test]
 fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_editor() {
     let Some(editor) = Editor::new(true) else { return };
-    editor.run(&json!({ "case": "publishing" }), None);
+    let read_token = editor.folder.path().join("read-token");
+    editor.run(&json!({ "case": "publishing", "read_token": read_token }), None);
     let build = editor
         .folder
         .path()
@@ -35,7 +36,7 @@ fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_edit
         data.join("dev-keys").is_dir(),
         "the local server's keys lie outside of the project"
     );
-    assert_no_secrets(&editor, &data);
+    assert_no_secrets(&editor, &[&data.join("dev-token"), &read_token]);
     let manifests = files_with(&data, "\"minimum_engine\":\"0.1.0\"");
     let left = "\"user_paths\":[\"mods\",\"settings.cfg\"]";
     assert_eq!(manifests.len(), 2, "both versions name the oldest updater");
@@ -44,7 +45,7 @@ fn a_game_is_published_compared_tried_taken_back_and_offered_again_from_the_edit
 
 #[test]
 fn the_dock_speaks_the_language_of_the_editor() {
-    for (language, [publish, withdraw, nothing, version, channel, hint]) in [
+    for (language, [publish, withdraw, nothing, version, channel, hint, said]) in [
         (
             "es_ES.UTF-8",
             [
@@ -54,6 +55,7 @@ fn the_dock_speaks_the_language_of_the_editor() {
                 "Versión",
                 "Canal",
                 "Inicia el servidor local",
+                "El servidor local está en",
             ],
         ),
         (
@@ -65,6 +67,7 @@ fn the_dock_speaks_the_language_of_the_editor() {
                 "バージョン",
                 "チャンネル",
                 "ローカルサーバーを起動",
+                "ローカルサーバーのアドレス:",
             ],
         ),
     ] {
@@ -74,6 +77,7 @@ fn the_dock_speaks_the_language_of_the_editor() {
             "shown": { "Publish": publish, "Withdraw": withdraw, "BuildFolder": nothing },
             "titles": [version, channel],
             "hint": hint,
+            "said": said,
         });
         let Some(editor) = Editor::new(true) else { return };
         editor.run(&case, None);
@@ -204,15 +208,18 @@ fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Fails if the project's folder holds the local server's token or a private key.
-fn assert_no_secrets(editor: &Editor, data: &Path) {
-    let token = fs_err::read_to_string(data.join("dev-token")).unwrap();
-    let project = editor.folder.path().join("project");
-    for file in fs::files(&project, &["bin"]).unwrap() {
-        let bytes = fs_err::read(project.join(&file)).unwrap();
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(!text.contains(token.trim()), "{} holds the token", file.display());
-        assert!(!text.contains("PRIVATE KEY"), "{} holds a key", file.display());
+/// Fails if the project's folder, or the editor's for settings, holds one of the tokens or a private key.
+fn assert_no_secrets(editor: &Editor, token_files: &[&Path]) {
+    let read = |file: &&Path| fs_err::read_to_string(file).unwrap();
+    let tokens: Vec<String> = token_files.iter().map(read).collect();
+    for folder in ["project", "config"].map(|folder| editor.folder.path().join(folder)) {
+        for file in fs::files(&folder, &["bin"]).unwrap() {
+            let bytes = fs_err::read(folder.join(&file)).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            let held = tokens.iter().find(|token| text.contains(token.trim()));
+            assert!(held.is_none(), "{} holds a token", file.display());
+            assert!(!text.contains("PRIVATE KEY"), "{} holds a key", file.display());
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn export(export: Export, desktop: Desktop) -> Result<(), Failure> {
     }
     remove(&export.folder).await?;
     fs_err::tokio::rename(&partial, &export.folder).await?;
-    desktop.log(Level::Info, format!("Exported to {}", export.folder.display()));
+    desktop.say(Level::Info, "Exported to {0}", &[&export.folder.display()]);
     desktop.messages.push(Message::Exported(export.folder));
     Ok(())
 }
@@ -101,8 +101,8 @@ fn check(export: &Export, target: &Path, status: ExitStatus, desktop: &Desktop) 
     match (status.success(), status.code()) {
         (true, _) => Ok(()),
         (false, None) if pack.is_file() => {
-            let line = format!("Godot fell over after the export was written ({status})");
-            desktop.log(Level::Warning, line);
+            let said = "Godot fell over after the export was written ({0})";
+            desktop.say(Level::Warning, said, &[&status]);
             Ok(())
         }
         _ => Err(failed(format!("Godot's export ended with {status}"))),

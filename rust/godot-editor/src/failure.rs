@@ -66,6 +66,9 @@ impl From<PublishError> for Failure {
     }
 }
 
+/// The way out where a player's token is missing or is not taken.
+const TYPE_READ_TOKEN: &str = "Type the read token that players of this channel have";
+
 /// The way out where a token is missing or is not taken.
 pub const CHOOSE_TOKEN: &str = "Choose the file with the server's write token";
 
@@ -91,10 +94,14 @@ fn hint(error: &PublishError) -> Option<&'static str> {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let report = error.report();
+        let hint = match report.code {
+            ErrorCode::Private => TYPE_READ_TOKEN.to_owned(),
+            _ => report.hint.unwrap_or_default(),
+        };
         Self {
             code: report.code.as_str(),
             message: report.message,
-            hint: report.hint.unwrap_or_default(),
+            hint,
             detail: report.detail,
         }
     }

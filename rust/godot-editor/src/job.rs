@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! One operation on a thread of its own, which can be told to stop.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,13 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    /// Says a line for the log.
+    /// Says a line for the log: `text`, which the dock has in every language, with places such as `{0}` for `values`.
+    pub fn say(&self, level: Level, text: &'static str, values: &[&dyn Display]) {
+        let values = values.iter().map(ToString::to_string).collect();
+        self.messages.push(Message::Said(level, text, values));
+    }
+
+    /// Passes on a line that a program printed.
     pub fn log(&self, level: Level, line: impl Into<String>) {
         self.messages.push(Message::Log(level, line.into()));
     }

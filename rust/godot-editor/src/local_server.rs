@@ -31,17 +31,17 @@ async fn serve(data: PathBuf, title: Slug, desktop: &Desktop) {
         Ok(begun) => begun,
         Err(failure) => return report(&desktop.messages, Operation::StartServer, Err(failure)),
     };
-    desktop.log(Level::Info, format!("The local server is at {}", address.url));
+    desktop.say(Level::Info, "The local server is at {0}", &[&address.url]);
     desktop.messages.push(Message::Server(Some(address)));
     report(&desktop.messages, Operation::StartServer, Ok(()));
     desktop.stop.stopped().await;
     let badly = |error: ServiceError| Failure::internal(error.to_string());
     let ended = unbroken(async { server.stop().await.map_err(badly) }).await;
     if let Err(failure) = ended {
-        let line = format!("The local server ended badly: {}", failure.message);
-        desktop.log(Level::Warning, line);
+        let said = "The local server ended badly: {0}";
+        desktop.say(Level::Warning, said, &[&failure.message]);
     }
-    desktop.log(Level::Info, "The local server has ended");
+    desktop.say(Level::Info, "The local server has ended", &[]);
     desktop.messages.push(Message::Server(None));
 }
 

@@ -14,8 +14,10 @@ pub type Messages = Outbox<Message, Progress>;
 /// One signal to come. Progress is not among them: only its latest value counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
-    /// A line for the log.
+    /// A line for the log that a program printed, as it is.
     Log(Level, String),
+    /// A line for the log that the dock says in its own language: the text, with places such as `{0}` for the values.
+    Said(Level, &'static str, Vec<String>),
     /// Something did not work.
     Failed(Failure),
     /// The local server started or ended.

@@ -27,10 +27,8 @@ pub async fn try_it(target: Target, arguments: Vec<String>, desktop: Desktop) ->
     let folder = tempfile::Builder::new().prefix("vsekai-player-").tempdir()?;
     let config = config(&target, folder.path().join("install"))?;
     let paths = InstallPaths::new(&config.root);
-    desktop.log(
-        Level::Info,
-        format!("A new player installs into {}", config.root.display()),
-    );
+    let said = "A new player installs into {0}";
+    desktop.say(Level::Info, said, &[&config.root.display()]);
     let updater = Updater::open(config, Arc::new(events_to(desktop.clone())))?;
     install(&updater, &desktop).await?;
     let options = LaunchOptions {
@@ -39,25 +37,27 @@ pub async fn try_it(target: Target, arguments: Vec<String>, desktop: Desktop) ->
     };
     let game = tokio::task::block_in_place(|| updater.launch(&options))?;
     let exit = watch(game, GameLog::new(&paths), &desktop).await?;
-    let code = exit.code.map_or_else(
-        || "without an exit code".to_owned(),
-        |code| format!("with code {code}"),
-    );
-    let line = format!("The game ended {code} after {} s", exit.seconds);
     drop(updater);
     if let Err(error) = folder.close() {
-        desktop.log(Level::Warning, format!("The folder is not thrown away: {error}"));
+        desktop.say(Level::Warning, "The folder is not thrown away: {0}", &[&error]);
     }
-    match exit.crashed {
-        false => {
-            desktop.log(Level::Info, line);
-            Ok(())
+    let seconds = exit.seconds;
+    match (exit.crashed, exit.code) {
+        (false, Some(code)) => {
+            let said = "The game ended with code {0} after {1} s";
+            desktop.say(Level::Info, said, &[&code, &seconds]);
         }
-        true => Err(Failure {
-            hint: "What it printed last is in the log".to_owned(),
-            ..Failure::new(ErrorCode::Launch, line)
-        }),
+        (false, None) => desktop.say(Level::Info, "The game was ended after {0} s", &[&seconds]),
+        (true, code) => {
+            let code = code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with code {code}"));
+            let message = format!("the game ended {code} after {seconds} s");
+            return Err(Failure {
+                hint: "What it printed last is in the log".to_owned(),
+                ..Failure::new(ErrorCode::Launch, message)
+            });
+        }
     }
+    Ok(())
 }
 
 fn config(target: &Target, root: PathBuf) -> Result<InstallConfig, Failure> {
@@ -74,6 +74,7 @@ fn config(target: &Target, root: PathBuf) -> Result<InstallConfig, Failure> {
     config.channel = Some(target.channel.clone());
     config.allow_http = target.server.allow_http;
     config.trusted_root = Some(trusted_root.into());
+    config.read_token = target.read_token.clone();
     Ok(config)
 }
 
@@ -98,7 +99,7 @@ fn events_to(desktop: Desktop) -> impl Fn(Event) + Send + Sync {
             desktop.log(Level::Output, format!("{state:?}{phase}"));
         }
         Event::Notice { message, .. } => desktop.log(Level::Output, message),
-        Event::GameStarted { pid } => desktop.log(Level::Info, format!("The game runs as process {pid}")),
+        Event::GameStarted { pid } => desktop.say(Level::Info, "The game runs as process {0}", &[&pid]),
         Event::Plan(_) | Event::Failed(_) | Event::Verified(_) | Event::GameExited(_) => {}
     }
 }

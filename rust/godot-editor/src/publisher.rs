@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use godot::classes::{INode, Node};
 use godot::prelude::*;
 use vsekai_formats::release::Version;
-use vsekai_godot_common::convert::{dictionary, texts};
+use vsekai_godot_common::convert::{dictionary, strings, texts};
 use vsekai_godot_common::outbox::Item;
 use vsekai_godot_common::text::printable;
 use vsekai_publish::ChannelChange;
@@ -71,6 +71,7 @@ pub struct VSekaiPublisher {
     #[init(val = GString::from(env!("CARGO_PKG_VERSION")))]
     library_version: GString,
     passphrase: Option<Passphrase>,
+    read_token: GString,
     desk: Desk,
     base: Base<Node>,
 }
@@ -107,9 +108,11 @@ impl VSekaiPublisher {
     #[signal]
     fn progress_changed(progress: VarDictionary);
 
-    /// A line for the log. [param level] is `output` (of a program that was started), `info` or `warning`.
+    /// A line for the log. [param level] is `output` (of a program that was started), `info` or `warning`. Where
+    /// [param text] is the publisher's own it has places such as `{0}` for [param values], so that it can be said in
+    /// another language.
     #[signal]
-    fn logged(level: GString, text: GString);
+    fn logged(level: GString, text: GString, values: PackedStringArray);
 
     /// Something did not work. `code` (for programs), `message` and `hint` (for people), `detail` (for a report).
     #[signal]
@@ -151,6 +154,13 @@ impl VSekaiPublisher {
     fn set_passphrase(&mut self, passphrase: GString) {
         let passphrase = Passphrase::new(passphrase.to_string());
         self.passphrase = Some(passphrase).filter(|passphrase| !passphrase.is_empty());
+    }
+
+    /// Has [method try_player] come with [param token] to a private channel. It is kept in memory, and in the folder
+    /// that is thrown away. Empty forgets it.
+    #[func]
+    fn set_read_token(&mut self, token: GString) {
+        self.read_token = token;
     }
 
     /// Starts a server on this machine alone, which keeps its data in [param data_folder] and has keys for
@@ -356,6 +366,7 @@ impl VSekaiPublisher {
             project_folder: self.project_folder.to_string(),
             allow_http: self.allow_http,
             passphrase: self.passphrase.clone(),
+            read_token: self.read_token.to_string(),
         }
     }
 }
@@ -379,9 +390,17 @@ fn told(this: &Gd<VSekaiPublisher>, name: &str, started: Result<bool, Failure>) 
 fn emit(this: &Gd<VSekaiPublisher>, message: Message) {
     let mut signals = this.signals();
     match message {
-        Message::Log(level, text) => signals
-            .logged()
-            .emit(level.as_str(), &GString::from(&printable(&text, LINE_LIMIT))),
+        Message::Log(level, text) => signals.logged().emit(
+            level.as_str(),
+            &GString::from(&printable(&text, LINE_LIMIT)),
+            &PackedStringArray::new(),
+        ),
+        Message::Said(level, text, values) => {
+            let values: Vec<String> = values.iter().map(|value| printable(value, LINE_LIMIT)).collect();
+            signals
+                .logged()
+                .emit(level.as_str(), &GString::from(text), &strings(&values));
+        }
         Message::Failed(failure) => signals.failed().emit(&dictionary(view::failure(&failure))),
         Message::Server(address) => {
             let fields = view::server(address.as_ref());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Publishing, and changing what is published.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -100,6 +101,7 @@ pub async fn change(
         signing,
         title,
         channel,
+        ..
     } = &target;
     let changed = change_channel(server, signing, title, channel, Some(platform), &change);
     // A change is one request; it is over or not begun when somebody gives up.
@@ -109,13 +111,8 @@ pub async fn change(
         after = changed => after?,
     };
     for pointer in &after {
-        desktop.log(
-            Level::Info,
-            format!(
-                "{} offers {} for {}",
-                pointer.channel, pointer.release.version, pointer.platform
-            ),
-        );
+        let offer: [&dyn Display; 3] = [&pointer.channel, &pointer.release.version, &pointer.platform];
+        desktop.say(Level::Info, "{0} offers {1} for {2}", &offer);
     }
     list(target, desktop).await
 }

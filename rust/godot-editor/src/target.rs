@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vsekai_engine::read_token;
 use vsekai_formats::TreePath;
 use vsekai_formats::release::{Platform, Slug, Version};
 use vsekai_publish::{ReleaseInfo, ScanOptions, Server, Signing};
-use vsekai_store::{Secret, bounded};
+use vsekai_store::Secret;
 use vsekai_trust::publisher::{KeyError, KeyFolder, Passphrase, Validity};
 
 use crate::failure::{CHOOSE_TOKEN, Failure};
@@ -39,6 +40,8 @@ pub struct Fields {
     pub allow_http: bool,
     /// Opens the keys; never written anywhere.
     pub passphrase: Option<Passphrase>,
+    /// What a player of a private channel has; none if empty.
+    pub read_token: String,
 }
 
 /// Where to publish, and with what.
@@ -52,6 +55,8 @@ pub struct Target {
     pub channel: Slug,
     /// The keys.
     pub signing: Signing,
+    /// What players of the channel have, if it is private.
+    pub read_token: Option<Secret>,
 }
 
 impl Fields {
@@ -71,10 +76,18 @@ impl Fields {
         let keys =
             keys.ok_or_else(|| Failure::input("no folder of keys is named", "Choose the title's keys"))?;
         let token = match self.secret_path("file with the write token", &self.token_file)? {
-            Some(file) => Some(read_token(&file)?),
+            Some(file) => Some(write_token(&file)?),
             None => None,
         };
+        let read_token = Some(self.read_token.trim()).filter(|token| !token.is_empty());
+        let read_token = read_token.map(|token| {
+            read_token::parse(token).map_err(|error| Failure {
+                hint: "Paste the token as its publisher gave it".to_owned(),
+                ..Failure::from(error)
+            })
+        });
         Ok(Target {
+            read_token: read_token.transpose()?,
             server: Server {
                 token,
                 allow_http: self.allow_http,
@@ -213,16 +226,12 @@ fn resolved(path: &Path) -> PathBuf {
     there.unwrap_or_else(|| path.to_owned())
 }
 
-fn read_token(file: &Path) -> Result<Secret, Failure> {
-    let text = bounded::read_text_file(file, MAX_TOKEN_BYTES).map_err(|error| Failure {
+fn write_token(file: &Path) -> Result<Secret, Failure> {
+    Secret::token_in(file).map_err(|error| Failure {
         hint: CHOOSE_TOKEN.to_owned(),
         ..Failure::from(error)
-    })?;
-    Ok(Secret::new(text.trim()))
+    })
 }
-
-/// Longest token file read, in bytes.
-const MAX_TOKEN_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -50,6 +50,7 @@ func missing_library() -> void:
 func publishing() -> void:
 	await publish_twice()
 	await try_as_player()
+	await try_in_a_private_channel()
 	await take_back_and_offer_again()
 	await cancel_a_game()
 	await refuse_secrets_in_the_project()
@@ -79,6 +80,8 @@ func language() -> void:
 	)
 	_button("Refresh").pressed.emit()
 	_check(_control("ProblemText").text.contains(_config.hint), _control("ProblemText").text)
+	await serve()
+	_check(_log_text().contains(_config.said + " http://127.0.0.1:"), _log_text())
 
 
 func publish_twice() -> void:
@@ -156,6 +159,25 @@ func try_as_player() -> void:
 	_type("Arguments", "--headless -- --quit-after-start")
 	await _press("TryPlayer", "try_player")
 	_check(_log_text().contains("V-Sekai Sample 0.2.0 started"), "the player starts 0.2.0")
+
+
+func try_in_a_private_channel() -> void:
+	var channel: String = "titles/editor-game/channels/stable"
+	await _ask_server(HTTPClient.METHOD_PUT, channel + "/private")
+	var wanted: Dictionary = {
+		"label": "players", "title": "editor-game", "channel": "stable", "verbs": "read"
+	}
+	var made: Dictionary = await _ask_server(HTTPClient.METHOD_POST, "tokens", wanted)
+	await _press("TryPlayer", "try_player", false)
+	_check(_control("ProblemText").text.contains("read token"), _control("ProblemText").text)
+	_control("Log").clear()
+	_type("ReadToken", made.token)
+	await _press("TryPlayer", "try_player")
+	_check(_log_text().contains("0.2.0 started"), "with the token it starts")
+	_check(not _log_text().contains(made.token), "which is not logged")
+	_type("ReadToken", "")
+	FileAccess.open(_config.read_token, FileAccess.WRITE).store_string(made.token)
+	await _ask_server(HTTPClient.METHOD_DELETE, channel + "/private")
 
 
 func take_back_and_offer_again() -> void:
@@ -272,6 +294,26 @@ func _find_dock() -> Control:
 
 func _log_text() -> String:
 	return _control("Log").get_parsed_text()
+
+
+## Asks the local server, as whoever runs it.
+func _ask_server(
+	p_method: HTTPClient.Method, p_path: String, p_body: Dictionary = {}
+) -> Dictionary:
+	var request: HTTPRequest = HTTPRequest.new()
+	add_child(request)
+	var token: String = FileAccess.get_file_as_string(_control("Token").text).strip_edges()
+	var heads: PackedStringArray = [
+		"Authorization: Bearer " + token, "Content-Type: application/json"
+	]
+	var body: String = "" if p_body.is_empty() else JSON.stringify(p_body)
+	request.request(_control("Address").text.path_join("api/v1/" + p_path), heads, p_method, body)
+	var answer: Array = await request.request_completed
+	request.queue_free()
+	var status: int = answer[1]
+	_check(status >= 200 and status < 300, "%s answers %d" % [p_path, status])
+	var parsed: Variant = JSON.parse_string((answer[3] as PackedByteArray).get_string_from_utf8())
+	return parsed if parsed is Dictionary else {}
 
 
 ## Keeps a picture of the editor for people to look at.

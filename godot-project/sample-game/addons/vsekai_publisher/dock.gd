@@ -211,6 +211,7 @@ func _begin(p_method: String, p_arguments: Array, p_where: Dictionary = {}) -> b
 	_publisher.keys_folder = %Keys.text
 	_publisher.token_file = %Token.text
 	_publisher.set_passphrase(%Passphrase.text)
+	_publisher.set_read_token(%ReadToken.text)
 	var started: bool = _publisher.callv(p_method, p_arguments)
 	if started:
 		%Step.text = Language.say("Working")
@@ -245,8 +246,10 @@ func _on_progress_changed(p_progress: Dictionary) -> void:
 	%Bar.value = p_progress.done
 
 
-func _on_logged(p_level: String, p_text: String) -> void:
-	_log(p_level, p_text)
+## What programs print stays as it is; the publisher's own words are said in the editor's language.
+func _on_logged(p_level: String, p_text: String, p_values: PackedStringArray) -> void:
+	var is_own: bool = p_level != "output"
+	_log(p_level, Language.say(p_text).format(Array(p_values)) if is_own else p_text)
 
 
 func _log(p_level: String, p_text: String) -> void:

@@ -27,6 +27,7 @@ const PROBLEMS: Dictionary[String, String] = {
 	"offline": "The server cannot be reached",
 	"server": "The server cannot be used",
 	"refused": "The server refuses",
+	"private": "The server wants a read token, or another one",
 	"not-found": "The server does not have it",
 	"untrusted": "The server has something that the title's keys did not sign",
 	"damaged": "Damaged data arrived",
