@@ -71,7 +71,7 @@ func _add_panels() -> void:
 	_panel("Ground", _flat(_palette.ground))
 	_panel("Rail", _flat(_palette.rail))
 	_panel("Scrim", _flat(Color(_palette.rail, 0.72)))
-	var card: StyleBoxFlat = _flat(_palette.surface, 20)
+	var card: StyleBoxFlat = _flat(_palette.surface, 14 if _compact else 20)
 	card.border_color = _palette.surface_edge
 	card.set_border_width_all(1)
 	_panel("Card", card)
@@ -92,15 +92,17 @@ func _add_panels() -> void:
 
 
 func _add_buttons() -> void:
-	_button("Button", BASE_SIZE, 16, 9)
+	var across: int = 14 if _compact else 16
+	var down: int = 6 if _compact else 9
+	_button("Button", BASE_SIZE, across, down)
 	_paint_button("Button", _palette.surface, _palette.headline, _palette.accent)
 	_variation("PrimaryButton", "Button")
-	_button("PrimaryButton", 20 if _compact else 22, 40, 11 if _compact else 17)
+	_button("PrimaryButton", 20 if _compact else 22, 28 if _compact else 40, 11 if _compact else 17)
 	_theme.set_font("font", "PrimaryButton", BOLD)
 	_paint_button("PrimaryButton", _palette.accent, _palette.on_accent, _palette.accent)
 	_theme.set_constant("icon_max_width", "PrimaryButton", 26)
 	_variation("StrongButton", "Button")
-	_button("StrongButton", BASE_SIZE, 16, 9)
+	_button("StrongButton", BASE_SIZE, across, down)
 	_paint_button("StrongButton", _palette.accent, _palette.on_accent, _palette.accent)
 	_variation("RailButton", "Button")
 	_button("RailButton", 17, 20, 6 if _compact else 11)
@@ -227,8 +229,11 @@ func _add_spacing() -> void:
 	_margins("RailInset", 25, 0)
 	_margins("ReadingInset", 0, 0)
 	_theme.set_constant("margin_right", "ReadingInset", 16)
+	# What ends where the scrolled part below it does.
+	_margins("HeadInset", 0, 0)
 	_variation("ScrollInset", "MarginContainer")
-	_theme.set_constant("margin_right", "ScrollInset", 20)
+	for inset: String in ["HeadInset", "ScrollInset"]:
+		_theme.set_constant("margin_right", inset, 20)
 	_theme.set_constant("margin_top", "ScrollInset", 6)
 	_theme.set_constant("margin_bottom", "ScrollInset", 6)
 

@@ -43,6 +43,7 @@ func show_model(model: LauncherModel) -> void:
 	_empty.text = view.empty.text()
 	_scroll.visible = not view.rows.is_empty()
 	_actions.visible = model.installed
+	_open_folder.visible = model.installed
 	_summary.text = view.summary.text()
 	var busy: bool = not model.operation.is_empty() or model.game_running
 	for button: Button in [_quick, _verify, _repair]:
