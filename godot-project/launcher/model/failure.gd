@@ -8,6 +8,8 @@ const KNOWN_CODES: Array[String] = [
 	"offline",
 	"server",
 	"refused",
+	"private",
+	"token-refused",
 	"not-found",
 	"damaged",
 	"damaged-download",
@@ -35,6 +37,8 @@ const HARMLESS_CODES: Array[String] = [
 	"offline",
 	"server",
 	"refused",
+	"private",
+	"token-refused",
 	"not-found",
 	"untrusted",
 	"expired",
@@ -59,12 +63,14 @@ var _detail: String = ""
 
 
 ## `fetching` tells damage on the way from the server, which trying again may cure, from damage of
-## the installed files.
-static func from(values: Dictionary, fetching: bool = false) -> Failure:
+## the installed files; `with_token` a read token that the server does not take from one that lacks.
+static func from(values: Dictionary, fetching: bool = false, with_token: bool = false) -> Failure:
 	var failure: Failure = Failure.new()
 	failure.code = Printable.line(str(values.get("code", "internal")), 40)
 	if failure.code == "damaged" and fetching:
 		failure.code = "damaged-download"
+	if failure.code == "private" and with_token:
+		failure.code = "token-refused"
 	failure._message = Printable.line(str(values.get("message", "")), MAX_SENTENCE)
 	failure._hint = Printable.line(str(values.get("hint", "")), MAX_SENTENCE)
 	failure._detail = _cut(str(values.get("detail", "")))
@@ -114,6 +120,11 @@ func leaves_the_game_alone() -> bool:
 
 func wants_newer_launcher() -> bool:
 	return code in ["launcher-too-old", "library-missing"]
+
+
+## The server wants a read token, or another one.
+func wants_token() -> bool:
+	return code in ["private", "token-refused"]
 
 
 func is_about_space() -> bool:

@@ -50,6 +50,8 @@ var installed_bytes: int = 0
 var notes: String = ""
 var game_running: bool = false
 var vr_offered: bool = false
+## There is a token for the server's private channels, whether it takes it or not.
+var has_read_token: bool = false
 var channels: PackedStringArray = []
 ## The offer, or null when there is none.
 var plan: UpdatePlan = null
@@ -212,6 +214,7 @@ func on_status_changed(values: Dictionary) -> void:
 	notes = str(values.get("notes", ""))
 	game_running = Values.flag(values, "game_running")
 	vr_offered = Values.flag(values, "has_vr")
+	has_read_token = Values.flag(values, "has_read_token")
 
 
 func on_failed(values: Dictionary) -> void:
@@ -221,7 +224,8 @@ func on_failed(values: Dictionary) -> void:
 		# A setting that the engine does not take; nothing else is the matter.
 		_tell("warning", Message.of("NOTICE_SETTING_REFUSED"))
 		return
-	failure = Failure.from(values, operation == "check" or operation in UPDATES)
+	var fetching: bool = operation == "check" or operation in UPDATES
+	failure = Failure.from(values, fetching, has_read_token)
 	_note("ACTIVITY_FAILED", [failure.sentence(), failure.code])
 
 
@@ -244,6 +248,8 @@ func on_finished(name: String, ok: bool) -> void:
 		"rollback", "rollback_to" when ok:
 			_tell("back", Message.of("NOTICE_ROLLED_BACK", [version, _left_version]))
 			_note("ACTIVITY_ROLLED_BACK", [version, _left_version])
+		"forget_read_token" when ok:
+			_note("ACTIVITY_TOKEN_FORGOTTEN")
 		"remove_version" when ok:
 			_note("ACTIVITY_REMOVED")
 		"move_to" when ok:

@@ -58,6 +58,8 @@ static func _offer_ways_out(view: HomeView, model: LauncherModel) -> void:
 		steps.append(HomePresenter.play(model))
 	if model.installed and failure.wants_repair():
 		steps.append(HomeView.Action.new("repair", Message.of("ACTION_REPAIR"), "repair"))
+	if failure.wants_token():
+		steps.append(HomeView.Action.new("settings_token", Message.of("ACTION_ENTER_TOKEN"), "key"))
 	if failure.wants_newer_launcher():
 		steps.append(HomeView.Action.new("website", Message.of("ACTION_GET_LAUNCHER"), "download"))
 	if not failure.wants_repair() or not model.installed:
@@ -65,7 +67,7 @@ static func _offer_ways_out(view: HomeView, model: LauncherModel) -> void:
 	if model.installed and not failure.leaves_the_game_alone():
 		steps.append(HomePresenter.play(model))
 	var settings: String = failure.settings_action()
-	if settings.is_empty() and not model.installed:
+	if settings.is_empty() and not model.installed and not failure.wants_token():
 		settings = "settings_network"
 	if settings:
 		steps.append(HomeView.Action.new(settings, Message.of("ACTION_SETTINGS")))

@@ -57,6 +57,17 @@ func set_preference(preference: String, value: String) -> bool:
 	return true
 
 
+func set_read_token(token: String) -> bool:
+	# Nothing that is written down anywhere.
+	calls.append("set_read_token of %d characters" % token.length())
+	return _take_token(token)
+
+
+func set_read_token_file(path: String) -> bool:
+	calls.append("set_read_token_file " + path)
+	return _take_token(path.get_file())
+
+
 func pause() -> void:
 	calls.append("pause")
 
@@ -69,10 +80,25 @@ func cancel() -> void:
 	calls.append("cancel")
 
 
+## There is a token from now on.
+func give_token() -> void:
+	status["has_read_token"] = true
+	status_changed.emit(status)
+
+
 ## Ends the running operation, as the engine does.
 func finish(operation: String, ok: bool = true) -> void:
 	busy = false
 	finished.emit(operation, ok)
+
+
+## A token is one word.
+func _take_token(token: String) -> bool:
+	if token.contains(" "):
+		failed.emit({"code": "invalid-input", "message": "the read token is none"})
+		return false
+	give_token()
+	return true
 
 
 ## One operation runs at a time.

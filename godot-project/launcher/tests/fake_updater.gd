@@ -76,6 +76,10 @@ func switch_channel(channel_name: String) -> bool:
 	return _begin("switch_channel " + channel_name)
 
 
+func forget_read_token() -> bool:
+	return _begin("forget_read_token")
+
+
 func launch(arguments: PackedStringArray, vr: bool) -> bool:
 	launch_arguments = arguments
 	return _begin("launch vr" if vr else "launch")

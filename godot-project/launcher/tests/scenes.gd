@@ -35,6 +35,9 @@ const NAMES: Array[String] = [
 	"server_down",
 	"not_found",
 	"refused",
+	"private",
+	"private_first",
+	"token_refused",
 	"untrusted",
 	"expired",
 	"clock",
@@ -54,7 +57,16 @@ const NAMES: Array[String] = [
 	"moving",
 ]
 ## The code of each failure; what is not here has its own name for one.
-const CODES: Dictionary[String, String] = {"offline_first": "offline", "server_down": "server"}
+const CODES: Dictionary[String, String] = {
+	"offline_first": "offline",
+	"server_down": "server",
+	"private_first": "private",
+	"token_refused": "private",
+}
+## Those of a first start, where nothing is installed.
+const FIRST: Array[String] = [
+	"starting", "nothing_offered", "offer_install", "offline_first", "private_first", "preparing"
+]
 const NOTES: String = """**A night sky.**
 
 - Aurora and stars around the mark, in place of the plain evening sky
@@ -75,10 +87,10 @@ const STORY: Array[Array] = [
 
 ## Plays the signals of `scene` on `updater`, which has just been opened.
 static func play(scene: String, updater: Node) -> void:
-	var fresh: bool = (
-		scene in ["starting", "nothing_offered", "offer_install", "offline_first", "preparing"]
-	)
-	updater.status_changed.emit(status(not fresh))
+	var fresh: bool = scene in FIRST
+	updater.status = status(not fresh)
+	updater.status["has_read_token"] = scene == "token_refused"
+	updater.status_changed.emit(updater.status)
 	match scene:
 		"starting", "checking":
 			updater.state_changed.emit("CheckForUpdates", "Checking")

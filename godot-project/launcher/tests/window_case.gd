@@ -48,6 +48,8 @@ func lead_to(target: String) -> void:
 		shell.session().activity.add(line[0], Message.of(line[1], line[2]).text())
 	shell.session().activity_added.emit()
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
+	if target == "settings network":
+		updater.give_token()
 	if target == "library":
 		shell.session().model.facts.free_bytes = 52 * 1073741824
 		updater.versions_listed.emit(Scenes.versions())

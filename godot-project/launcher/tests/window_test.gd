@@ -196,6 +196,7 @@ func test_a_question_fits_the_smallest_window_in_every_language() -> void:
 
 func _check_pages(about: String) -> void:
 	updater.versions_listed.emit(Scenes.versions())
+	updater.give_token()
 	for stop: String in stops():
 		await show_stop(stop)
 		check_layout("%s page %s" % [about, stop])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-## Asks for a folder. Each dialog is made when it is wanted and gone once it has its answer: it is
-## hundreds of nodes that most players never see.
+## Asks for a folder or a file. Each dialog is made when it is wanted and gone once it has its
+## answer: it is hundreds of nodes that most players never see.
 class_name FolderDialogs
 extends RefCounted
 
@@ -11,10 +11,27 @@ const SCENE: PackedScene = preload("res://ui/folder_dialog.tscn")
 ## called with the path of the folder, unless the player cancels.
 static func open(page: Control, title: String, start: String, chosen: Callable) -> void:
 	var dialog: FileDialog = SCENE.instantiate()
+	_show(dialog, page, title, start)
+	_hand_on(dialog.dir_selected, dialog, chosen)
+
+
+## The same for a file.
+static func open_file(page: Control, title: String, start: String, chosen: Callable) -> void:
+	var dialog: FileDialog = SCENE.instantiate()
+	dialog.file_mode = FileDialog.FILE_MODE_OPEN_FILE
+	dialog.ok_button_text = "FILE_USE"
+	_show(dialog, page, title, start)
+	_hand_on(dialog.file_selected, dialog, chosen)
+
+
+static func _hand_on(selected: Signal, dialog: FileDialog, chosen: Callable) -> void:
+	selected.connect(chosen)
+	selected.connect(dialog.queue_free.unbind(1))
+
+
+static func _show(dialog: FileDialog, page: Control, title: String, start: String) -> void:
 	dialog.title = title
 	dialog.current_dir = start
-	dialog.dir_selected.connect(chosen)
-	dialog.dir_selected.connect(dialog.queue_free.unbind(1))
 	dialog.canceled.connect(dialog.queue_free)
 	page.add_child(dialog)
 	dialog.popup_centered_clamped(dialog.size)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-## Where updates come from: the server and its mirrors.
+## Where updates come from: the server, what it asks for, and its mirrors.
 class_name NetworkSection
 extends VBoxContainer
 
@@ -15,6 +15,7 @@ var _asking: bool = false
 
 @onready var _server: LineEdit = %ServerField
 @onready var _mirrors: LineEdit = %MirrorsField
+@onready var _token: ReadTokenBox = %ReadTokenBox
 
 
 func start(session: LauncherSession, question: Question) -> void:
@@ -23,11 +24,18 @@ func start(session: LauncherSession, question: Question) -> void:
 	_server.text = session.server_url()
 	_server.text_submitted.connect(_set_server)
 	_server.focus_exited.connect(func() -> void: _set_server(_server.text))
+	_token.start(session)
+	_token.told.connect(told.emit)
 	_mirrors.text_submitted.connect(_set_mirrors)
 	_mirrors.focus_exited.connect(func() -> void: _set_mirrors(_mirrors.text))
 
 
-func show_model(busy: bool) -> void:
+func token_field() -> Control:
+	return _token.first_focus()
+
+
+func show_model(model: LauncherModel, busy: bool) -> void:
+	_token.show_model(model, busy)
 	_server.editable = not busy
 	_mirrors.editable = not busy
 	if not _mirrors.has_focus():

@@ -47,6 +47,7 @@ const QUIET_OPERATIONS: Array[String] = [
 	"unskip_version",
 	"pin_version",
 	"unpin_version",
+	"forget_read_token",
 ]
 
 var model: LauncherModel = LauncherModel.new()
@@ -186,6 +187,17 @@ func use_server(address: String, unprotected: bool) -> Error:
 	return outcome
 
 
+## Gives the engine a token for the server's private channels and looks there for updates; the
+## launcher itself does not keep it. False if it cannot be one.
+func use_read_token(token: String) -> bool:
+	return _try_token("set_read_token", token)
+
+
+## The same with the token in a file.
+func use_read_token_file(path: String) -> bool:
+	return _try_token("set_read_token_file", path)
+
+
 ## Uses another folder for the install.
 func use_folder(path: String) -> Error:
 	settings.install_dir = path
@@ -235,7 +247,7 @@ func perform(action: String) -> void:
 				_updater.call(action)
 		"library":
 			page_wanted.emit("library", "")
-		"settings_network", "settings_place":
+		"settings_network", "settings_place", "settings_token":
 			page_wanted.emit("settings", action.trim_prefix("settings_"))
 		"website":
 			browse.call(config.links.get("LINK_WEBSITE", ""))
@@ -263,6 +275,14 @@ func switch_channel(channel: String) -> void:
 ## Marks the window as out of date, for example after a change of language.
 func refresh() -> void:
 	_dirty = true
+
+
+func _try_token(method: String, value: String) -> bool:
+	if not _is_open or not bool(_updater.call(method, value)):
+		return false
+	_log(Message.of("ACTIVITY_TOKEN_GIVEN").text())
+	perform("check")
+	return true
 
 
 func _play(in_vr: bool) -> void:

@@ -49,6 +49,8 @@ var _quiet: QuietHours
 var _channels_asked: bool = false
 ## The section that is shown.
 var _section: String = "updates"
+## What has the focus once the page is shown, beside the tab of its section; null for that.
+var _wanted: Control = null
 
 @onready var _tab_row: HFlowContainer = %Tabs
 @onready var _scroll: ScrollContainer = %Scroll
@@ -87,7 +89,7 @@ func start(session: LauncherSession, question: Question) -> void:
 
 
 func first_focus() -> Control:
-	return _tabs[_section]
+	return _tabs[_section] if _wanted == null else _wanted
 
 
 ## The control of a setting, by its name.
@@ -95,8 +97,11 @@ func choice(setting: String) -> SettingChoice:
 	return _choices[setting]
 
 
-## Shows one of `SECTIONS`; an empty name leaves the one that is shown.
+## Shows one of `SECTIONS`, or with "token" the field for the read token; an empty name leaves the
+## one that is shown.
 func show_section(section: String) -> void:
+	_wanted = _network.token_field() if section == "token" else null
+	section = "network" if section == "token" else section
 	_section = section if SECTIONS.has(section) else _section
 	for name: String in SECTIONS:
 		_sections[name].visible = name == _section
@@ -104,6 +109,8 @@ func show_section(section: String) -> void:
 	_join_focus()
 	_scroll.scroll_vertical = 0
 	_tell("")
+	if _wanted != null:
+		_bring_into_view(%ReadTokenBox as Control)
 
 
 ## Shows what depends on the install.
@@ -111,8 +118,15 @@ func show_model(model: LauncherModel) -> void:
 	var busy: bool = not model.operation.is_empty() or model.game_running
 	_show_channels(model, busy)
 	_show_preferences(model)
-	_network.show_model(busy)
+	_network.show_model(model, busy)
 	_place.show_model(model, busy)
+
+
+## Scrolls to `control` once the page is shown and its words have found their lines.
+func _bring_into_view(control: Control) -> void:
+	for _frame: int in 2:
+		await get_tree().process_frame
+	_scroll.ensure_control_visible(control)
 
 
 func _notification(what: int) -> void:
