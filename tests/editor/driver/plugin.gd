@@ -60,7 +60,15 @@ func publishing() -> void:
 func window() -> void:
 	await open_dock()
 	await publish_twice()
+	await _show_from("Build")
 	await _picture()
+
+
+## Scrolls a section of the dock to the top.
+func _show_from(p_section: String) -> void:
+	var scroll: ScrollContainer = _control("Scroll")
+	scroll.scroll_vertical = int(_control(p_section).position.y)
+	await get_tree().process_frame
 
 
 func language() -> void:
