@@ -323,6 +323,13 @@ mod tests {
         };
         assert_eq!(wrong.target().unwrap_err().hint, CHOOSE_TOKEN);
         let wrong = Fields {
+            read_token: "secret words".to_owned(),
+            ..fields(folder.path())
+        };
+        let failure = wrong.target().unwrap_err();
+        assert!(!failure.message.contains("secret"), "{failure:?}");
+        assert!(failure.hint.starts_with("Paste the token"), "{failure:?}");
+        let wrong = Fields {
             user_paths: vec!["../saves".to_owned()],
             ..fields(folder.path())
         };
