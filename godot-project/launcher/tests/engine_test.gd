@@ -5,7 +5,7 @@ extends "res://tests/test_case.gd"
 const FakeUpdater: GDScript = preload("res://tests/fake_updater.gd")
 const ENGINE: StringName = &"VSekaiUpdater"
 ## What only the stand-in has.
-const OWN: PackedStringArray = ["finish"]
+const OWN: PackedStringArray = ["finish", "give_token"]
 
 
 func test_the_stand_in_has_the_methods_of_the_engine() -> void:

@@ -49,7 +49,10 @@ pub async fn try_it(target: Target, arguments: Vec<String>, desktop: Desktop) ->
         }
         (false, None) => desktop.say(Level::Info, "The game was ended after {0} s", &[&seconds]),
         (true, code) => {
-            let code = code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with code {code}"));
+            let code = code.map_or_else(
+                || "without an exit code".to_owned(),
+                |code| format!("with code {code}"),
+            );
             let message = format!("the game ended {code} after {seconds} s");
             return Err(Failure {
                 hint: "What it printed last is in the log".to_owned(),

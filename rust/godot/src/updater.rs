@@ -373,7 +373,8 @@ impl VSekaiUpdater {
     #[func(gd_self)]
     fn set_read_token_file(this: Gd<Self>, path: GString) -> bool {
         let token = Secret::token_in(path.to_string());
-        let token = token.map_err(|error| EngineError::InvalidInput(format!("cannot read the token: {error}")));
+        let token =
+            token.map_err(|error| EngineError::InvalidInput(format!("cannot read the token: {error}")));
         Self::take_token(this, token.and_then(|token| read_token::parse(token.expose())))
     }
 
@@ -563,7 +564,10 @@ impl VSekaiUpdater {
             .ok_or_else(|| EngineError::InvalidInput("there are no builds for this system".to_owned()))?;
         let mut config = InstallConfig::new(install_path(&self.install_path)?, platform);
         config.server = Some(self.server()).filter(|server| !server.is_empty());
-        let of_server = self.read_token.as_ref().filter(|(server, _)| *server == self.server());
+        let of_server = self
+            .read_token
+            .as_ref()
+            .filter(|(server, _)| *server == self.server());
         config.read_token = of_server.map(|(_, token)| token.clone());
         config.trusted_root = trusted_root(&self.trusted_root)?;
         config.title = optional_slug("title", &self.title)?;

@@ -320,8 +320,8 @@ func _ask_server(
 	request.queue_free()
 	var status: int = answer[1]
 	_check(status >= 200 and status < 300, "%s answers %d" % [p_path, status])
-	var parsed: Variant = JSON.parse_string((answer[3] as PackedByteArray).get_string_from_utf8())
-	return parsed if parsed is Dictionary else {}
+	var said: String = (answer[3] as PackedByteArray).get_string_from_utf8()
+	return {} if said.is_empty() else JSON.parse_string(said)
 
 
 ## Keeps a picture of the editor for people to look at.
