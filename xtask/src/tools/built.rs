@@ -66,6 +66,6 @@ impl Built {
     }
 
     fn key(&self) -> String {
-        format!("{}-1", self.name)
+        format!("{}-{}", self.name, self.version)
     }
 }
