@@ -16,6 +16,9 @@ func test_a_private_channel_leads_to_the_field_for_its_token() -> void:
 		equal(viewport.gui_get_focus_owner(), _field(), scene)
 		var scroll: Control = _page().get_node("%Scroll")
 		check(scroll.get_global_rect().encloses(_field().get_global_rect()), scene + ": in view")
+		shell.show_page("home")
+		shell.show_page("settings")
+		check(viewport.gui_get_focus_owner() is Button, scene + ": the tab the next time")
 		await close()
 
 

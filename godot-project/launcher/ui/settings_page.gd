@@ -88,8 +88,11 @@ func start(session: LauncherSession, question: Question) -> void:
 	show_section(_section)
 
 
+## What was asked for by name has the focus once; whoever comes back later begins at the tab.
 func first_focus() -> Control:
-	return _tabs[_section] if _wanted == null else _wanted
+	var wanted: Control = _wanted if _wanted != null else _tabs[_section]
+	_wanted = null
+	return wanted
 
 
 ## The control of a setting, by its name.
