@@ -92,7 +92,8 @@ impl Lane {
         loop {
             match visit.step(stopping.as_mut()).await {
                 Ok(Step::Answered) if stop.is_cancelled() => return visit.leave(remote, STOPPING),
-                Ok(Step::Answered) => {}
+                // A client that asks for much in one go lets others have their turn now and then.
+                Ok(Step::Answered) => tokio::task::coop::consume_budget().await,
                 Ok(Step::Leave(reason)) => return visit.leave(remote, reason),
                 Ok(Step::HandOver) => return Some(visit.hand_over()),
                 Ok(Step::Closed) => return None,

@@ -90,7 +90,7 @@ mod linux {
     }
 
     /// Bytes between two places that are asked for.
-    const PROBED: usize = 32 << 10;
+    const PROBED: usize = 64 << 10;
 }
 
 #[cfg(all(test, target_os = "linux"))]
