@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use xtask::process::Running;
 use xtask::tools::Tool;
 use xtask::{process, workspace};
 
@@ -41,6 +42,38 @@ impl<'a> Desync<'a> {
         let mut command = self.command();
         command.args(["untar", "--no-same-owner", "-i", "-s", &store_address(self.world)]);
         process::read(command.arg(index_address(self.world, version)).arg(target)).unwrap();
+    }
+}
+
+/// One of stock desync's own servers, ended when it is dropped.
+#[derive(Debug)]
+pub struct DesyncServer {
+    _running: Running,
+    address: String,
+}
+
+impl DesyncServer {
+    /// Starts `desync chunk-server` or `desync index-server`, as `kind` says, with write access to the folder `store`.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start(desync: &Path, kind: &str, store: &Path, arguments: &[&str]) -> Self {
+        let listen = process::free_address().unwrap();
+        let mut command = workspace::command(desync);
+        command.args([kind, "-w", "-l", &listen, "-s"]).arg(store);
+        // Where it looks for its configuration; there is none.
+        command.args(arguments).env("HOME", store);
+        Self {
+            _running: process::serve(&mut command, &listen).unwrap(),
+            address: format!("http://{listen}/"),
+        }
+    }
+
+    /// Returns the base address, with a slash at its end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fs_err as fs;
-use support::tools::{self, Server};
 use support::{chunk, conformance, small_format};
 use vsekai_formats::codec;
 use vsekai_store::http::ProxyChoice;
@@ -17,8 +16,11 @@ use vsekai_store::{
     Auth, ChunkStore as _, HttpIndexStore, HttpOptions, HttpOrigin, HttpStore, IndexName, IndexStore as _,
     LocalStore, PruneStore as _, RetryPolicy, Secret, StoreError, StoreFormat, WriteStore as _,
 };
+use vsekai_tests::stock::DesyncServer;
+use vsekai_tests::tool;
+use xtask::tools::Tool;
 
-/// Options with many quick attempts, which also wait for the server to come up.
+/// Options with many quick attempts.
 fn options() -> HttpOptions {
     HttpOptions {
         retry: RetryPolicy {
@@ -32,20 +34,16 @@ fn options() -> HttpOptions {
     }
 }
 
-fn store(server: &Server, format: StoreFormat) -> HttpStore {
-    HttpStore::new(HttpOrigin::new(&server.url, options()).unwrap(), format)
-}
-
-fn desync() -> Option<std::path::PathBuf> {
-    tools::find("desync", "VSEKAI_TEST_DESYNC", true)
+fn store(server: &DesyncServer, format: StoreFormat) -> HttpStore {
+    HttpStore::new(HttpOrigin::new(server.address(), options()).unwrap(), format)
 }
 
 #[tokio::test]
 async fn desyncs_chunk_server_keeps_the_promises_of_a_store() {
-    let Some(desync) = desync() else { return };
+    let Some(desync) = tool(Tool::Desync) else { return };
     for (arguments, compressed) in [(&[][..], true), (&["-u"][..], false)] {
         let folder = tempfile::tempdir().unwrap();
-        let server = tools::serve_desync(&desync, "chunk-server", folder.path(), arguments);
+        let server = DesyncServer::start(&desync, "chunk-server", folder.path(), arguments);
         let format = StoreFormat {
             compressed,
             ..small_format()
@@ -61,15 +59,15 @@ async fn desyncs_chunk_server_keeps_the_promises_of_a_store() {
 
 #[tokio::test]
 async fn desyncs_authorization_is_met_and_its_refusal_is_told() {
-    let Some(desync) = desync() else { return };
+    let Some(desync) = tool(Tool::Desync) else { return };
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--authorization", "Bearer token"];
-    let server = tools::serve_desync(&desync, "chunk-server", folder.path(), &arguments);
+    let server = DesyncServer::start(&desync, "chunk-server", folder.path(), &arguments);
     let known = HttpOptions {
         auth: Auth::Bearer(Secret::from("token")),
         ..options()
     };
-    let known = HttpStore::new(HttpOrigin::new(&server.url, known).unwrap(), small_format());
+    let known = HttpStore::new(HttpOrigin::new(server.address(), known).unwrap(), small_format());
     known.put(&chunk(1, 1000)).await.unwrap();
     let stranger = store(&server, small_format());
     let outcome = stranger.get(chunk(1, 1000).id()).await;
@@ -87,7 +85,7 @@ async fn desyncs_authorization_is_met_and_its_refusal_is_told() {
 
 #[tokio::test]
 async fn a_store_filled_by_desync_is_read_and_one_filled_by_us_serves_desync() {
-    let Some(desync) = desync() else { return };
+    let Some(desync) = tool(Tool::Desync) else { return };
     let folder = tempfile::tempdir().unwrap();
     let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
     fs::create_dir(&theirs).unwrap();
@@ -131,15 +129,15 @@ async fn a_store_filled_by_desync_is_read_and_one_filled_by_us_serves_desync() {
 
 #[tokio::test]
 async fn indexes_are_kept_on_desyncs_index_server() {
-    let Some(desync) = desync() else { return };
+    let Some(desync) = tool(Tool::Desync) else { return };
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("blob"), chunk(7, 300_000).plain()).unwrap();
     run(&desync, folder.path(), &["make", "blob.caibx", "blob"]);
     let index = Bytes::from(fs::read(folder.path().join("blob.caibx")).unwrap());
     let served = folder.path().join("served");
     fs::create_dir(&served).unwrap();
-    let server = tools::serve_desync(&desync, "index-server", &served, &[]);
-    let store = HttpIndexStore::new(HttpOrigin::new(&server.url, options()).unwrap());
+    let server = DesyncServer::start(&desync, "index-server", &served, &[]);
+    let store = HttpIndexStore::new(HttpOrigin::new(server.address(), options()).unwrap());
     let name = IndexName::parse("some.caibx").unwrap();
     assert!(!store.has_index(&name).await.unwrap());
     assert!(store.get_index(&name, 1 << 20).await.unwrap_err().is_missing());
@@ -166,9 +164,7 @@ async fn indexes_are_kept_on_desyncs_index_server() {
 
 #[tokio::test]
 async fn a_store_filled_by_casync_is_read() {
-    let Some(casync) = tools::find("casync", "VSEKAI_TEST_CASYNC", true) else {
-        return;
-    };
+    let Some(casync) = tool(Tool::Casync) else { return };
     let folder = tempfile::tempdir().unwrap();
     let blob = chunk(9, 1_000_000);
     fs::write(folder.path().join("blob"), blob.plain()).unwrap();

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use fs_err as fs;
 use support::bad_server::{BadServer, Reply};
-use support::tools;
 use support::{chunk, conformance, small_format};
 use vsekai_store::config::{Config, S3Credentials};
 use vsekai_store::s3::S3Store;
@@ -19,6 +18,8 @@ use vsekai_store::{
     Secret, StoreError, StoreErrorClass, StoreFormat, StoreOpener, Throttle, WriteStore as _,
 };
 use vsekai_tests::s3::{ACCESS, S3, SECRET};
+use vsekai_tests::tool;
+use xtask::tools::Tool;
 
 struct World {
     server: S3,
@@ -286,9 +287,7 @@ async fn bytes_are_counted_and_locations_open_with_the_configurations_credential
 #[tokio::test]
 async fn desync_and_we_share_a_bucket() {
     let Some(world) = World::start() else { return };
-    let Some(desync) = tools::find("desync", "VSEKAI_TEST_DESYNC", true) else {
-        return;
-    };
+    let Some(desync) = tool(Tool::Desync) else { return };
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("blob"), chunk(7, 1_000_000).plain()).unwrap();
     let run = |arguments: &[&str]| {

@@ -224,12 +224,11 @@ fn doc_tests(_: &Cache, _: &Options) -> Result<()> {
     .map(|_| ())
 }
 
-fn tests(cache: &Cache, options: &Options) -> Result<()> {
+fn tests(_: &Cache, options: &Options) -> Result<()> {
     let mut command = match has_nextest() {
         true => workspace::cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]),
         false => workspace::cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]),
     };
-    tools::name_in_environment(&mut command, cache);
     command.env(workspace::BUILT, "1");
     command.args(&options.runner);
     process::run(&mut command)

@@ -12,7 +12,6 @@ mod trees;
 mod tuf;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -276,34 +275,6 @@ pub fn print(cache: &Cache) {
             trees.old.display(),
             trees.new.display()
         );
-    }
-}
-
-/// Returns `command` with every tool that is here named in its environment, for the tests to find.
-pub fn name_in_environment(command: &mut Command, cache: &Cache) {
-    for (tool, variable) in [
-        (Tool::Desync, "VSEKAI_TEST_DESYNC"),
-        (Tool::Casync, "VSEKAI_TEST_CASYNC"),
-    ] {
-        if let Some(path) = tool.find(cache) {
-            command.env(variable, path);
-        }
-    }
-    // Tests that know nothing of this crate look on PATH.
-    let folder = Tool::Desync
-        .find(cache)
-        .and_then(|path| path.parent().map(PathBuf::from));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if let Ok(path) = std::env::join_paths(std::env::split_paths(&path).chain(folder)) {
-        command.env("PATH", path);
-    }
-    if let Some(godot) = Godot::find(cache) {
-        command.env("GODOT", godot.editor);
-    }
-    if let Some(trees) = Trees::find(cache) {
-        command
-            .env("VSEKAI_TEST_TREE_OLD", trees.old)
-            .env("VSEKAI_TEST_TREE_NEW", trees.new);
     }
 }
 

@@ -7,7 +7,6 @@ pub mod bad_server;
 pub mod conformance;
 pub mod stores;
 pub mod tls_server;
-pub mod tools;
 
 use vsekai_formats::DigestAlgorithm;
 use vsekai_store::{Chunk, StoreFormat};
