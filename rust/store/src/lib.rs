@@ -204,11 +204,11 @@ pub trait PruneStore: WriteStore {
     /// The listing is not complete.
     async fn lengths(&self) -> Result<HashMap<ChunkId, u64>, StoreError>;
 
-    /// Removes a chunk and tells whether it was there.
+    /// Removes a chunk; one that is not there is no error.
     ///
     /// # Errors
     /// It may still be there.
-    async fn remove(&self, id: ChunkId) -> Result<bool, StoreError>;
+    async fn remove(&self, id: ChunkId) -> Result<(), StoreError>;
 }
 
 #[async_trait]

@@ -369,18 +369,21 @@ impl PruneStore for LocalStore {
         .await
     }
 
-    async fn remove(&self, id: ChunkId) -> Result<bool, StoreError> {
+    async fn remove(&self, id: ChunkId) -> Result<(), StoreError> {
         let shared = self.0.clone();
         blocking("remove chunk", move || {
             let path = shared.path(id);
             // Before the file: a chunk that waits for its name could get it in between.
-            let waited = shared.staging.as_ref().is_some_and(|staging| staging.remove(id));
+            if let Some(staging) = &shared.staging {
+                staging.remove(id);
+            }
             let outcome = fs::remove_file(&path);
             shared.unsynced().files.remove(&path);
             match outcome {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(waited),
-                Err(error) => Err(StoreError::io("remove chunk", error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(StoreError::io("remove chunk", error))
+                }
+                _ => Ok(()),
             }
         })
         .await

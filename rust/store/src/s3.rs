@@ -13,13 +13,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt as _;
+use futures::stream::{self, Stream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, GetOptions, ObjectStore as _,
-    ObjectStoreExt as _, PutOptions, RetryConfig,
+    Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, GetOptions, ObjectMeta,
+    ObjectStore as _, ObjectStoreExt as _, PutOptions, RetryConfig,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 use vsekai_formats::ChunkId;
 
 pub use files::FileHeaders;
@@ -47,13 +49,14 @@ struct Shared {
     name: String,
     format: StoreFormat,
     options: HttpOptions,
+    permits: Semaphore,
 }
 
 impl S3Store {
     /// Sets up requests to the bucket. No connection is made yet.
     ///
     /// Without an access key, requests are not signed, which is enough for public buckets. Of `options`, the
-    /// time-outs, the retry policy, the trust, the user agent and the throttle are used.
+    /// time-outs, the retry policy, the trust, the user agent, the throttle and the number of requests are used.
     ///
     /// # Errors
     /// [`OriginError`] if the address or the options cannot be used.
@@ -77,6 +80,7 @@ impl S3Store {
             name: location.to_string(),
             format,
             options: options.clone(),
+            permits: Semaphore::new(options.permits()),
         })))
     }
 
@@ -94,6 +98,7 @@ impl S3Store {
     /// # Errors
     /// [`StoreError::Missing`]; others as they come.
     pub async fn stored_len(&self, id: ChunkId) -> Result<u64, StoreError> {
+        let _permit = self.permit().await;
         let found = self.0.bucket.head(&self.chunk_key(id)).await;
         found
             .map(|found| found.size)
@@ -102,6 +107,23 @@ impl S3Store {
 
     fn throttle(&self) -> &Throttle {
         &self.0.options.throttle
+    }
+
+    /// Waits until one more request may be under way. Waits between attempts are the library's and count as part of it.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed, so a permit always comes.
+        self.0.permits.acquire().await.ok()
+    }
+
+    /// Lists what lies below a folder. Whoever takes the objects may make other requests meanwhile.
+    fn listing(&self, folder: &Path) -> impl Stream<Item = object_store::Result<ObjectMeta>> + Send + use<> {
+        let objects = self.0.bucket.list(Some(folder));
+        stream::unfold((self.clone(), objects), |(store, mut objects)| async move {
+            let permit = store.permit().await;
+            let next = objects.next().await?;
+            drop(permit);
+            Some((next, (store, objects)))
+        })
     }
 
     fn key(&self, path: &str) -> Path {
@@ -132,6 +154,7 @@ impl S3Store {
             let reason = format!("longer than the allowed {max} bytes");
             ReadError::Final(StoreError::invalid(&self.0.name, object.clone(), reason))
         };
+        let _permit = self.permit().await;
         self.throttle().admit().await;
         // The library has tried this as often as it should, so a failure is final.
         let found = self.0.bucket.get_opts(key, GetOptions::default()).await;
@@ -159,6 +182,7 @@ impl S3Store {
     }
 
     async fn exists(&self, object: Object, key: &Path) -> Result<bool, StoreError> {
+        let _permit = self.permit().await;
         match self.0.bucket.head(key).await {
             Ok(_) => Ok(true),
             Err(error) => match self.error(&object, error) {
@@ -179,6 +203,7 @@ impl S3Store {
             attributes,
             ..PutOptions::default()
         };
+        let _permit = self.permit().await;
         let put = self.0.bucket.put_opts(key, body.into(), options).await;
         put.map(drop).map_err(|error| self.write_error(&object, error))
     }
@@ -188,6 +213,18 @@ impl S3Store {
             // What cannot be found when writing is the bucket.
             StoreError::Missing { .. } => self.refused("the bucket does not exist".to_owned(), false),
             other => other,
+        }
+    }
+
+    /// Removes an object; one that is not there is no error.
+    async fn delete(&self, object: Object, key: &Path) -> Result<(), StoreError> {
+        let _permit = self.permit().await;
+        match self.0.bucket.delete(key).await {
+            Ok(()) => Ok(()),
+            Err(error) => match self.error(&object, error) {
+                StoreError::Missing { .. } => Ok(()),
+                other => Err(other),
+            },
         }
     }
 
@@ -290,15 +327,8 @@ impl PruneStore for S3Store {
             .await
     }
 
-    async fn remove(&self, id: ChunkId) -> Result<bool, StoreError> {
-        // S3 answers the same whether or not it was there.
-        if !self.has(id).await? {
-            return Ok(false);
-        }
-        let removed = self.0.bucket.delete(&self.chunk_key(id)).await;
-        removed
-            .map(|()| true)
-            .map_err(|error| self.error(&id.into(), error))
+    async fn remove(&self, id: ChunkId) -> Result<(), StoreError> {
+        self.delete(id.into(), &self.chunk_key(id)).await
     }
 }
 

@@ -72,11 +72,14 @@ impl Staging {
         waiting.files.get(&id).map(|staged| staged.temporary.clone())
     }
 
-    /// Drops a chunk that has no name yet, and tells whether there was one.
-    pub(crate) fn remove(&self, id: ChunkId) -> bool {
+    /// Drops a chunk that has no name yet, if there is one.
+    pub(crate) fn remove(&self, id: ChunkId) {
         let _turn = self.turn();
         let removed = self.waiting().files.remove(&id);
-        removed.is_some_and(|staged| fs::remove_file(staged.temporary).is_ok())
+        if let Some(staged) = removed {
+            // It never gets its name; pruning clears such files away.
+            let _ = fs::remove_file(staged.temporary);
+        }
     }
 
     /// Syncs the chunks that wait and names them.

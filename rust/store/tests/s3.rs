@@ -5,11 +5,13 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fs_err as fs;
-use support::bad_server::{BadServer, Reply};
+use futures::TryStreamExt as _;
+use futures::future::join_all;
+use support::bad_server::{BadServer, End, Reply};
 use support::{chunk, conformance, small_format};
 use vsekai_store::config::{Config, S3Credentials};
 use vsekai_store::s3::S3Store;
@@ -45,6 +47,10 @@ impl World {
 }
 
 fn store(url: &str, secret: &str, format: StoreFormat) -> S3Store {
+    store_with(url, secret, format, &options())
+}
+
+fn store_with(url: &str, secret: &str, format: StoreFormat, options: &HttpOptions) -> S3Store {
     let Location::S3(location) = Location::parse(url).unwrap() else {
         panic!("{url} is not S3");
     };
@@ -53,7 +59,7 @@ fn store(url: &str, secret: &str, format: StoreFormat) -> S3Store {
         secret_key: Some(Secret::from(secret)),
         ..S3Credentials::default()
     };
-    S3Store::new(&location, &credentials, &options(), format).unwrap()
+    S3Store::new(&location, &credentials, options, format).unwrap()
 }
 
 fn options() -> HttpOptions {
@@ -179,6 +185,49 @@ async fn an_answer_that_may_pass_is_told_from_one_that_stays() {
         assert_eq!(error.class() == StoreErrorClass::Retry, passes, "{error:?}");
         assert_eq!(server.count(), asked, "{error}");
     }
+}
+
+#[tokio::test]
+async fn no_more_requests_than_allowed_are_under_way_and_a_listing_lets_others_through() {
+    let server = BadServer::start(|_, _| Reply::ok("x").ending(End::StallHead)).await;
+    let stalling = HttpOptions {
+        max_connections: 3,
+        stall_timeout: Duration::from_millis(200),
+        retry: RetryPolicy::NEVER,
+        ..options()
+    };
+    let url = server.url("b").replace("http", "s3+http");
+    let store = store_with(&url, SECRET, small_format(), &stalling);
+    let start = Instant::now();
+    join_all((0..9).map(|seed| store.has(chunk(seed, 10).id()))).await;
+    // Three rounds of three, each ended by the stall limit.
+    assert!(start.elapsed() >= Duration::from_millis(600));
+    assert_eq!(server.count(), 9);
+
+    let Some(world) = World::start() else { return };
+    let one = HttpOptions {
+        max_connections: 1,
+        ..options()
+    };
+    let store = store_with(&world.url("bucket"), SECRET, small_format(), &one);
+    for seed in 0..3 {
+        store.put(&chunk(seed, 100)).await.unwrap();
+    }
+    let mut listed = store.chunks();
+    while let Some(found) = listed.try_next().await.unwrap() {
+        store.remove(found.id).await.unwrap();
+    }
+    assert!(store.ids().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn removing_a_chunk_takes_one_request() {
+    let server = BadServer::start(|_, _| Reply::status(204)).await;
+    let url = server.url("b").replace("http", "s3+http");
+    let _ = store(&url, SECRET, small_format())
+        .remove(chunk(1, 10).id())
+        .await;
+    assert_eq!(server.count(), 1);
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub(crate) async fn verify(args: VerifyArgs, session: &Session, env: &mut Env) -
         for (id, error) in found {
             env.warn(&error.to_string());
             match args.repair {
-                true => drop(store.remove(id).await?),
+                true => store.remove(id).await?,
                 false => damaged += 1,
             }
         }

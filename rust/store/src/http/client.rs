@@ -22,7 +22,7 @@ pub(super) fn build(options: &HttpOptions, with_identity: bool) -> Result<Client
         .default_headers(headers)
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
-        .pool_max_idle_per_host(options.max_connections.max(1))
+        .pool_max_idle_per_host(options.permits())
         .pool_idle_timeout(std::time::Duration::from_secs(60));
     if let ProxyChoice::Direct = options.proxy {
         builder = builder.no_proxy();

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
+use tokio::sync::Semaphore;
+
 use crate::bounded;
 use crate::retry::RetryPolicy;
 use crate::throttle::Throttle;
@@ -40,6 +42,13 @@ pub struct HttpOptions {
     pub allow_http: bool,
     /// Limit and count of received bytes; clones share it.
     pub throttle: Throttle,
+}
+
+impl HttpOptions {
+    /// Returns how many requests may be under way, as a semaphore counts them.
+    pub(crate) fn permits(&self) -> usize {
+        self.max_connections.clamp(1, Semaphore::MAX_PERMITS)
+    }
 }
 
 impl Default for HttpOptions {

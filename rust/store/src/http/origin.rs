@@ -63,9 +63,7 @@ impl HttpOrigin {
         };
         Ok(Self(Arc::new(Shared {
             credentials: address::credentials(&auth, options.cookie.as_ref())?,
-            permits: Arc::new(Semaphore::new(
-                options.max_connections.clamp(1, Semaphore::MAX_PERMITS),
-            )),
+            permits: Arc::new(Semaphore::new(options.permits())),
             base,
             name,
             client,

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt as _};
-use object_store::{Attribute, Attributes, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
+use object_store::{Attribute, Attributes, ObjectStore as _, PutMode, PutOptions};
 
 use super::S3Store;
 use crate::error::{Object, StoreError};
@@ -72,8 +72,10 @@ impl S3Store {
             ..PutOptions::default()
         };
         let key = self.key(path);
-        let put = self.0.bucket.put_opts(&key, bytes.clone().into(), options);
-        match put.await {
+        let permit = self.permit().await;
+        let put = self.0.bucket.put_opts(&key, bytes.clone().into(), options).await;
+        drop(permit);
+        match put {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => match self.write_error(&Object::File(path.to_owned()), error) {
@@ -91,9 +93,7 @@ impl S3Store {
         let listed = Object::File(path.to_owned());
         let store = self.clone();
         let behind = self.key("").as_ref().len();
-        self.0
-            .bucket
-            .list(Some(&folder))
+        self.listing(&folder)
             .map(move |object| match object {
                 Ok(object) => {
                     let key = object.location.as_ref().get(behind..).unwrap_or_default();
@@ -109,14 +109,7 @@ impl S3Store {
     /// # Errors
     /// It may still be there.
     pub async fn remove_file(&self, path: &str) -> Result<(), StoreError> {
-        let object = Object::File(path.to_owned());
-        match self.0.bucket.delete(&self.key(path)).await {
-            Ok(()) => Ok(()),
-            Err(error) => match self.error(&object, error) {
-                StoreError::Missing { .. } => Ok(()),
-                other => Err(other),
-            },
-        }
+        self.delete(Object::File(path.to_owned()), &self.key(path)).await
     }
 }
 

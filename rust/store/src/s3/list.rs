@@ -2,7 +2,7 @@
 //! The chunks in the bucket, as the server lists them.
 
 use futures::stream::{BoxStream, StreamExt as _};
-use object_store::{ObjectMeta, ObjectStore as _};
+use object_store::ObjectMeta;
 use vsekai_formats::ChunkId;
 
 use super::S3Store;
@@ -26,8 +26,7 @@ impl S3Store {
         let folder = self.key("");
         let listed = Object::File(folder.to_string());
         let store = self.clone();
-        let objects = self.0.bucket.list(Some(&folder));
-        objects
+        self.listing(&folder)
             .filter_map(move |object| {
                 let found = match object {
                     Ok(object) => store.listed_chunk(&object).map(Ok),
