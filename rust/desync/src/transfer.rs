@@ -3,12 +3,15 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::mpsc;
-use vsekai_formats::{ChunkId, DigestAlgorithm, Index};
+use vsekai_formats::chunker::{Block, BlockCutter, BlockWriter};
+use vsekai_formats::{ChunkId, Chunker, DigestAlgorithm, Index};
 use vsekai_store::{ChunkStore, KnownIds, WriteStore};
 
 use crate::env::Cancel;
@@ -123,6 +126,63 @@ impl CutSender {
         sent.map_err(|_| io::Error::other("the chunks cannot be stored"))
     }
 }
+
+/// Takes an input that another thread cuts.
+pub(crate) type BlockSender = BlockWriter<Box<dyn FnMut(Block) -> io::Result<()>>>;
+
+/// Lets `fill` write an input, and cuts it in a thread of its own meanwhile: reading files and finding cuts take about
+/// as long as each other. The chunks go to `cuts`.
+pub(crate) fn cut_apart<T>(
+    chunker: Arc<dyn Chunker>,
+    cuts: CutSender,
+    fill: impl FnOnce(&mut BlockSender) -> Result<T, DesyncError>,
+) -> Result<T, DesyncError> {
+    let failed = DesyncError::file("cut the input");
+    let sizes = chunker.sizes();
+    let (sender, blocks) = sync_channel(BLOCKS_AHEAD);
+    let gone = |_| io::Error::other("nobody cuts the input");
+    thread::scope(|scope| {
+        let cutting = thread::Builder::new().spawn_scoped(scope, move || cut_blocks(chunker, cuts, &blocks));
+        let cutting = cutting.map_err(&failed)?;
+        let end = sender.clone();
+        let mut writer = BlockSender::new(
+            sizes,
+            Box::new(move |block| sender.send(Some(block)).map_err(gone)),
+        );
+        let filled = fill(&mut writer).and_then(|filled| {
+            let finished = writer.finish().and_then(|()| end.send(None).map_err(gone));
+            finished.map(|()| filled).map_err(&failed)
+        });
+        // Without the end that is sent last, the cutter knows that there is none.
+        drop(end);
+        let cut = cutting.join();
+        let cut = cut.unwrap_or_else(|_| Err(io::Error::other("the thread was cut off")));
+        // A failing cutter ends the filling too, but is the cause and so reported first.
+        cut.map_err(&failed)?;
+        filled
+    })
+}
+
+/// Cuts the blocks that come until `None` ends the input. If it ends otherwise, whoever sends it says why.
+fn cut_blocks(
+    chunker: Arc<dyn Chunker>,
+    mut cuts: CutSender,
+    blocks: &Receiver<Option<Block>>,
+) -> io::Result<()> {
+    let mut cutter = BlockCutter::new(chunker, |chunk| cuts.send(chunk));
+    loop {
+        match blocks.recv() {
+            Ok(Some(block)) => cutter.cut(block)?,
+            Ok(None) => break,
+            Err(_) => return Ok(()),
+        }
+    }
+    cutter.finish()?;
+    cuts.flush()
+}
+
+/// Full blocks that may wait for the cutter.
+const BLOCKS_AHEAD: usize = 1;
 
 /// Fetches the chunks at these positions of an index, in order, several at a time.
 pub(crate) fn fetch_in_order<'a>(

@@ -2,7 +2,7 @@
 //! Index files of known data, byte for byte as desync 1.0.4 and casync 2 write them.
 
 use sha2::{Digest as _, Sha256};
-use vsekai_formats::chunker::{Buzhash, BuzhashRules, ChunkWriter};
+use vsekai_formats::chunker::{BlockCutter, BlockWriter, Buzhash, BuzhashRules};
 use vsekai_formats::{ChunkId, ChunkSizes, DigestAlgorithm, Index, flags};
 
 use DigestAlgorithm::{Sha256 as Sha2, Sha512_256};
@@ -31,12 +31,14 @@ fn index(data: &[u8], sizes: &str, digest: DigestAlgorithm, writer: Writer) -> I
     };
     let sizes: ChunkSizes = sizes.parse().unwrap();
     let mut index = Index::new(feature_flags, digest, sizes.for_index());
-    let mut writer = ChunkWriter::new(Buzhash::new(sizes, rules), |chunk| {
+    let mut cutter = BlockCutter::new(Buzhash::new(sizes, rules), |chunk| {
         index.push(ChunkId::of(digest, &chunk), u32::try_from(chunk.len()).unwrap());
         Ok(())
     });
+    let mut writer = BlockWriter::new(sizes, |block| cutter.cut(block));
     writer.read_from(data).unwrap();
     writer.finish().unwrap();
+    cutter.finish().unwrap();
     index
 }
 

@@ -9,7 +9,7 @@ use fs_err as fs;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::record;
-use vsekai_formats::chunker::{ChunkWriter, cut_all};
+use vsekai_formats::chunker::cut_all;
 use vsekai_formats::{ChunkId, Chunker, DigestAlgorithm, Index, ReadAt as _, flags};
 
 use crate::args::{ChunkArgs, MakeArgs};
@@ -17,7 +17,7 @@ use crate::env::{Env, to_json};
 use crate::error::DesyncError;
 use crate::files::FileAt;
 use crate::session::{Session, chunker, new_index};
-use crate::transfer::{CutSender, store_cuts};
+use crate::transfer::{CutSender, cut_apart, store_cuts};
 
 /// Writes the index of a file, and its chunks if a store is given.
 pub(crate) async fn make(args: MakeArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -105,12 +105,11 @@ pub(crate) async fn index_file(
     cut.await?
 }
 
-fn cut_file(path: &Path, chunker: Arc<dyn Chunker>, mut cuts: CutSender) -> Result<(), DesyncError> {
+fn cut_file(path: &Path, chunker: Arc<dyn Chunker>, cuts: CutSender) -> Result<(), DesyncError> {
     let file = fs::File::open(path).map_err(DesyncError::file("open the file"))?;
-    let mut writer = ChunkWriter::new(chunker, |chunk| cuts.send(chunk));
-    let read = writer.read_from(file).and_then(|()| writer.finish());
-    let cut = read.and_then(|()| cuts.flush());
-    cut.map_err(DesyncError::file("read the file"))
+    cut_apart(chunker, cuts, |blocks| {
+        blocks.read_from(file).map_err(DesyncError::file("read the file"))
+    })
 }
 
 /// Returns the feature flags of the catar entry a file begins with, without the digest's, or none.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use fs_err as fs;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::Encoder;
-use vsekai_formats::chunker::ChunkWriter;
 use vsekai_formats::{Chunker, DigestAlgorithm, Index, flags};
 
 use crate::args::{InputFormat, TarArgs};
@@ -16,7 +15,7 @@ use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::{Session, chunker};
-use crate::transfer::{CutSender, store_cuts};
+use crate::transfer::{CutSender, cut_apart, store_cuts};
 use crate::tree::from_tar::{TarTree, spool};
 use crate::tree::pack::{PackOptions, pack};
 
@@ -145,12 +144,11 @@ fn pack_cuts(
     source: Source,
     digest: DigestAlgorithm,
     chunker: Arc<dyn Chunker>,
-    mut cuts: CutSender,
+    cuts: CutSender,
     cancel: &Cancel,
 ) -> Result<Vec<String>, DesyncError> {
-    let writer = ChunkWriter::new(chunker, |chunk| cuts.send(chunk));
-    let (writer, skipped) = source.pack(Encoder::new(writer, digest), cancel)?;
-    let finished = writer.finish().and_then(|()| cuts.flush());
-    finished.map_err(DesyncError::file("cut the archive"))?;
-    Ok(skipped)
+    cut_apart(chunker, cuts, |blocks| {
+        let packed = source.pack(Encoder::new(blocks, digest), cancel);
+        packed.map(|(_, skipped)| skipped)
+    })
 }

@@ -13,7 +13,7 @@ pub mod stream;
 pub use buzhash::{Buzhash, BuzhashRules};
 pub use fastcdc::FastCdc;
 pub use parallel::{Cut, cut_all};
-pub use stream::ChunkWriter;
+pub use stream::{Block, BlockCutter, BlockWriter};
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,6 +29,16 @@ pub trait Chunker: Send + Sync + fmt::Debug {
     /// `window` must hold the next [`ChunkSizes::max`] bytes of the input, or all that is left of it if
     /// that is less; bytes beyond the maximum are not looked at.
     fn cut(&self, window: &[u8]) -> usize;
+}
+
+impl<C: Chunker + ?Sized> Chunker for &C {
+    fn sizes(&self) -> ChunkSizes {
+        (**self).sizes()
+    }
+
+    fn cut(&self, window: &[u8]) -> usize {
+        (**self).cut(window)
+    }
 }
 
 impl<C: Chunker + ?Sized> Chunker for std::sync::Arc<C> {

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: MIT
-//! Chunks of an input that is seen once, from front to back.
+//! Chunks of an input that is seen once, from front to back: collected in blocks by one thread, cut by another.
 
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 
-use crate::chunker::Chunker;
+use crate::chunker::{ChunkSizes, Chunker};
 
-/// Cuts what is written to it, or what a reader has, and hands each chunk to a function.
+/// Collects what is written to it, or what a reader has, in blocks, and hands each to a function, which may give it to
+/// another thread to be cut there.
 ///
-/// The input is collected in blocks, and chunks are parts of them, not copies. How the input comes in pieces never
-/// moves a cut. Nothing is handed on by [`Write::flush`]: a chunk is complete only when the bytes behind it are known
-/// or the input has ended, which [`ChunkWriter::finish`] says.
+/// Nothing is handed on by [`Write::flush`]: a block is complete when it is full or the input has ended, which
+/// [`BlockWriter::finish`] says.
 #[derive(Debug)]
-pub struct ChunkWriter<C, F> {
-    chunker: C,
+pub struct BlockWriter<F> {
     sink: F,
     block: Vec<u8>,
+    room: usize,
     block_len: usize,
 }
 
-impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> ChunkWriter<C, F> {
-    /// Starts cutting.
-    pub fn new(chunker: C, sink: F) -> Self {
+impl<F: FnMut(Block) -> io::Result<()>> BlockWriter<F> {
+    /// Starts collecting for a chunker of these sizes.
+    pub fn new(sizes: ChunkSizes, sink: F) -> Self {
         Self {
-            block_len: BLOCK_LEN.max(2 * chunker.sizes().max()),
-            block: Vec::new(),
-            chunker,
             sink,
+            block: Vec::new(),
+            room: sizes.max(),
+            block_len: BLOCK_LEN.max(3 * sizes.max()),
         }
     }
 
@@ -42,7 +42,7 @@ impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> ChunkWriter<C, F> {
             if read < space {
                 return Ok(());
             }
-            self.cut()?;
+            self.hand_on()?;
         }
     }
 
@@ -51,43 +51,37 @@ impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> ChunkWriter<C, F> {
     /// # Errors
     /// What the function reports.
     pub fn finish(mut self) -> io::Result<()> {
-        let block = std::mem::take(&mut self.block).into();
-        self.cut_while(block, |left| left > 0).map(drop)
+        match self.block.is_empty() {
+            true => Ok(()),
+            false => self.hand_on(),
+        }
     }
 
     /// Returns how much more fits the block, which is more than nothing, and sees to its memory.
     fn space(&mut self) -> usize {
-        let space = self.block_len - self.block.len();
-        self.block.reserve_exact(space);
-        space
-    }
-
-    /// Cuts the block, which is full, and begins the next one with what is left.
-    fn cut(&mut self) -> io::Result<()> {
-        let block = std::mem::take(&mut self.block).into();
-        let max = self.chunker.sizes().max();
-        let left = self.cut_while(block, |left| left >= max)?;
-        self.space();
-        self.block.extend_from_slice(&left);
-        Ok(())
-    }
-
-    fn cut_while(&mut self, mut block: Bytes, goes_on: impl Fn(usize) -> bool) -> io::Result<Bytes> {
-        while goes_on(block.len()) {
-            let length = self.chunker.cut(&block);
-            (self.sink)(block.split_to(length))?;
+        if self.block.is_empty() {
+            self.block.reserve_exact(self.block_len);
+            self.block.resize(self.room, 0);
         }
-        Ok(block)
+        self.block_len - self.block.len()
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.block);
+        (self.sink)(Block {
+            bytes,
+            room: self.room,
+        })
     }
 }
 
-impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> Write for ChunkWriter<C, F> {
+impl<F: FnMut(Block) -> io::Result<()>> Write for BlockWriter<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let space = self.space();
         let taken = bytes.get(..space).unwrap_or(bytes);
         self.block.extend_from_slice(taken);
         if taken.len() == space {
-            self.cut()?;
+            self.hand_on()?;
         }
         Ok(taken.len())
     }
@@ -97,12 +91,72 @@ impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> Write for ChunkWriter<C, F> 
     }
 }
 
+/// A piece of an input, behind room for what is left of the piece before it.
+#[derive(Debug)]
+pub struct Block {
+    bytes: Vec<u8>,
+    room: usize,
+}
+
+/// Cuts an input that comes in blocks, in their order, and hands each chunk to a function.
+///
+/// Chunks are parts of the blocks, not copies. How the input comes in pieces never moves a cut.
+#[derive(Debug)]
+pub struct BlockCutter<C, F> {
+    chunker: C,
+    sink: F,
+    /// What could not be cut yet: less than the largest chunk.
+    left: Bytes,
+}
+
+impl<C: Chunker, F: FnMut(Bytes) -> io::Result<()>> BlockCutter<C, F> {
+    /// Starts cutting blocks that were collected for the sizes of `chunker`.
+    pub fn new(chunker: C, sink: F) -> Self {
+        Self {
+            chunker,
+            sink,
+            left: Bytes::new(),
+        }
+    }
+
+    /// Cuts a block as far as what follows cannot matter.
+    ///
+    /// # Errors
+    /// What the function reports.
+    pub fn cut(&mut self, block: Block) -> io::Result<()> {
+        let Block { mut bytes, room } = block;
+        let wrong = || io::Error::other("the block was collected for other sizes");
+        let start = room.checked_sub(self.left.len()).ok_or_else(wrong)?;
+        let before = bytes.get_mut(start..room).ok_or_else(wrong)?;
+        before.copy_from_slice(&self.left);
+        let max = self.chunker.sizes().max();
+        self.left = Bytes::from(bytes).slice(start..);
+        self.cut_while(|left| left >= max)
+    }
+
+    /// Hands on what is left.
+    ///
+    /// # Errors
+    /// What the function reports.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.cut_while(|left| left > 0)
+    }
+
+    fn cut_while(&mut self, goes_on: impl Fn(usize) -> bool) -> io::Result<()> {
+        while goes_on(self.left.len()) {
+            let length = self.chunker.cut(&self.left);
+            (self.sink)(self.left.split_to(length))?;
+        }
+        Ok(())
+    }
+}
+
 /// Length of a block, unless chunks are as large: little of it is left over, and nothing of it is for long.
 const BLOCK_LEN: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::mpsc;
 
     use super::*;
     use crate::chunker::{Buzhash, BuzhashRules, ChunkSizes, FastCdc};
@@ -121,27 +175,39 @@ mod tests {
         }
     }
 
-    fn chunkers() -> [Arc<dyn Chunker>; 2] {
+    fn chunkers() -> [Box<dyn Chunker>; 2] {
         let sizes = ChunkSizes::new(1024, 4096, 16384).unwrap();
         [
-            Arc::new(Buzhash::new(sizes, BuzhashRules::Modern)),
-            Arc::new(FastCdc::new(sizes).unwrap()),
+            Box::new(Buzhash::new(sizes, BuzhashRules::Modern)),
+            Box::new(FastCdc::new(sizes).unwrap()),
         ]
     }
 
-    /// Returns a writer with blocks as short as can be, so that there are many.
-    fn writer<'a>(
-        chunker: &Arc<dyn Chunker>,
-        chunks: &'a mut Vec<Bytes>,
-    ) -> ChunkWriter<Arc<dyn Chunker>, impl FnMut(Bytes) -> io::Result<()> + 'a> {
-        let writer = ChunkWriter::new(Arc::clone(chunker), |chunk| {
+    /// Returns a writer with blocks as short as can be, so that there are many, and where they arrive.
+    fn writer(
+        chunker: &dyn Chunker,
+    ) -> (
+        BlockWriter<impl FnMut(Block) -> io::Result<()>>,
+        mpsc::Receiver<Block>,
+    ) {
+        let (sender, blocks) = mpsc::channel();
+        let sink = move |block| sender.send(block).map_err(io::Error::other);
+        let writer = BlockWriter {
+            block_len: 3 * chunker.sizes().max(),
+            ..BlockWriter::new(chunker.sizes(), sink)
+        };
+        (writer, blocks)
+    }
+
+    fn cut(chunker: &dyn Chunker, blocks: mpsc::Receiver<Block>) -> Vec<Bytes> {
+        let mut chunks = Vec::new();
+        let mut cutter = BlockCutter::new(chunker, |chunk| {
             chunks.push(chunk);
             Ok(())
         });
-        ChunkWriter {
-            block_len: 2 * chunker.sizes().max(),
-            ..writer
-        }
+        blocks.iter().for_each(|block| cutter.cut(block).unwrap());
+        cutter.finish().unwrap();
+        chunks
     }
 
     #[track_caller]
@@ -158,11 +224,10 @@ mod tests {
     fn short_reads_do_not_move_cuts() {
         let data = synthetic(200_000);
         for chunker in chunkers() {
-            let mut chunks = Vec::new();
-            let mut writer = writer(&chunker, &mut chunks);
+            let (mut writer, blocks) = writer(&*chunker);
             writer.read_from(Trickle(&data, 0)).unwrap();
             writer.finish().unwrap();
-            check(&chunks, &chunker, &data);
+            check(&cut(&*chunker, blocks), &*chunker, &data);
         }
     }
 
@@ -171,13 +236,12 @@ mod tests {
         let data = synthetic(200_000);
         let [chunker, _] = chunkers();
         for piece in [1, 1000, 16384, 200_000] {
-            let mut chunks = Vec::new();
-            let mut writer = writer(&chunker, &mut chunks);
+            let (mut writer, blocks) = writer(&*chunker);
             for piece in data.chunks(piece) {
                 writer.write_all(piece).unwrap();
             }
             writer.finish().unwrap();
-            check(&chunks, &chunker, &data);
+            check(&cut(&*chunker, blocks), &*chunker, &data);
         }
     }
 
@@ -186,11 +250,23 @@ mod tests {
         let data = synthetic(70_000);
         for length in [0, 1, 32_767, 32_768, 32_769, 65_536] {
             let [chunker, _] = chunkers();
-            let mut chunks = Vec::new();
-            let mut writer = writer(&chunker, &mut chunks);
+            let (mut writer, blocks) = writer(&*chunker);
             writer.read_from(&data[..length]).unwrap();
             writer.finish().unwrap();
-            check(&chunks, &chunker, &data[..length]);
+            check(&cut(&*chunker, blocks), &*chunker, &data[..length]);
         }
+    }
+
+    #[test]
+    fn blocks_that_were_collected_for_smaller_chunks_are_refused() {
+        let data = synthetic(200_000);
+        let [chunker, _] = chunkers();
+        let small = ChunkSizes::new(48, 64, 128).unwrap();
+        let mut cutter = BlockCutter::new(&*chunker, |_| Ok(()));
+        let mut writer = BlockWriter {
+            block_len: 1000,
+            ..BlockWriter::new(small, |block| cutter.cut(block))
+        };
+        assert!(writer.write_all(&data).is_err());
     }
 }
