@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use vsekai_formats::codec::{CodecError, Compressor, Decompressor};
+use vsekai_formats::codec::{CodecError, Compressor, Decompressor, bare_content};
 use vsekai_formats::{ChunkId, DigestAlgorithm};
 
 use crate::error::StoreError;
@@ -180,6 +180,9 @@ fn plain_of(store: &str, id: ChunkId, format: StoreFormat, stored: &Bytes) -> Re
     }
     if !format.compressed {
         return Ok(stored.clone());
+    }
+    if let Some(content) = bare_content(stored, most) {
+        return Ok(stored.slice(content));
     }
     let plain = DECOMPRESSORS.with(Decompressor::new, |decompressor| {
         decompressor.decompress(stored, most)
