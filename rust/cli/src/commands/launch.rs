@@ -50,11 +50,11 @@ pub(super) async fn run(
         context.output.line(&format!("Started with process id {pid}"));
         return Finish::ok(&json!({ "pid": pid }));
     }
-    let follower = (output == GameOutput::Inherit).then(|| Follower::start(context, game.log()));
+    let follower = (output == GameOutput::Inherit).then(|| Follower::start(&context.output, game.log()));
     let waited = tokio::task::spawn_blocking(move || game.wait()).await;
     let exit = waited.map_err(|error| CliError::internal(error.to_string()))??;
     if let Some(follower) = follower {
-        follower.finish().await?;
+        follower.finish().await;
     }
     EngineReport::new(Arc::clone(&context.output)).on_event(Event::GameExited(exit.clone()));
     context.output.note(&describe(&exit));
@@ -71,25 +71,34 @@ pub(super) async fn run(
 ///
 /// A pipe would be at hand sooner, and would end a game that writes to it after this program was killed.
 struct Follower {
+    output: Arc<Output>,
     following: JoinHandle<io::Result<()>>,
     /// Closed when the game is over.
     playing: Sender<Infallible>,
 }
 
 impl Follower {
-    fn start(context: &Context, log: &Path) -> Self {
+    fn start(output: &Arc<Output>, log: &Path) -> Self {
         let (playing, over) = mpsc::channel();
-        let (log, output) = (log.to_owned(), Arc::clone(&context.output));
-        let following = tokio::task::spawn_blocking(move || follow(&log, &output, &over));
-        Self { following, playing }
+        let (log, to) = (log.to_owned(), Arc::clone(output));
+        Self {
+            output: Arc::clone(output),
+            following: tokio::task::spawn_blocking(move || follow(&log, &to, &over)),
+            playing,
+        }
     }
 
-    /// Shows the rest.
-    async fn finish(self) -> Result<(), CliError> {
+    /// Shows the rest. How the game ended counts more than what it said, so a log that cannot be read is told and no
+    /// more.
+    async fn finish(self) {
         drop(self.playing);
         let followed = self.following.await.map_err(io::Error::other);
-        let followed = followed.and_then(|followed| followed);
-        followed.map_err(|error| CliError::internal(format!("cannot read the game's log: {error}")))
+        if let Err(error) = followed.and_then(|followed| followed) {
+            EngineReport::new(self.output).on_event(Event::Notice {
+                code: "game-log",
+                message: format!("What the game said cannot be shown: {error}"),
+            });
+        }
     }
 }
 
@@ -123,5 +132,32 @@ fn describe(exit: &GameExit) -> String {
         (Some(code), _) => format!("The game ended with exit code {code}"),
         (None, Some(signal)) => format!("The game was ended by signal {signal}"),
         (None, None) => "The game ended in an unknown way".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Style;
+    use crate::shell::Streams;
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_read_is_told_and_no_more() {
+        let (mut said, err) = io::pipe().unwrap();
+        let streams = Streams {
+            out: Box::new(io::sink()),
+            err: Box::new(err),
+        };
+        let output = Arc::new(Output::new(streams, Style::default()));
+        let folder = tempfile::tempdir().unwrap();
+        let follower = Follower::start(&output, &folder.path().join("game.log"));
+        follower.finish().await;
+        drop(output);
+        let mut told = String::new();
+        said.read_to_string(&mut told).unwrap();
+        assert!(
+            told.starts_with("note: What the game said cannot be shown: "),
+            "{told}"
+        );
     }
 }
