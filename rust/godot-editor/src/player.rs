@@ -119,8 +119,12 @@ async fn watch(mut game: RunningGame, mut log: GameLog, desktop: &Desktop) -> Re
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
             () = desktop.stop.stopped() => {
-                tokio::task::block_in_place(|| game.kill().and_then(|()| game.wait()))?;
-                return Err(EngineError::Cancelled);
+                let ended = tokio::task::block_in_place(|| {
+                    let ended = game.kill().and_then(|()| game.wait());
+                    log.pass_on_rest(desktop);
+                    ended
+                });
+                return Err(ended.err().unwrap_or(EngineError::Cancelled));
             }
         }
     }
