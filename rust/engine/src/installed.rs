@@ -123,9 +123,14 @@ impl Place {
 
     /// Returns the entries that are not there as they should be, by their looks.
     pub(crate) fn quick_damage(&self) -> HashSet<usize> {
-        match self.open() {
-            Ok(Some(tree)) => verify::quick(&tree.folders, &tree.release),
-            _ => self.release.published_entries().collect(),
+        self.looks_damaged(self.open().ok().flatten().as_ref())
+    }
+
+    /// The same of the folder as it was opened, `None` if it is gone.
+    fn looks_damaged(&self, opened: Option<&InstalledTree>) -> HashSet<usize> {
+        match opened {
+            Some(tree) => verify::quick(&tree.folders, &tree.release),
+            None => self.release.published_entries().collect(),
         }
     }
 
@@ -134,15 +139,15 @@ impl Place {
     /// # Errors
     /// The folder cannot be opened; that it is gone is damage.
     pub(crate) fn quick_report(&self, installed: Option<SystemTime>) -> Result<VerifyReport, EngineError> {
-        let damaged = self.quick_damage();
-        let modified = match (self.open()?, installed) {
+        let opened = self.open()?;
+        let damaged = self.looks_damaged(opened.as_ref());
+        let modified = match (&opened, installed) {
             (Some(tree), Some(time)) => verify::written_after(&tree.folders, &tree.release, time),
             _ => HashSet::new(),
         };
-        let report = self.report(&damaged)?;
         Ok(VerifyReport {
             modified: self.release.paths_of(&(&modified - &damaged)),
-            ..report
+            ..self.report_of(opened.as_ref(), &damaged)
         })
     }
 
@@ -151,14 +156,18 @@ impl Place {
     /// # Errors
     /// The folder cannot be opened; in one that is gone there is nothing.
     pub(crate) fn report(&self, damaged: &HashSet<usize>) -> Result<VerifyReport, EngineError> {
-        let extra = |tree: InstalledTree| players::find_in(tree.folders.root(), &tree.release).extra;
-        Ok(VerifyReport {
+        Ok(self.report_of(self.open()?.as_ref(), damaged))
+    }
+
+    fn report_of(&self, opened: Option<&InstalledTree>, damaged: &HashSet<usize>) -> VerifyReport {
+        let extra = |tree: &InstalledTree| players::find_in(tree.folders.root(), &tree.release).extra;
+        VerifyReport {
             files: self.release.published_files().count() as u64,
             bytes: 0,
             damaged: self.release.paths_of(damaged),
             modified: Vec::new(),
-            extra: self.open()?.map(extra).unwrap_or_default(),
-        })
+            extra: opened.map(extra).unwrap_or_default(),
+        }
     }
 
     /// Returns the entries of `new` in whose place the player has something here.
