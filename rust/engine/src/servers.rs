@@ -33,7 +33,7 @@ impl Updater {
             Ok((title, pointer))
         };
         let (address, (title, pointer)) = self.ask_in_turn(settings, None, ask).await?;
-        self.remember(settings, &address)?;
+        self.remember(session, settings, &address);
         Ok((address, title, pointer))
     }
 
@@ -149,7 +149,16 @@ impl Updater {
 
     /// Keeps in mind which address worked, and the token that was given for the server if that was it: what only a
     /// mirror answered says nothing of the token.
-    pub(crate) fn remember(&self, settings: &Settings, worked: &str) -> Result<(), EngineError> {
+    ///
+    /// What cannot be kept is told and no more: whatever `worked` is done, and the next time costs a little more.
+    pub(crate) fn remember(&self, session: &Session, settings: &Settings, worked: &str) {
+        if let Err(error) = self.try_to_remember(settings, worked) {
+            let message = format!("What worked this time is not remembered: {error}");
+            session.notice("not-remembered", message);
+        }
+    }
+
+    fn try_to_remember(&self, settings: &Settings, worked: &str) -> Result<(), EngineError> {
         if let Some(token) = &self.given_token()
             && is_server(settings, worked)
             && self.paths.state().is_dir()

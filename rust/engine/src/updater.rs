@@ -434,7 +434,7 @@ impl Updater {
         let work = run.execute(session, &self.paths, &settings, &source);
         let done = pace::keep(session, &pacing, work).await;
         if let Some(worked) = source.store.active().filter(|_| done.is_ok()) {
-            self.remember(&settings, worked)?;
+            self.remember(session, &settings, worked);
         }
         done
     }

@@ -43,6 +43,23 @@ async fn chunks_that_a_stale_server_lacks_come_from_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_update_is_done_even_if_the_address_that_worked_cannot_be_remembered() {
+    let scene = Scene::installed().await;
+    let _mirror = with_mirror(&scene).await;
+    // A file never takes the place of a folder that holds something.
+    let in_the_way = scene.root.path().join(".vsekai/mirror.json/something");
+    fs_err::create_dir_all(in_the_way).unwrap();
+    scene.site.publish(&game(2), "2.0", 2);
+    scene.web.on(|_| Answer::Status(404));
+    scene.player.updater.update().await.unwrap();
+    scene.player.assert_has(&game(2));
+    assert_eq!(scene.player.states().last().unwrap(), "Idle");
+    let events = scene.player.events.lock().unwrap();
+    let is_told = |event: &Event| matches!(event, Event::Notice { code, .. } if *code == "not-remembered");
+    assert!(events.iter().any(is_told), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_no_mirror_has_all_of_is_refused_in_words_and_completed_later() {
     let scene = Scene::installed().await;
     let mirror = with_mirror(&scene).await;
