@@ -63,14 +63,16 @@ impl CliError {
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         let report = error.report();
-        // A chunk that no server has is not a matter of names.
-        let named = !matches!(error, EngineError::Store(_));
+        let hint = match error {
+            // A chunk that no server has is not a matter of names.
+            EngineError::Store(_) if report.code == ErrorCode::NotFound => None,
+            // Nor does any command mend what the install folder remembers.
+            EngineError::BadRecord { .. } => None,
+            _ => hint(report.code).map(str::to_owned),
+        };
         Self {
             code: report.code.as_str(),
-            hint: hint(report.code)
-                .filter(|_| named || report.code != ErrorCode::NotFound)
-                .map(str::to_owned)
-                .or(report.hint),
+            hint: hint.or(report.hint),
             detail: report.detail,
             message: report.message,
             retry: report.retry,
@@ -113,5 +115,22 @@ impl From<PublishError> for CliError {
             retry: matches!(kind, Server | Disk | Cancelled),
             exit: exit::of_publish(kind),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_record_is_not_blamed_on_a_download() {
+        let damaged = CliError::from(EngineError::BadRecord {
+            what: "record of starts".to_owned(),
+            reason: "it is cut off".to_owned(),
+        });
+        assert_eq!(damaged.code, "damaged");
+        let hint = damaged.hint.unwrap();
+        assert!(hint.contains("in the install folder is damaged"), "{hint}");
+        assert!(!damaged.retry);
     }
 }

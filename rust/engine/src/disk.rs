@@ -98,7 +98,7 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), EngineError> {
 pub(crate) fn read_bounded(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
     match bounded::read_file(path, limit) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(EngineError::BadDocument {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(EngineError::BadRecord {
             what: path.display().to_string(),
             reason: format!("it is larger than {limit} bytes"),
         }),

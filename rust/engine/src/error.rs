@@ -47,10 +47,18 @@ pub enum EngineError {
         /// What was asked for, with its name.
         what: String,
     },
-    /// A document from the server or from the install folder cannot be believed.
+    /// A document from the server cannot be believed.
     #[error("the {what} is not valid: {reason}")]
     BadDocument {
         /// Which document.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What the install folder remembers is missing or damaged; no server has a part in that.
+    #[error("the {what} is not valid: {reason}")]
+    BadRecord {
+        /// Which record.
         what: String,
         /// What is wrong with it.
         reason: String,
@@ -249,7 +257,7 @@ impl EngineError {
             Self::Store(error) => store_code(error),
             Self::Trust(error) => trust_code(error),
             Self::NotOffered { .. } => ErrorCode::NotFound,
-            Self::BadDocument { .. } | Self::Damaged { .. } => ErrorCode::Damaged,
+            Self::BadDocument { .. } | Self::BadRecord { .. } | Self::Damaged { .. } => ErrorCode::Damaged,
             Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
             Self::LauncherTooOld { .. } | Self::EngineTooOld { .. } => ErrorCode::LauncherTooOld,
@@ -283,6 +291,9 @@ impl EngineError {
             }
             ErrorCode::Damaged => match self {
                 Self::Damaged { .. } => "Repair fetches the damaged parts again",
+                Self::BadRecord { .. } => {
+                    "A file of the launcher's in the install folder is damaged, maybe by the disk: put it back from a copy, or install into another folder"
+                }
                 _ => "Try again later; the server or a cache on the way delivered something damaged",
             },
             ErrorCode::Untrusted => {
@@ -318,28 +329,38 @@ impl EngineError {
         Some(text.to_owned())
     }
 
+    /// Says of a document that it is not a server's but the install folder's.
+    pub(crate) fn at_home(self) -> Self {
+        match self {
+            Self::BadDocument { what, reason } => Self::BadRecord { what, reason },
+            other => other,
+        }
+    }
+
     /// Tells whether trying the same again can help.
     pub fn retry(&self) -> bool {
         use ErrorCode::{
             Cancelled, Clock, Damaged, Disk, DiskFull, Expired, GameRunning, Locked, NotFound, Offline,
             RolledBack, Server, Untrusted,
         };
-        matches!(
-            self.code(),
-            Offline
-                | Server
-                | NotFound
-                | Damaged
-                | Untrusted
-                | Expired
-                | RolledBack
-                | Clock
-                | DiskFull
-                | Disk
-                | Locked
-                | GameRunning
-                | Cancelled
-        )
+        let is_at_home = matches!(self, Self::BadRecord { .. });
+        !is_at_home
+            && matches!(
+                self.code(),
+                Offline
+                    | Server
+                    | NotFound
+                    | Damaged
+                    | Untrusted
+                    | Expired
+                    | RolledBack
+                    | Clock
+                    | DiskFull
+                    | Disk
+                    | Locked
+                    | GameRunning
+                    | Cancelled
+            )
     }
 
     /// Returns the error for people and programs.

@@ -30,7 +30,7 @@ pub(crate) fn load_manifest(
     paths: &InstallPaths,
     installed: &InstalledVersion,
 ) -> Result<ReleaseManifest, EngineError> {
-    release::parse_manifest(&manifest_bytes(paths, installed)?)
+    release::parse_manifest(&manifest_bytes(paths, installed)?).map_err(EngineError::at_home)
 }
 
 fn manifest_bytes(paths: &InstallPaths, installed: &InstalledVersion) -> Result<Vec<u8>, EngineError> {
@@ -44,7 +44,7 @@ fn manifest_bytes(paths: &InstallPaths, installed: &InstalledVersion) -> Result<
     let later = disk::read_bounded(&later, MAX_MANIFEST_BYTES)?;
     later
         .filter(|bytes| installed.manifest.matches(bytes))
-        .ok_or_else(|| EngineError::BadDocument {
+        .ok_or_else(|| EngineError::BadRecord {
             what: format!("manifest of the installed version {}", installed.version),
             reason: "it is not the one that was installed".to_owned(),
         })
@@ -66,7 +66,7 @@ pub(crate) fn load_release(
     let manifest = load_manifest(paths, installed)?;
     let contents = document(paths, installed, CONTENTS, MAX_CONTENTS_STORED_BYTES)?;
     let index = document(paths, installed, INDEX, MAX_INDEX_BYTES)?;
-    Release::parse(manifest, &contents, &index)
+    Release::parse(manifest, &contents, &index).map_err(EngineError::at_home)
 }
 
 /// Reads the documents of an installed version as they were served.
@@ -252,7 +252,7 @@ fn document(
     limit: usize,
 ) -> Result<Vec<u8>, EngineError> {
     let path = paths.release(&installed.name).join(file);
-    disk::read_bounded(&path, limit)?.ok_or_else(|| EngineError::BadDocument {
+    disk::read_bounded(&path, limit)?.ok_or_else(|| EngineError::BadRecord {
         what: format!("record of the installed version {}", installed.version),
         reason: format!("{} is missing", path.display()),
     })

@@ -103,7 +103,7 @@ impl Current {
         for version in current.versions() {
             if !is_version_name(&version.name) {
                 let reason = format!("{:?} is not the name of a version folder", version.name);
-                return Err(EngineError::BadDocument {
+                return Err(EngineError::BadRecord {
                     what: what.to_owned(),
                     reason,
                 });
@@ -158,7 +158,7 @@ impl Preferences {
         let Some(preferences) = load::<Self>(&paths.preferences(), what)? else {
             return Ok(Self::default());
         };
-        preferences.check().map_err(|error| EngineError::BadDocument {
+        preferences.check().map_err(|error| EngineError::BadRecord {
             what: format!("{what} ({})", paths.preferences().display()),
             reason: error.to_string(),
         })?;
@@ -263,7 +263,7 @@ pub(crate) fn load<T: for<'de> Deserialize<'de>>(
         return Ok(None);
     };
     let parsed = serde_json::from_slice(&bytes);
-    parsed.map(Some).map_err(|error| EngineError::BadDocument {
+    parsed.map(Some).map_err(|error| EngineError::BadRecord {
         what: format!("{what} ({})", path.display()),
         reason: error.to_string(),
     })

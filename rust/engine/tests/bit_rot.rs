@@ -7,6 +7,7 @@ use std::path::Path;
 
 use fs_err as fs;
 use support::{Scene, game};
+use vsekai_engine::EngineError;
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{Contents, address};
@@ -59,6 +60,26 @@ async fn every_flipped_bit_is_found_and_only_its_chunk_is_fetched_again() {
 }
 
 /// Returns which file a position of all bytes lies in, and where.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_server_is_blamed_for_a_document_that_was_damaged_at_home() {
+    let scene = Scene::installed().await;
+    let player = &scene.player;
+    let name = player.current().file_name().unwrap().to_owned();
+    let documents = scene.root.path().join(".vsekai/releases").join(name);
+    for document in ["manifest.json", "contents.json.zst", "index.caidx"] {
+        let file = documents.join(document);
+        let whole = fs::read(&file).unwrap();
+        let mut bytes = whole.clone();
+        bytes[whole.len() / 2] ^= 1;
+        overwrite(&file, &bytes);
+        let error = player.updater.verify().await.unwrap_err();
+        assert!(matches!(error, EngineError::BadRecord { .. }), "{error:?}");
+        assert!(!error.retry() && !error.hint().unwrap().contains("server"));
+        overwrite(&file, &whole);
+    }
+    assert!(player.updater.verify().await.unwrap().is_intact());
+}
+
 fn place(files: &support::Files, mut position: u64) -> (String, usize) {
     for (path, (bytes, _)) in files {
         if position < bytes.len() as u64 {
