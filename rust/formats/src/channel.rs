@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::id::ChunkId;
 use crate::release::{Pinned, Platform, Slug, Version};
+use crate::text;
 
 /// What a channel offers for one platform.
 ///
@@ -172,10 +173,11 @@ impl Serialize for InstallId {
 
 impl<'de> Deserialize<'de> for InstallId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let mut bytes = [0; 16];
-        hex::decode_to_slice(text.as_bytes(), &mut bytes).map_err(serde::de::Error::custom)?;
-        Ok(Self(bytes))
+        let parse = |text: &str| {
+            let mut bytes = [0; 16];
+            hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))
+        };
+        text::deserialize(deserializer, parse)
     }
 }
 

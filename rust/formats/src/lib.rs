@@ -21,6 +21,7 @@ pub mod regions;
 pub mod release;
 #[cfg(test)]
 mod testdata;
+mod text;
 pub mod user_paths;
 
 pub use chunker::{ChunkSizes, Chunker};

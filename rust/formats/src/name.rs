@@ -5,11 +5,14 @@
 //! it was published from. The rules are those of git's NTFS and HFS protections, plus Windows' device names.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use crate::text;
 
 /// Deepest nesting of a [`TreePath`], in components.
 pub const MAX_DEPTH: usize = 32;
@@ -34,19 +37,21 @@ impl TreePath {
                 reason,
             })
         };
-        let components: Vec<&str> = text.split('/').collect();
-        if components.len() > MAX_DEPTH {
+        let components = || text.split('/');
+        if components().count() > MAX_DEPTH {
             return refuse(NameReason::TooDeep);
         }
-        if text.encode_utf16().count() > MAX_PATH_UTF16 {
+        // Text never has more units than bytes.
+        if text.len() > MAX_PATH_UTF16 && text.encode_utf16().count() > MAX_PATH_UTF16 {
             return refuse(NameReason::TooLong);
         }
-        for component in &components {
+        for component in components() {
             if let Err(reason) = check_component(component) {
                 return refuse(reason);
             }
         }
-        if components[0].eq_ignore_ascii_case(".vsekai") {
+        let first = components().next();
+        if first.is_some_and(|first| first.eq_ignore_ascii_case(".vsekai")) {
             return refuse(NameReason::Reserved);
         }
         Ok(Self(text.to_owned()))
@@ -115,8 +120,7 @@ impl Serialize for TreePath {
 
 impl<'de> Deserialize<'de> for TreePath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        text::deserialize(deserializer, Self::parse)
     }
 }
 
@@ -185,10 +189,10 @@ pub enum NameReason {
 /// # Errors
 /// [`NameReason::Collision`] names both.
 pub fn check_collisions<'a>(paths: impl IntoIterator<Item = &'a TreePath>) -> Result<(), NameError> {
-    let mut seen: HashMap<String, &TreePath> = HashMap::new();
+    let mut seen: HashSet<Folded<'a>> = HashSet::new();
     for path in paths {
-        if let Some(first) = seen.insert(path.folded(), path) {
-            let reason = NameReason::Collision(first.to_string());
+        if let Some(first) = seen.replace(Folded(path)) {
+            let reason = NameReason::Collision(first.0.to_string());
             return Err(NameError {
                 path: path.to_string(),
                 reason,
@@ -196,6 +200,36 @@ pub fn check_collisions<'a>(paths: impl IntoIterator<Item = &'a TreePath>) -> Re
         }
     }
     Ok(())
+}
+
+/// A path that is equal to those that some file system holds equal to it. No folded form is kept.
+struct Folded<'a>(&'a TreePath);
+
+impl PartialEq for Folded<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (self.0.as_str(), other.0.as_str());
+        match one.is_ascii() && other.is_ascii() {
+            true => one.eq_ignore_ascii_case(other),
+            false => fold(one) == fold(other),
+        }
+    }
+}
+
+impl Eq for Folded<'_> {}
+
+impl Hash for Folded<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let text = self.0.as_str();
+        let mut room = [0; MAX_PATH_UTF16];
+        match room.get_mut(..text.len()).filter(|_| text.is_ascii()) {
+            Some(folded) => {
+                folded.copy_from_slice(text.as_bytes());
+                folded.make_ascii_lowercase();
+                state.write(folded);
+            }
+            None => state.write(fold(text).as_bytes()),
+        }
+    }
 }
 
 /// Checks that the symbolic link `link` with `target` stays inside the tree.
@@ -255,7 +289,7 @@ fn check_component(component: &str) -> Result<(), NameReason> {
     if is_short_name(component) {
         return Err(NameReason::ShortName);
     }
-    if !is_nfc(component) {
+    if !component.is_ascii() && !is_nfc(component) {
         return Err(NameReason::NotComposed);
     }
     Ok(())
@@ -272,6 +306,9 @@ fn is_refused(c: char) -> bool {
 }
 
 fn is_device(stem: &str) -> bool {
+    if stem.len() > MAX_DEVICE_BYTES {
+        return false;
+    }
     let upper = stem.to_ascii_uppercase();
     if matches!(
         upper.as_str(),
@@ -289,6 +326,9 @@ fn is_device(stem: &str) -> bool {
     )
 }
 
+/// Longest name that Windows has for a device, in bytes.
+const MAX_DEVICE_BYTES: usize = "CONOUT$".len();
+
 /// Windows makes names such as `PROGRA~1` for long ones; such a name could reach another file.
 fn is_short_name(component: &str) -> bool {
     let stem = component.split('.').next().unwrap_or(component);
@@ -304,6 +344,10 @@ fn is_short_name(component: &str) -> bool {
 /// Folds case and composition. Upper before lower case gives full folding for what file systems fold
 /// (`ß` and `SS`, final sigma), which one lower-casing would miss.
 pub(crate) fn fold(text: &str) -> String {
+    // Nearly all names are ASCII, for which the rest comes to the same and costs far more.
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let upper: String = text.nfc().flat_map(char::to_uppercase).collect();
     upper.chars().flat_map(char::to_lowercase).nfc().collect()
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use crate::channel::{ChannelPointer, InstallId, ParsePercentError, Percent, ReleaseRef, Rollout};
 use crate::id::{ChunkId, DigestAlgorithm};
 use crate::name::{self, NameError, NameReason, TreePath};
+use crate::text;
 
 /// Version of the documents in this module.
 pub const SCHEMA: u32 = 1;
@@ -123,8 +124,7 @@ macro_rules! text_type {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                text::deserialize(deserializer, str::parse)
             }
         }
     };
@@ -395,6 +395,7 @@ pub struct Contents {
 
 /// One file, folder or link of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "EntryFields")]
 pub struct Entry {
     /// Where it lies.
     pub path: TreePath,
@@ -403,9 +404,56 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+/// The fields of an [`Entry`] of any kind: read as they come, where a tag and flattened fields would have to be collected
+/// first. A list of files has tens of thousands of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryFields {
+    path: TreePath,
+    kind: KindName,
+    size: Option<u64>,
+    executable: Option<bool>,
+    digest: Option<ChunkId>,
+    target: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum KindName {
+    Folder,
+    File,
+    Link,
+}
+
+impl TryFrom<EntryFields> for Entry {
+    type Error = String;
+
+    fn try_from(fields: EntryFields) -> Result<Self, Self::Error> {
+        let EntryFields {
+            path,
+            kind,
+            size,
+            executable,
+            digest,
+            target,
+        } = fields;
+        let kind = match (kind, size, executable, digest, target) {
+            (KindName::Folder, None, None, None, None) => EntryKind::Folder,
+            (KindName::File, Some(size), executable, Some(digest), None) => EntryKind::File {
+                size,
+                executable: executable.unwrap_or_default(),
+                digest,
+            },
+            (KindName::Link, None, None, None, Some(target)) => EntryKind::Link { target },
+            _ => return Err(format!("\"{path}\" has not the fields of its kind")),
+        };
+        Ok(Self { path, kind })
+    }
+}
+
 /// What an [`Entry`] is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum EntryKind {
     /// A folder.
     Folder,
@@ -414,7 +462,7 @@ pub enum EntryKind {
         /// Length in bytes.
         size: u64,
         /// Whether it may be started.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         executable: bool,
         /// SHA-512/256 of its bytes.
         digest: ChunkId,
@@ -438,25 +486,22 @@ impl Contents {
                 reason,
             })
         };
-        let mut open: Vec<(String, Option<String>)> = vec![(String::new(), None)];
+        let mut open: Vec<(&str, Option<&str>)> = vec![("", None)];
         for entry in &self.entries {
             let parent = entry.path.parent().unwrap_or("");
-            while open.last().is_some_and(|(folder, _)| folder != parent) {
+            while open.last().is_some_and(|(folder, _)| *folder != parent) {
                 open.pop();
             }
             let Some((_, last)) = open.last_mut() else {
                 return refuse(entry, NameReason::NoParent);
             };
             let name = entry.path.file_name();
-            if last
-                .as_deref()
-                .is_some_and(|last| last.as_bytes() >= name.as_bytes())
-            {
+            if last.is_some_and(|last| last.as_bytes() >= name.as_bytes()) {
                 return refuse(entry, NameReason::Order);
             }
-            *last = Some(name.to_owned());
+            *last = Some(name);
             match &entry.kind {
-                EntryKind::Folder => open.push((entry.path.to_string(), None)),
+                EntryKind::Folder => open.push((entry.path.as_str(), None)),
                 EntryKind::Link { target } => name::check_link_target(&entry.path, target)?,
                 EntryKind::File { .. } => {}
             }
@@ -590,5 +635,26 @@ mod tests {
             )
         );
         assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), file("a.txt"));
+    }
+
+    #[test]
+    fn entries_with_other_fields_than_their_kind_has_are_refused() {
+        let digest = "0".repeat(64);
+        let link = r#"{"path":"a","kind":"link","target":"b"}"#;
+        for good in [link, r#"{"kind":"folder","path":"a"}"#] {
+            assert!(serde_json::from_str::<Entry>(good).is_ok(), "{good}");
+        }
+        for bad in [
+            r#"{"path":"a","kind":"folder","size":1}"#.to_owned(),
+            r#"{"path":"a","kind":"pipe"}"#.to_owned(),
+            r#"{"path":"a","kind":"link"}"#.to_owned(),
+            r#"{"path":"a","kind":"file","size":1}"#.to_owned(),
+            format!(r#"{{"path":"a","kind":"file","digest":"{digest}"}}"#),
+            format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","target":"b"}}"#),
+            format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","mode":1}}"#),
+            format!(r#"{{"path":"../a","kind":"file","size":1,"digest":"{digest}"}}"#),
+        ] {
+            assert!(serde_json::from_str::<Entry>(&bad).is_err(), "{bad}");
+        }
     }
 }
