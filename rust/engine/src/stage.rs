@@ -140,7 +140,7 @@ impl Stage {
                 };
                 rest = after;
                 match slice {
-                    Slice::Literal(expected) if expected == part => {}
+                    Slice::Literal(expected) if *expected == *part => {}
                     Slice::Literal(_) => return Err(contradiction()),
                     Slice::File { entry, offset, .. } if self.built.contains(&entry) => {
                         // A chunk that is all of a part has been hashed already.

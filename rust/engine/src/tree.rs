@@ -201,7 +201,7 @@ pub(crate) fn read_range(
     buffer.clear();
     for slice in release.layout.slices(range) {
         match slice {
-            Slice::Literal(bytes) => buffer.extend_from_slice(bytes),
+            Slice::Literal(bytes) => buffer.extend(bytes),
             Slice::File { entry, offset, len } => {
                 let file = files.open(entry)?;
                 let start = buffer.len();

@@ -17,22 +17,32 @@ use crate::id::DigestAlgorithm;
 use crate::release::{Contents, Entry, EntryKind};
 
 /// The catar of a release as literal bytes and stretches of files.
+///
+/// What is kept is what the bytes follow from, a third of them: a release may have hundreds of thousands of files.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// Everything that is not file content, in stream order.
-    literals: Vec<u8>,
-    /// Alternating stretches, by start.
-    segments: Vec<Segment>,
-    /// Where each entry's content lies; `None` for folders and links.
-    payloads: Vec<Option<Range<u64>>>,
-    total_len: u64,
+    /// What lies between the files' contents, in stream order: [`Mark`]s.
+    marks: Vec<u8>,
+    /// One for each entry, and one for the end of the stream.
+    places: Vec<Place>,
+}
+
+/// Where an entry lies.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Where its content begins in the stream, or would if it had any.
+    start: u64,
+    /// How many bytes before that are no file content.
+    literals: u32,
+    /// Where its mark is.
+    mark: u32,
 }
 
 /// A stretch of the catar.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Slice<'a> {
+pub enum Slice {
     /// These very bytes.
-    Literal(&'a [u8]),
+    Literal(Vec<u8>),
     /// `len` bytes of a file, from `offset`.
     File {
         /// Position of the file in [`Contents::entries`].
@@ -44,7 +54,7 @@ pub enum Slice<'a> {
     },
 }
 
-impl Slice<'_> {
+impl Slice {
     /// Returns its length in bytes.
     pub fn len(&self) -> u64 {
         match self {
@@ -88,37 +98,77 @@ impl Layout {
         for entry in &contents.entries {
             builder.add(entry)?;
         }
-        Ok(builder.finish())
+        builder.finish()
     }
 
     /// Returns the length of the catar in bytes.
     pub fn total_len(&self) -> u64 {
-        self.total_len
+        self.places.last().map_or(0, |end| end.start)
     }
 
     /// Returns where the content of the entry at `position` lies, or `None` if it is not a file.
     pub fn payload(&self, position: usize) -> Option<Range<u64>> {
-        self.payloads.get(position).cloned().flatten()
+        match self.mark(position)? {
+            (Mark::File { .. }, _) => self.content(position),
+            _ => None,
+        }
     }
 
     /// Returns where each file's content lies, by position of the entry, in stream order.
     pub fn payloads(&self) -> impl Iterator<Item = (usize, Range<u64>)> {
-        let numbered = self.payloads.iter().enumerate();
-        numbered.filter_map(|(position, payload)| Some((position, payload.clone()?)))
+        let positions = 0..self.places.len();
+        positions.filter_map(|position| Some((position, self.payload(position)?)))
     }
 
     /// Returns what makes up `range` of the catar, in order; what lies beyond its end is left out.
     pub fn slices(&self, range: Range<u64>) -> Slices<'_> {
-        let end = range.end.min(self.total_len);
-        let after = self
-            .segments
-            .partition_point(|segment| segment.start <= range.start);
+        let after = self.places.partition_point(|place| place.start <= range.start);
         Slices {
             layout: self,
-            segment: after.saturating_sub(1),
+            entry: after.checked_sub(1),
             at: range.start,
-            end,
+            end: range.end.min(self.total_len()),
         }
+    }
+
+    /// Returns where the content of an entry lies, which is empty for anything but a file.
+    fn content(&self, entry: usize) -> Option<Range<u64>> {
+        let (here, next) = (self.places.get(entry)?, self.places.get(entry + 1)?);
+        let between = next.literals.checked_sub(here.literals)?;
+        Some(here.start..next.start.checked_sub(u64::from(between))?)
+    }
+
+    /// Returns an entry's mark and where it ends.
+    fn mark(&self, entry: usize) -> Option<(Mark<'_>, usize)> {
+        let at = usize::try_from(self.places.get(entry)?.mark).ok()?;
+        let (mark, rest) = Mark::unpack(self.marks.get(at..)?)?;
+        Some((mark, self.marks.len() - rest.len()))
+    }
+
+    /// Returns the bytes from the end of the content of entry `from`, or from the start of the stream, to where that of
+    /// entry `to` begins, or to the end of the stream; no content may lie between.
+    fn literals(&self, from: Option<usize>, to: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let (mut entry, at) = match from {
+            Some(from) => (from + 1, self.mark(from)?.1),
+            None => {
+                push_entry(&mut bytes, record::MODE_FOLDER | 0o755);
+                (0, 0)
+            }
+        };
+        let end = self.mark(to).map_or(self.marks.len(), |(_, end)| end);
+        let mut marks = self.marks.get(at..end)?;
+        while let Some((mark, rest)) = Mark::unpack(marks) {
+            marks = rest;
+            if let Mark::Goodbye(record) = mark {
+                bytes.extend_from_slice(record);
+                continue;
+            }
+            let content = self.content(entry)?;
+            mark.push_records(&mut bytes, content.end - content.start)?;
+            entry += 1;
+        }
+        Some(bytes)
     }
 }
 
@@ -126,49 +176,160 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub struct Slices<'a> {
     layout: &'a Layout,
-    segment: usize,
+    /// The last entry whose place is not beyond `at`.
+    entry: Option<usize>,
     at: u64,
     end: u64,
 }
 
-impl<'a> Iterator for Slices<'a> {
-    type Item = Slice<'a>;
+impl Iterator for Slices<'_> {
+    type Item = Slice;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.at >= self.end {
             return None;
         }
-        let layout = self.layout;
-        let segment = layout.segments.get(self.segment)?;
-        let next = layout.segments.get(self.segment + 1);
-        let segment_end = next.map_or(layout.total_len, |next| next.start);
-        let offset = self.at.checked_sub(segment.start)?;
-        let len = segment_end.min(self.end).checked_sub(self.at)?;
-        self.segment += 1;
-        self.at += len;
-        match segment.source {
-            Source::File { entry } => Some(Slice::File { entry, offset, len }),
-            Source::Literal { at } => {
-                let from = at.checked_add(usize::try_from(offset).ok()?)?;
-                let to = from.checked_add(usize::try_from(len).ok()?)?;
-                layout.literals.get(from..to).map(Slice::Literal)
-            }
-        }
+        let content = match self.entry {
+            Some(entry) => self.layout.content(entry)?,
+            None => 0..0,
+        };
+        let slice = match self.entry.filter(|_| self.at < content.end) {
+            Some(entry) => Slice::File {
+                entry,
+                offset: self.at.checked_sub(content.start)?,
+                len: content.end.min(self.end) - self.at,
+            },
+            None => Slice::Literal(self.next_literal(content.end)?),
+        };
+        self.at += slice.len();
+        Some(slice)
     }
 }
 
-#[derive(Clone, Debug)]
-struct Segment {
-    start: u64,
-    source: Source,
+impl Slices<'_> {
+    /// Returns what lies between here and the next content; `since` is where the last one ended.
+    fn next_literal(&mut self, since: u64) -> Option<Vec<u8>> {
+        let layout = self.layout;
+        let from = self.entry;
+        let last = layout.places.len().checked_sub(1)?;
+        let is_far = |entry: &usize| {
+            let place = layout.places.get(*entry);
+            place.is_some_and(|place| place.start >= self.end)
+                || layout.content(*entry).is_some_and(|content| !content.is_empty())
+        };
+        let mut beyond = from.map_or(0, |from| from + 1)..last;
+        let to = beyond.find(is_far).unwrap_or(last);
+        let until = layout.places.get(to)?.start.min(self.end);
+        let mut bytes = layout.literals(from, to)?;
+        bytes.truncate(usize::try_from(until.checked_sub(since)?).ok()?);
+        let before = usize::try_from(self.at.checked_sub(since)?).ok()?;
+        self.entry = Some(to);
+        (before < bytes.len()).then(|| bytes.split_off(before))
+    }
 }
 
-#[derive(Clone, Debug)]
-enum Source {
-    /// From this position in the literals.
-    Literal { at: usize },
-    /// From the start of this entry's file.
-    File { entry: usize },
+/// What lies at a place of the stream beside content. The records that it stands for take three times as much.
+enum Mark<'a> {
+    Folder {
+        name: &'a [u8],
+    },
+    File {
+        name: &'a [u8],
+        executable: bool,
+    },
+    Link {
+        name: &'a [u8],
+        target: &'a [u8],
+    },
+    /// The whole record.
+    Goodbye(&'a [u8]),
+}
+
+impl<'a> Mark<'a> {
+    /// Appends the records that it stands for, or refuses a size that no record can have.
+    fn push_records(&self, out: &mut Vec<u8>, size: u64) -> Option<()> {
+        match self {
+            Self::Folder { name } => {
+                record::push_text(out, record::FILENAME, name);
+                push_entry(out, record::MODE_FOLDER | 0o755);
+            }
+            Self::File { name, executable } => {
+                record::push_text(out, record::FILENAME, name);
+                let permissions = if *executable { 0o755 } else { 0o644 };
+                push_entry(out, record::MODE_FILE | permissions);
+                record::push_payload_header(out, size)?;
+            }
+            Self::Link { name, target } => {
+                record::push_text(out, record::FILENAME, name);
+                push_entry(out, record::MODE_LINK | 0o777);
+                record::push_text(out, record::SYMLINK, target);
+            }
+            Self::Goodbye(record) => out.extend_from_slice(record),
+        }
+        Some(())
+    }
+
+    /// Appends its short form, or refuses a text that is too long for it.
+    fn pack(&self, out: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Self::Folder { name } => pack(out, FOLDER, name),
+            Self::File { name, executable } => pack(out, if *executable { PROGRAM } else { FILE }, name),
+            Self::Link { name, target } => {
+                pack(out, LINK, name)?;
+                pack(out, TARGET, target)
+            }
+            Self::Goodbye(record) => pack(out, GOODBYE, record),
+        }
+    }
+
+    /// Reads a short form; also returns what follows it.
+    fn unpack(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (kind, text, rest) = unpack(bytes)?;
+        let mark = match kind {
+            FOLDER => Self::Folder { name: text },
+            FILE | PROGRAM => Self::File {
+                name: text,
+                executable: kind == PROGRAM,
+            },
+            LINK => {
+                let (_, target, rest) = unpack(rest)?;
+                return Some((Self::Link { name: text, target }, rest));
+            }
+            _ => Self::Goodbye(text),
+        };
+        Some((mark, rest))
+    }
+}
+
+fn pack(out: &mut Vec<u8>, kind: u8, text: &[u8]) -> Option<()> {
+    out.push(kind);
+    out.extend_from_slice(&u32::try_from(text.len()).ok()?.to_le_bytes());
+    out.extend_from_slice(text);
+    Some(())
+}
+
+fn unpack(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (kind, rest) = bytes.split_first()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (text, rest) = rest.split_at_checked(length)?;
+    Some((*kind, text, rest))
+}
+
+const FOLDER: u8 = 0;
+const FILE: u8 = 1;
+const PROGRAM: u8 = 2;
+const LINK: u8 = 3;
+const TARGET: u8 = 4;
+const GOODBYE: u8 = 5;
+
+fn push_entry(out: &mut Vec<u8>, mode: u64) {
+    let entry = record::Entry {
+        feature_flags: flags::for_catar(DigestAlgorithm::Sha512_256),
+        mode,
+        ..record::Entry::default()
+    };
+    record::push_entry(out, &entry);
 }
 
 /// A folder whose GOODBYE is still to come.
@@ -181,66 +342,97 @@ struct Open<'a> {
 }
 
 struct Builder<'a> {
-    literals: Vec<u8>,
-    segments: Vec<Segment>,
-    payloads: Vec<Option<Range<u64>>>,
-    /// Bytes of file content so far; with the literals it gives the position in the stream.
-    file_bytes: u64,
+    marks: Vec<u8>,
+    places: Vec<Place>,
+    /// Bytes of file content so far.
+    content: u64,
+    /// All other bytes so far.
+    literals: u64,
     open: Vec<Open<'a>>,
+    /// The records of the entry at hand.
+    records: Vec<u8>,
 }
 
 impl<'a> Builder<'a> {
     fn new(entries: usize) -> Self {
-        let mut builder = Self {
-            literals: Vec::new(),
-            segments: vec![Segment {
-                start: 0,
-                source: Source::Literal { at: 0 },
+        Self {
+            marks: Vec::new(),
+            places: Vec::with_capacity(entries + 1),
+            content: 0,
+            // The root's ENTRY.
+            literals: record::ENTRY_LEN,
+            open: vec![Open {
+                path: "",
+                entry_at: 0,
+                name_at: 0,
+                last_name: None,
+                children: Vec::new(),
             }],
-            payloads: Vec::with_capacity(entries),
-            file_bytes: 0,
-            open: Vec::new(),
-        };
-        builder.push_entry(record::MODE_FOLDER | 0o755);
-        builder.open.push(Open {
-            path: "",
-            entry_at: 0,
-            name_at: 0,
-            last_name: None,
-            children: Vec::new(),
-        });
-        builder
+            records: Vec::new(),
+        }
     }
 
     fn add(&mut self, entry: &'a Entry) -> Result<(), LayoutError> {
         self.descend_to_parent(entry)?;
         let name_at = self.position();
-        record::push_text(
-            &mut self.literals,
-            record::FILENAME,
-            entry.path.file_name().as_bytes(),
-        );
-        match &entry.kind {
-            EntryKind::Folder => {
-                self.open_folder(entry, name_at);
-                return Ok(());
+        let path = entry.path.as_str();
+        let name = entry.path.file_name().as_bytes();
+        let (mark, size) = match &entry.kind {
+            EntryKind::Folder => (Mark::Folder { name }, 0),
+            EntryKind::File { size, executable, .. } => {
+                let executable = *executable;
+                (Mark::File { name, executable }, *size)
             }
-            EntryKind::File { size, executable, .. } => self.push_file(entry, *size, *executable)?,
             EntryKind::Link { target } => {
-                self.push_entry(record::MODE_LINK | 0o777);
-                record::push_text(&mut self.literals, record::SYMLINK, target.as_bytes());
-                self.payloads.push(None);
+                let target = target.as_bytes();
+                (Mark::Link { name, target }, 0)
             }
+        };
+        let end = self
+            .push(&mark, size)
+            .and_then(|()| self.position().checked_add(size));
+        if end.is_none_or(|end| end > MAX_STREAM_LEN) {
+            return Err(too_large(path));
         }
+        if entry.kind == EntryKind::Folder {
+            self.open.push(Open {
+                path,
+                entry_at: self.position() - record::ENTRY_LEN,
+                name_at,
+                last_name: None,
+                children: Vec::new(),
+            });
+            return Ok(());
+        }
+        self.content += size;
         self.record_child(entry.path.file_name(), name_at);
         Ok(())
+    }
+
+    /// Appends an entry's mark and its place.
+    fn push(&mut self, mark: &Mark<'_>, size: u64) -> Option<()> {
+        let at = u32::try_from(self.marks.len()).ok()?;
+        mark.pack(&mut self.marks)?;
+        self.records.clear();
+        mark.push_records(&mut self.records, size)?;
+        self.literals += self.records.len() as u64;
+        self.push_place(at)
+    }
+
+    fn push_place(&mut self, mark: u32) -> Option<()> {
+        self.places.push(Place {
+            start: self.position(),
+            literals: u32::try_from(self.literals).ok()?,
+            mark,
+        });
+        Some(())
     }
 
     /// Closes folders until the one that holds `entry` is the innermost open one.
     fn descend_to_parent(&mut self, entry: &'a Entry) -> Result<(), LayoutError> {
         let parent = entry.path.parent().unwrap_or("");
         while self.open.len() > 1 && self.open.last().is_some_and(|open| open.path != parent) {
-            self.close();
+            self.close()?;
         }
         let name = entry.path.file_name();
         let in_order = |open: &&mut Open<'_>| {
@@ -257,52 +449,6 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn open_folder(&mut self, entry: &'a Entry, name_at: u64) {
-        let entry_at = self.position();
-        self.push_entry(record::MODE_FOLDER | 0o755);
-        self.payloads.push(None);
-        self.open.push(Open {
-            path: entry.path.as_str(),
-            entry_at,
-            name_at,
-            last_name: None,
-            children: Vec::new(),
-        });
-    }
-
-    fn push_file(&mut self, entry: &Entry, size: u64, executable: bool) -> Result<(), LayoutError> {
-        let permissions = if executable { 0o755 } else { 0o644 };
-        self.push_entry(record::MODE_FILE | permissions);
-        let header = record::push_payload_header(&mut self.literals, size);
-        let start = self.position();
-        let end = start.checked_add(size).filter(|end| *end <= MAX_STREAM_LEN);
-        let (Some(()), Some(end)) = (header, end) else {
-            let path = entry.path.to_string();
-            return Err(LayoutError::TooLarge { path });
-        };
-        if size > 0 {
-            let source = Source::File {
-                entry: self.payloads.len(),
-            };
-            self.segments.push(Segment { start, source });
-            let at = self.literals.len();
-            let source = Source::Literal { at };
-            self.segments.push(Segment { start: end, source });
-        }
-        self.file_bytes += size;
-        self.payloads.push(Some(start..end));
-        Ok(())
-    }
-
-    fn push_entry(&mut self, mode: u64) {
-        let entry = record::Entry {
-            feature_flags: flags::for_catar(DigestAlgorithm::Sha512_256),
-            mode,
-            ..record::Entry::default()
-        };
-        record::push_entry(&mut self.literals, &entry);
-    }
-
     fn record_child(&mut self, name: &str, name_at: u64) {
         let size = self.position() - name_at;
         if let Some(open) = self.open.last_mut() {
@@ -314,32 +460,45 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn close(&mut self) {
-        let Some(mut open) = self.open.pop() else { return };
+    fn close(&mut self) -> Result<(), LayoutError> {
+        let Some(mut open) = self.open.pop() else {
+            return Ok(());
+        };
+        self.records.clear();
         let at = self.position();
-        record::push_goodbye(&mut self.literals, &mut open.children, open.entry_at, at);
+        record::push_goodbye(&mut self.records, &mut open.children, open.entry_at, at);
+        self.literals += self.records.len() as u64;
+        let packed = Mark::Goodbye(&self.records).pack(&mut self.marks);
+        packed.ok_or_else(|| too_large(open.path))?;
         let name = open.path.rsplit('/').next().unwrap_or(open.path);
         self.record_child(name, open.name_at);
+        Ok(())
     }
 
-    fn finish(mut self) -> Layout {
+    fn finish(mut self) -> Result<Layout, LayoutError> {
         while !self.open.is_empty() {
-            self.close();
+            self.close()?;
         }
-        let total_len = self.position();
-        self.literals.shrink_to_fit();
-        Layout {
-            literals: self.literals,
-            segments: self.segments,
-            payloads: self.payloads,
-            total_len,
-        }
+        let at = u32::try_from(self.marks.len()).ok();
+        at.and_then(|at| self.push_place(at))
+            .ok_or_else(|| too_large(""))?;
+        self.marks.shrink_to_fit();
+        Ok(Layout {
+            marks: self.marks,
+            places: self.places,
+        })
     }
 
     /// Returns the position in the stream. It cannot overflow: file bytes end below [`MAX_STREAM_LEN`] and
-    /// the literals are in memory.
+    /// what the other bytes follow from is in memory.
     fn position(&self) -> u64 {
-        self.file_bytes + self.literals.len() as u64
+        self.content + self.literals
+    }
+}
+
+fn too_large(path: &str) -> LayoutError {
+    LayoutError::TooLarge {
+        path: path.to_owned(),
     }
 }
 
@@ -399,7 +558,7 @@ mod tests {
         for slice in layout.slices(range) {
             assert!(!slice.is_empty());
             match slice {
-                Slice::Literal(literal) => bytes.extend_from_slice(literal),
+                Slice::Literal(literal) => bytes.extend(literal),
                 Slice::File { entry, offset, len } => {
                     let content = &files.iter().find(|(position, _)| *position == entry).unwrap().1;
                     bytes.extend_from_slice(&content[offset as usize..(offset + len) as usize]);

@@ -143,7 +143,7 @@ pub(crate) fn fill(
     }
 }
 
-fn fill_part(tree: &ScannedTree, slice: &Slice<'_>, part: &mut [u8]) -> Result<(), PublishError> {
+fn fill_part(tree: &ScannedTree, slice: &Slice, part: &mut [u8]) -> Result<(), PublishError> {
     match slice {
         Slice::Literal(bytes) => {
             part.copy_from_slice(bytes);

@@ -179,7 +179,7 @@ fn archive(contents: &Contents, files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Vec::new();
     for slice in layout.slices(0..layout.total_len()) {
         match slice {
-            Slice::Literal(bytes) => archive.extend_from_slice(bytes),
+            Slice::Literal(bytes) => archive.extend(bytes),
             Slice::File { entry, offset, len } => {
                 let path = contents.entries[entry].path.as_str();
                 let (_, bytes) = files.iter().find(|(name, _)| name == path).unwrap();

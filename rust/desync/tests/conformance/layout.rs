@@ -59,7 +59,7 @@ fn render(layout: &Layout, contents: &Contents, root: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for slice in layout.slices(0..layout.total_len()) {
         match slice {
-            Slice::Literal(literal) => bytes.extend_from_slice(literal),
+            Slice::Literal(literal) => bytes.extend(literal),
             Slice::File { entry, .. } => {
                 bytes.extend(fs_err::read(format!("{root}/{}", contents.entries[entry].path)).unwrap());
             }

@@ -225,7 +225,7 @@ fn catar(contents: &Contents, layout: &Layout, files: &Files) -> Vec<u8> {
     let mut catar = Vec::new();
     for slice in layout.slices(0..layout.total_len()) {
         match slice {
-            Slice::Literal(bytes) => catar.extend_from_slice(bytes),
+            Slice::Literal(bytes) => catar.extend(bytes),
             Slice::File { entry, offset, len } => {
                 let bytes = &files[contents.entries[entry].path.as_str()].0;
                 catar.extend_from_slice(&bytes[offset as usize..(offset + len) as usize]);
