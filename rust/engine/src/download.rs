@@ -10,10 +10,8 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::task::JoinHandle;
-use vsekai_formats::DigestAlgorithm;
-use vsekai_formats::codec::Decompressor;
 use vsekai_store::http::batch::MOST_CHUNKS;
-use vsekai_store::{ChunkStore, HttpBatches};
+use vsekai_store::{Chunk, ChunkStore, HttpBatches, StoreError, StoreFormat};
 
 use crate::error::EngineError;
 use crate::mirrors::Stores;
@@ -46,10 +44,10 @@ pub(crate) struct Download<'a> {
 
 /// What one request brought.
 #[derive(Debug, Default)]
-struct Brought {
+struct Brought<'a> {
     bytes: u64,
     /// Chunks that it should have brought and did not.
-    left: Vec<NeededChunk>,
+    left: Vec<&'a NeededChunk>,
     failed: bool,
     not_offered: bool,
 }
@@ -61,7 +59,7 @@ impl<'a> Download<'a> {
     /// Fetches `chunks` and writes each where it belongs as it comes.
     ///
     /// Whatever was written before an error or a cancellation is found again by the next run.
-    pub(crate) async fn fetch_all(self, chunks: &[&NeededChunk]) -> Result<(), EngineError> {
+    pub(crate) async fn fetch_all(self, chunks: &[&'a NeededChunk]) -> Result<(), EngineError> {
         tokio::select! {
             biased;
             error = tell_pauses(self.session) => Err(error),
@@ -70,20 +68,15 @@ impl<'a> Download<'a> {
     }
 
     /// Does the same where the state machine has no pause; a pause still stops the bytes.
-    pub(crate) async fn fetch_now(self, chunks: &[&NeededChunk]) -> Result<(), EngineError> {
-        let mut left: Option<Vec<NeededChunk>> = None;
+    pub(crate) async fn fetch_now(self, chunks: &[&'a NeededChunk]) -> Result<(), EngineError> {
+        let mut left = chunks.to_vec();
         for batches in &self.source.batches {
-            let wanted = match &left {
-                Some(left) => left.iter().collect(),
-                None => chunks.to_vec(),
-            };
             // What single requests can get in one round trip is not worth asking for another way.
-            if wanted.len() <= self.source.connections {
+            if left.len() <= self.source.connections {
                 break;
             }
-            left = Some(self.in_batches(batches, &wanted).await?);
+            left = self.in_batches(batches, left).await?;
         }
-        let left = left.unwrap_or_else(|| chunks.iter().copied().cloned().collect());
         self.one_by_one(left).await
     }
 
@@ -91,8 +84,8 @@ impl<'a> Download<'a> {
     async fn in_batches(
         self,
         batches: &'a HttpBatches,
-        chunks: &[&NeededChunk],
-    ) -> Result<Vec<NeededChunk>, EngineError> {
+        chunks: Vec<&'a NeededChunk>,
+    ) -> Result<Vec<&'a NeededChunk>, EngineError> {
         let mut window = Window::new(FIRST_BATCHES, self.source.connections.min(MOST_BATCHES));
         let (mut left, mut failures, mut offered) = (Vec::new(), 0, true);
         let mut lots = lots(chunks);
@@ -106,7 +99,7 @@ impl<'a> Download<'a> {
             let Some(brought) = running.next().await else {
                 break;
             };
-            let mut brought: Brought = brought?;
+            let mut brought: Brought<'a> = brought?;
             left.append(&mut brought.left);
             offered &= !brought.not_offered;
             failures += u32::from(brought.failed);
@@ -120,7 +113,7 @@ impl<'a> Download<'a> {
     }
 
     /// Fetches each chunk by a request of its own, with all the patience of the store.
-    async fn one_by_one(self, chunks: Vec<NeededChunk>) -> Result<(), EngineError> {
+    async fn one_by_one(self, chunks: Vec<&'a NeededChunk>) -> Result<(), EngineError> {
         let mut window = Window::new(FIRST_REQUESTS, self.source.connections);
         let mut chunks = chunks.into_iter();
         let started = Instant::now();
@@ -138,7 +131,7 @@ impl<'a> Download<'a> {
     }
 
     /// Fetches one chunk and writes it where it belongs.
-    async fn fetch_one(self, chunk: NeededChunk) -> Result<u64, EngineError> {
+    async fn fetch_one(self, chunk: &'a NeededChunk) -> Result<u64, EngineError> {
         wait_while_paused(self.session).await?;
         let fetched = self
             .session
@@ -154,15 +147,19 @@ impl<'a> Download<'a> {
                 reason,
             });
         }
-        let stage = self.stage.clone();
+        let (stage, chunk) = (self.stage.clone(), chunk.clone());
         let stored_size = u64::from(chunk.stored_size);
-        joined(tokio::task::spawn_blocking(move || stage.write(&chunk, &plain)).await)?;
+        joined(start_writing(move || stage.write(&chunk, &plain)).await.await)?;
         self.meter.add(stored_size);
         Ok(stored_size)
     }
 
     /// Fetches chunks in one answer and writes them in groups while the next ones come.
-    async fn fetch_lot(self, batches: &HttpBatches, lot: Vec<NeededChunk>) -> Result<Brought, EngineError> {
+    async fn fetch_lot(
+        self,
+        batches: &HttpBatches,
+        lot: Vec<&'a NeededChunk>,
+    ) -> Result<Brought<'a>, EngineError> {
         wait_while_paused(self.session).await?;
         let ids = lot.iter().map(|chunk| chunk.id).collect();
         let opened = self.session.unless_cancelled(batches.open(ids)).await;
@@ -198,7 +195,11 @@ impl<'a> Download<'a> {
 }
 
 /// Leaves `rest` to be fetched one by one; what only the player can end is an error.
-fn given_up(error: EngineError, brought: Brought, rest: Vec<NeededChunk>) -> Result<Brought, EngineError> {
+fn given_up<'a>(
+    error: EngineError,
+    brought: Brought<'a>,
+    rest: Vec<&'a NeededChunk>,
+) -> Result<Brought<'a>, EngineError> {
     let EngineError::Store(error) = error else {
         return Err(error);
     };
@@ -212,15 +213,16 @@ fn given_up(error: EngineError, brought: Brought, rest: Vec<NeededChunk>) -> Res
 /// Decodes and writes chunks on other threads, a group at a time and one group behind the network.
 struct Writer<'a> {
     download: Download<'a>,
-    group: Stored,
+    group: Vec<(&'a NeededChunk, Bytes)>,
     bytes: usize,
-    writing: Option<JoinHandle<Result<Wrote, EngineError>>>,
+    writing: Option<Writing<'a>>,
 }
 
-/// What became of a group.
-struct Wrote {
-    stored_bytes: u64,
-    damaged: Vec<NeededChunk>,
+/// A group that another thread writes.
+struct Writing<'a> {
+    chunks: Vec<&'a NeededChunk>,
+    /// Tells of each chunk whether it was what it should be.
+    ended: JoinHandle<Result<Vec<bool>, EngineError>>,
 }
 
 impl<'a> Writer<'a> {
@@ -235,9 +237,9 @@ impl<'a> Writer<'a> {
 
     async fn add(
         &mut self,
-        chunk: NeededChunk,
+        chunk: &'a NeededChunk,
         stored: Bytes,
-        brought: &mut Brought,
+        brought: &mut Brought<'a>,
     ) -> Result<(), EngineError> {
         self.bytes += stored.len();
         self.group.push((chunk, stored));
@@ -247,66 +249,85 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn finish(mut self, brought: &mut Brought) -> Result<(), EngineError> {
+    async fn finish(mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
         self.write(brought).await?;
         self.settle(brought).await
     }
 
     /// Waits for the group before and hands over this one, so that memory holds two of them at the most.
-    async fn write(&mut self, brought: &mut Brought) -> Result<(), EngineError> {
+    async fn write(&mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
         self.settle(brought).await?;
-        let group = std::mem::take(&mut self.group);
         self.bytes = 0;
+        let (mut chunks, mut group) = (Vec::new(), Stored::new());
+        for (chunk, stored) in self.group.drain(..) {
+            chunks.push(chunk);
+            group.push((chunk.clone(), stored));
+        }
         let stage = self.download.stage.clone();
-        self.writing = Some(tokio::task::spawn_blocking(move || write_group(&stage, group)));
+        let ended = start_writing(move || write_group(&stage, group)).await;
+        self.writing = Some(Writing { chunks, ended });
         Ok(())
     }
 
-    async fn settle(&mut self, brought: &mut Brought) -> Result<(), EngineError> {
-        let Some(writing) = self.writing.take() else {
+    async fn settle(&mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
+        let Some(Writing { chunks, ended }) = self.writing.take() else {
             return Ok(());
         };
-        let wrote = joined(writing.await)?;
-        brought.bytes += wrote.stored_bytes;
-        brought.left.extend(wrote.damaged);
-        self.download.meter.add(wrote.stored_bytes);
+        let written = joined(ended.await)?;
+        let mut bytes = 0;
+        for (chunk, written) in chunks.into_iter().zip(written) {
+            match written {
+                true => bytes += u64::from(chunk.stored_size),
+                // The way for single chunks asks once more, past every cache, and says what is wrong.
+                false => brought.left.push(chunk),
+            }
+        }
+        brought.bytes += bytes;
+        self.download.meter.add(bytes);
         Ok(())
     }
 }
 
-/// Verifies chunks and writes those that are what they should be.
-fn write_group(stage: &Stage, group: Stored) -> Result<Wrote, EngineError> {
-    let no_memory = |error| EngineError::Internal(format!("set up decompression: {error}"));
-    let mut decompressor = Decompressor::new().map_err(no_memory)?;
-    let mut wrote = Wrote {
-        stored_bytes: 0,
-        damaged: Vec::new(),
-    };
-    for (chunk, stored) in group {
-        let size = chunk.size as usize;
-        let algorithm = DigestAlgorithm::Sha512_256;
-        match decompressor.decode_verified(chunk.id, algorithm, &stored, size) {
-            Ok(plain) if plain.len() == size => {
-                stage.write(&chunk, &plain)?;
-                wrote.stored_bytes += u64::from(chunk.stored_size);
-            }
-            // The way for single chunks asks once more, past every cache, and says what is wrong.
-            _ => wrote.damaged.push(chunk),
+/// Starts `work` on a thread that may block, when it is its turn.
+async fn start_writing<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> JoinHandle<Result<T, EngineError>> {
+    let turn = vsekai_store::turn().await;
+    tokio::task::spawn_blocking(move || {
+        let _until_done = turn;
+        work()
+    })
+}
+
+/// Verifies chunks and writes those that are what they should be; tells which ones.
+fn write_group(stage: &Stage, group: Stored) -> Result<Vec<bool>, EngineError> {
+    let (chunks, stored): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+    let largest = chunks.iter().map(|chunk| chunk.size as usize).max();
+    let format = StoreFormat::default().with_max_chunk(largest.unwrap_or_default());
+    let stored = chunks
+        .iter()
+        .map(|chunk| chunk.id)
+        .zip(stored.into_iter().map(Ok));
+    let decoded = Chunk::decode_each("server", format, stored.collect());
+    let write = |(chunk, decoded): (&NeededChunk, Result<Chunk, StoreError>)| match decoded {
+        Ok(decoded) if decoded.plain().len() == chunk.size as usize => {
+            stage.write(chunk, decoded.plain()).map(|()| true)
         }
-    }
-    Ok(wrote)
+        _ => Ok(false),
+    };
+    chunks.iter().zip(decoded).map(write).collect()
 }
 
 /// Divides chunks into lots for one request each.
-fn lots(chunks: &[&NeededChunk]) -> impl Iterator<Item = Vec<NeededChunk>> {
-    let mut rest = chunks.iter().copied().peekable();
+fn lots<'a>(chunks: Vec<&'a NeededChunk>) -> impl Iterator<Item = Vec<&'a NeededChunk>> {
+    let mut rest = chunks.into_iter();
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let mut lot = Vec::new();
         while lot.len() < MOST_CHUNKS && bytes < LOT_BYTES {
             let Some(chunk) = rest.next() else { break };
             bytes += u64::from(chunk.stored_size);
-            lot.push(chunk.clone());
+            lot.push(chunk);
         }
         (!lot.is_empty()).then_some(lot)
     })

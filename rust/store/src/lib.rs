@@ -93,6 +93,7 @@ pub use local::{LocalStore, Naming};
 pub use location::{IndexLocation, Location, OpenError, StoreLocation, StoreOpener};
 pub use retry::RetryPolicy;
 pub use router::Router;
+pub use task::turn;
 pub use throttle::Throttle;
 
 use std::collections::HashMap;

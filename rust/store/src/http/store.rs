@@ -10,7 +10,7 @@ use super::origin::HttpOrigin;
 use crate::chunk::Chunk;
 use crate::error::{Object, StoreError};
 use crate::format::StoreFormat;
-use crate::task::{blocking, blocking_each};
+use crate::task::{blocking, blocking_each, computing};
 use crate::{ChunkStore, WriteStore};
 
 /// A chunk store below an [`HttpOrigin`]: `GET`, `HEAD` and `PUT` of `<4 hex>/<64 hex><extension>`.
@@ -60,7 +60,7 @@ impl HttpStore {
     async fn fetch(&self, id: ChunkId, fresh: bool) -> Result<Chunk, StoreError> {
         let stored = self.stored(id, fresh).await?;
         let (name, format) = (self.name(), self.format);
-        blocking("decode chunk", move || Chunk::decode(&name, id, format, stored)).await
+        computing("decode chunk", move || Chunk::decode(&name, id, format, stored)).await
     }
 }
 
