@@ -53,9 +53,52 @@ pub struct NeededChunk {
     /// Its size in bytes as served.
     pub stored_size: u32,
     /// Where the new index has it.
-    pub positions: Vec<usize>,
+    pub positions: Positions,
     /// Where the seed's index has it, if it does.
     pub installed: Option<usize>,
+}
+
+impl NeededChunk {
+    /// Returns the bytes that it fills, all its places counted.
+    pub fn filled_bytes(&self) -> u64 {
+        u64::from(self.size) * self.positions.len() as u64
+    }
+}
+
+/// The positions of a chunk in an index: nearly always one, which takes no memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Positions(OneOrMore);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OneOrMore {
+    One(usize),
+    // A chunk that repeats pays with one step more.
+    #[allow(clippy::box_collection)]
+    More(Box<Vec<usize>>),
+}
+
+impl Positions {
+    fn one(position: usize) -> Self {
+        Self(OneOrMore::One(position))
+    }
+
+    fn push(&mut self, position: usize) {
+        match &mut self.0 {
+            OneOrMore::One(first) => self.0 = OneOrMore::More(Box::new(vec![*first, position])),
+            OneOrMore::More(positions) => positions.push(position),
+        }
+    }
+}
+
+impl std::ops::Deref for Positions {
+    type Target = [usize];
+
+    fn deref(&self) -> &Self::Target {
+        match &self.0 {
+            OneOrMore::One(position) => std::slice::from_ref(position),
+            OneOrMore::More(positions) => positions,
+        }
+    }
 }
 
 /// The figures of a [`Plan`], shown before the player agrees.
@@ -115,6 +158,22 @@ pub struct Circumstances {
     pub failed_starts: u32,
 }
 
+impl Circumstances {
+    /// Tells whether the installed tree is that of the release `new` as it lies.
+    pub(crate) fn tree_stays(&self, new: &Release) -> bool {
+        // Where the player removed a default that was left to them, it comes again.
+        let has_all = || {
+            new.players()
+                .all(|entry| self.occupied.contains(&entry) || !is_file(new, entry))
+        };
+        self.name_only && self.damaged.is_empty() && has_all()
+    }
+}
+
+fn is_file(release: &Release, entry: usize) -> bool {
+    file_facts(&release.contents, entry).is_some()
+}
+
 /// Bytes a written file takes on disk beyond its content, at the worst: the rest of its last block.
 const BLOCK_ALLOWANCE: u64 = 4096;
 /// Bytes that the name of any entry takes on disk, at the worst.
@@ -130,12 +189,14 @@ impl Plan {
         circumstances: &Circumstances,
     ) -> Self {
         let kept = circumstances.occupied.clone();
+        if circumstances.tree_stays(new) {
+            return Self::keeping_the_tree(new, installed, kept).under(circumstances, new);
+        }
         let (reuse, build) = split_files(new, seed, circumstances);
         let chunks = needed_chunks(new, seed, &build);
         let mut plan = Self {
             summary: summarise(new, &reuse, &build, &chunks, &kept),
-            // Where the player removed a default that was left to them, it comes again.
-            tree_stays: circumstances.name_only && circumstances.damaged.is_empty() && build.is_empty(),
+            tree_stays: false,
             reuse,
             build,
             kept,
@@ -143,6 +204,22 @@ impl Plan {
         };
         plan.compare(new, installed);
         plan.under(circumstances, new)
+    }
+
+    /// Plans a change of name: the files are not looked at one by one, for none of them differs.
+    fn keeping_the_tree(new: &Release, installed: Option<&Release>, kept: HashSet<usize>) -> Self {
+        let mut summary = summarise(new, &[], &[], &[], &kept);
+        summary.from_version = installed.map(|old| old.manifest.version.clone());
+        summary.reused_bytes = summary.installed_bytes;
+        summary.network_bytes = 0;
+        Self {
+            reuse: Vec::new(),
+            build: Vec::new(),
+            kept,
+            chunks: Vec::new(),
+            tree_stays: true,
+            summary,
+        }
     }
 
     /// Adds the figures that tell how the new version differs from the installed one.
@@ -185,7 +262,7 @@ impl Plan {
         let ready = |position: usize| staged.get(position).copied().unwrap_or(false);
         let chunks = self.chunks.iter().enumerate();
         for (_, chunk) in chunks.filter(|(i, chunk)| ready(*i) && chunk.installed.is_none()) {
-            let bytes = u64::from(chunk.size) * chunk.positions.len() as u64;
+            let bytes = chunk.filled_bytes();
             self.summary.download_bytes -= u64::from(chunk.stored_size);
             self.summary.download_chunks -= 1;
             self.summary.staged_bytes += bytes;
@@ -196,9 +273,6 @@ impl Plan {
     }
 }
 
-/// Files of a seed by their content.
-type ByDigest = HashMap<ChunkId, Vec<(usize, FileFacts)>>;
-
 /// Divides the new release's files, but for those that stay as the player has them, into those the seed has and
 /// those to be built.
 fn split_files(
@@ -206,15 +280,10 @@ fn split_files(
     seed: Option<&Release>,
     circumstances: &Circumstances,
 ) -> (Vec<Reuse>, Vec<usize>) {
-    let mut by_digest = ByDigest::new();
-    // What is left to the player may have any content by now.
-    let seeds = seed.into_iter().flat_map(Release::published_files);
-    for (entry, facts) in seeds.filter(|(entry, _)| !circumstances.damaged.contains(entry)) {
-        by_digest.entry(facts.digest).or_default().push((entry, facts));
-    }
+    let candidates = seed.map(|seed| Candidates::of(seed, &circumstances.damaged));
     let (mut reuse, mut build) = (Vec::new(), Vec::new());
     for (to, wanted) in new.files().filter(|(to, _)| !circumstances.occupied.contains(to)) {
-        match find_same(wanted, &by_digest) {
+        match candidates.as_ref().and_then(|candidates| candidates.find(wanted)) {
             Some((from, facts)) => reuse.push(Reuse {
                 from,
                 to,
@@ -226,16 +295,42 @@ fn split_files(
     (reuse, build)
 }
 
-/// Finds a file with the same content, one with the same mode first.
-fn find_same(wanted: FileFacts, by_digest: &ByDigest) -> Option<(usize, FileFacts)> {
-    let candidates = by_digest.get(&wanted.digest)?;
-    let same_mode = candidates.iter().find(|(_, facts)| *facts == wanted);
-    let same_bytes = || candidates.iter().find(|(_, facts)| facts.size == wanted.size);
-    same_mode.or_else(same_bytes).copied()
+/// Files of a seed by their content and whether they are executable.
+struct Candidates<'a> {
+    seed: &'a Release,
+    entries: HashMap<(ChunkId, bool), usize>,
+}
+
+impl<'a> Candidates<'a> {
+    fn of(seed: &'a Release, damaged: &HashSet<usize>) -> Self {
+        let mut entries = HashMap::new();
+        // What is left to the player may have any content by now.
+        for (entry, facts) in seed
+            .published_files()
+            .filter(|(entry, _)| !damaged.contains(entry))
+        {
+            entries.entry((facts.digest, facts.executable)).or_insert(entry);
+        }
+        Self { seed, entries }
+    }
+
+    /// Finds a file with the same content, one with the same mode first.
+    fn find(&self, wanted: FileFacts) -> Option<(usize, FileFacts)> {
+        let find = |executable| {
+            let entry = *self.entries.get(&(wanted.digest, executable))?;
+            let facts = file_facts(&self.seed.contents, entry)?;
+            // Lists that give one digest two sizes contradict themselves.
+            (facts.size == wanted.size).then_some((entry, facts))
+        };
+        find(wanted.executable).or_else(|| find(!wanted.executable))
+    }
 }
 
 /// Collects the distinct chunks below the payloads of `build`.
 fn needed_chunks(new: &Release, seed: Option<&Release>, build: &[usize]) -> Vec<NeededChunk> {
+    if build.is_empty() {
+        return Vec::new();
+    }
     let mut needed = vec![false; new.index.chunks.len()];
     for entry in build {
         let Some(payload) = new.layout.payload(*entry).filter(|range| !range.is_empty()) else {
@@ -295,7 +390,7 @@ fn group_by_id(new: &Release, needed: &[bool], at_home: &HashMap<ChunkId, usize>
                     id: chunk.id,
                     size: chunk.size,
                     stored_size: *stored_size,
-                    positions: vec![position],
+                    positions: Positions::one(position),
                     installed: at_home.get(&chunk.id).copied(),
                 });
             }
@@ -317,9 +412,7 @@ fn summarise(
     let copied_bytes: u64 = reuse.iter().filter(|r| !r.shareable).map(|r| size_of(r.to)).sum();
     let network = || chunks.iter().filter(|chunk| chunk.installed.is_none());
     let seeded = chunks.iter().filter(|chunk| chunk.installed.is_some());
-    let seeded_bytes: u64 = seeded
-        .map(|chunk| u64::from(chunk.size) * chunk.positions.len() as u64)
-        .sum();
+    let seeded_bytes: u64 = seeded.map(NeededChunk::filled_bytes).sum();
     let reused_files: u64 = reuse.iter().map(|r| size_of(r.to)).sum();
     let installed_bytes: u64 = new.contents.files().map(|(_, size, ..)| size).sum();
     let kept_bytes: u64 = kept.iter().map(|entry| size_of(*entry)).sum();
@@ -357,17 +450,18 @@ struct Differences {
 /// Counts files that differ, by path; one that is gone and one with the same content that is new are one that
 /// was moved. What stays as the player has it is no difference.
 fn compare(new: &Release, installed: Option<&Release>, kept: &HashSet<usize>) -> Differences {
-    let mut old: HashMap<&str, FileFacts> = HashMap::new();
-    for (path, facts) in installed
-        .iter()
-        .flat_map(|old| by_path(old, old.published_files()))
-    {
-        if !new.user_paths.contains(path) {
-            old.insert(path, facts);
-        }
-    }
-    let (mut count, mut added) = (Differences::default(), Vec::new());
     let files = new.files().filter(|(entry, _)| !kept.contains(entry));
+    let Some(installed) = installed else {
+        return Differences {
+            added: files.count() as u64,
+            ..Differences::default()
+        };
+    };
+    let before = by_path(installed, installed.published_files());
+    let mut old: HashMap<&str, FileFacts> = before
+        .filter(|(path, _)| !new.user_paths.contains(path))
+        .collect();
+    let (mut count, mut added) = (Differences::default(), Vec::new());
     for (path, facts) in by_path(new, files) {
         match old.remove(path) {
             None => added.push(facts.digest),

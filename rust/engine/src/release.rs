@@ -2,6 +2,7 @@
 //! A release's documents, checked against each other: all an install needs besides chunks.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
@@ -17,12 +18,12 @@ use crate::error::EngineError;
 pub struct Release {
     /// What the publisher says.
     pub manifest: ReleaseManifest,
-    /// The files.
-    pub contents: Contents,
+    /// The files; releases that differ in name only share them, and what follows from them.
+    pub contents: Arc<Contents>,
     /// The chunks.
-    pub index: Index,
+    pub index: Arc<Index>,
     /// How files and chunks lie on each other.
-    pub layout: Layout,
+    pub layout: Arc<Layout>,
     /// The places that are left to the player.
     pub user_paths: UserPaths,
     /// The entries that lie there.
@@ -75,10 +76,10 @@ impl Release {
                 "it describes another archive than the list of files does",
             );
         }
-        if index.unique_ids().len() != contents.stored_sizes.len() {
+        if index.unique_chunks().count() != contents.stored_sizes.len() {
             return bad("list of files", "it does not give the size of every chunk");
         }
-        Self::of(manifest, contents, index, layout)
+        Self::of(manifest, contents.into(), index.into(), layout.into())
     }
 
     /// Returns the release of another manifest, which pins the same documents.
@@ -105,9 +106,9 @@ impl Release {
 
     fn of(
         manifest: ReleaseManifest,
-        contents: Contents,
-        index: Index,
-        layout: Layout,
+        contents: Arc<Contents>,
+        index: Arc<Index>,
+        layout: Arc<Layout>,
     ) -> Result<Self, EngineError> {
         check_programs(&manifest, &contents)?;
         let user_paths = user_paths(&manifest, &contents)?;
@@ -189,10 +190,14 @@ pub(crate) fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
         Ok(json) => json,
         Err(error) => return bad(what, error.to_string()),
     };
-    let contents: Contents = match serde_json::from_slice(&json) {
+    let mut contents: Contents = match serde_json::from_slice(&json) {
         Ok(contents) => contents,
         Err(error) => return bad(what, error.to_string()),
     };
+    // The text is the largest thing here and of no more use; lists that grew as they were read have room to spare.
+    drop(json);
+    contents.entries.shrink_to_fit();
+    contents.stored_sizes.shrink_to_fit();
     if contents.schema != SCHEMA {
         return bad(
             what,

@@ -216,12 +216,13 @@ impl Run {
         circumstances: Circumstances,
     ) -> Self {
         let occupied = home.as_ref().map(|home| home.occupied(&target.release));
-        let circumstances = Circumstances {
+        let mut circumstances = Circumstances {
             occupied: occupied.unwrap_or_default(),
-            // From a folder that is not ours everything is copied: somebody may still write to it.
-            can_share: goal != Goal::Adopt && can_share(paths),
             ..circumstances
         };
+        // From a folder that is not ours everything is copied: somebody may still write to it.
+        let shares = goal != Goal::Adopt && !circumstances.tree_stays(&target.release);
+        circumstances.can_share = shares && can_share(paths);
         let installed = home.as_ref().filter(|_| goal != Goal::Adopt);
         let seed = seed.filter(Place::is_there);
         let plan = Plan::new(
@@ -238,7 +239,7 @@ impl Run {
             seed,
             home,
         };
-        if goal == Goal::Update {
+        if goal == Goal::Update && !run.plan.tree_stays {
             let staged = leftover::staged(paths, &run.name(paths), &run.target.release, &run.plan);
             run.plan.count_staged(&staged);
         }
@@ -360,10 +361,7 @@ impl Run {
     }
 
     fn check_space(&self, paths: &InstallPaths, there: &[&NeededChunk]) -> Result<(), EngineError> {
-        let present: u64 = there
-            .iter()
-            .map(|chunk| u64::from(chunk.size) * chunk.positions.len() as u64)
-            .sum();
+        let present: u64 = there.iter().map(|chunk| chunk.filled_bytes()).sum();
         // The plan's figure counts without what it saw ready; what is ready now was hashed again.
         let summary = &self.plan.summary;
         let needed = (summary.disk_bytes + summary.staged_bytes).saturating_sub(present);
@@ -390,8 +388,7 @@ impl Run {
                         return Ok(Some(*chunk));
                     }
                     stage.write(chunk, buffer)?;
-                    let bytes = u64::from(chunk.size) * chunk.positions.len() as u64;
-                    meter.counter().fetch_add(bytes, Ordering::Relaxed);
+                    meter.counter().fetch_add(chunk.filled_bytes(), Ordering::Relaxed);
                     Ok(None)
                 })
                 .collect();

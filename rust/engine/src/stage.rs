@@ -33,7 +33,8 @@ pub(crate) struct Stage {
     path: PathBuf,
     folders: Folders,
     release: Arc<Release>,
-    built: HashSet<usize>,
+    /// Whether each entry is a file to be put together.
+    built: Vec<bool>,
     /// Entries that stay as the player has them: they are not created here.
     kept: HashSet<usize>,
     building: Building,
@@ -68,7 +69,12 @@ impl Stage {
         let left_over = path.is_dir();
         disk::create_folders(&path)?;
         let folders = Folders::below(tree::open_root(&path)?);
-        let built = plan.build.iter().copied().collect();
+        let mut built = vec![false; release.contents.entries.len()];
+        for entry in &plan.build {
+            if let Some(flag) = built.get_mut(*entry) {
+                *flag = true;
+            }
+        }
         let reused = plan.reuse.iter().map(|reuse| (reuse.to, reuse.from)).collect();
         let building = Building::new(release.contents.entries.len());
         let stage = Self {
@@ -95,6 +101,10 @@ impl Stage {
     /// Returns the staging folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn is_built(&self, entry: usize) -> bool {
+        self.built.get(entry).copied().unwrap_or_default()
     }
 
     /// Divides `chunks` into those that are not there yet and those that are.
@@ -128,7 +138,7 @@ impl Stage {
     ///
     /// Bytes of the chunk that are not file content must be what the list of files says they are.
     pub(crate) fn write(&self, chunk: &NeededChunk, plain: &[u8]) -> Result<(), EngineError> {
-        for position in &chunk.positions {
+        for position in chunk.positions.iter() {
             let Some(at) = self.release.index.chunks.get(*position) else {
                 continue;
             };
@@ -142,7 +152,7 @@ impl Stage {
                 match slice {
                     Slice::Literal(expected) if *expected == *part => {}
                     Slice::Literal(_) => return Err(contradiction()),
-                    Slice::File { entry, offset, .. } if self.built.contains(&entry) => {
+                    Slice::File { entry, offset, .. } if self.is_built(entry) => {
                         // A chunk that is all of a part has been hashed already.
                         let id = (part.len() == plain.len()).then_some(chunk.id);
                         let bytes = part;
@@ -176,34 +186,38 @@ impl Stage {
         let Some(seed) = &self.seed else {
             return Ok(());
         };
-        reuse.par_iter().try_for_each(|reuse| {
-            control::check(token)?;
-            let (Some(from), Some(to)) = (
-                seed.release.contents.entries.get(reuse.from),
-                self.release.contents.entries.get(reuse.to),
-            ) else {
-                return Err(EngineError::Internal(
-                    "a plan names a file that is not there".to_owned(),
-                ));
-            };
-            let how = if reuse.shareable {
-                sharing
-            } else {
-                sharing.private()
-            };
-            let shared = seed.folders.of(from.path.as_str()).and_then(|(from_dir, from)| {
-                let (to_dir, to) = self.folders.of(to.path.as_str())?;
-                share::share(&from_dir, from, &to_dir, to, how)
-            });
-            shared.during("take over", self.path.join(to.path.as_str()))?;
-            if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
-                done.fetch_add(facts.size, Ordering::Relaxed);
-                if how != Sharing::HardLink || self.release.manifest.launch.starts(&to.path) {
-                    self.set_mode(reuse.to, facts.executable)?;
+        let nowhere = || (None, None);
+        reuse
+            .par_iter()
+            .try_for_each_init(nowhere, |(near_from, near_to), reuse| {
+                control::check(token)?;
+                let (Some(from), Some(to)) = (
+                    seed.release.contents.entries.get(reuse.from),
+                    self.release.contents.entries.get(reuse.to),
+                ) else {
+                    return Err(EngineError::Internal(
+                        "a plan names a file that is not there".to_owned(),
+                    ));
+                };
+                let how = if reuse.shareable {
+                    sharing
+                } else {
+                    sharing.private()
+                };
+                let from = seed.folders.of_near(near_from, from.path.as_str());
+                let shared = from.and_then(|(from_dir, from)| {
+                    let (to_dir, to) = self.folders.of_near(near_to, to.path.as_str())?;
+                    share::share(&from_dir, from, &to_dir, to, how)
+                });
+                shared.during("take over", self.path.join(to.path.as_str()))?;
+                if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
+                    done.fetch_add(facts.size, Ordering::Relaxed);
+                    if how != Sharing::HardLink || self.release.manifest.launch.starts(&to.path) {
+                        self.set_mode(reuse.to, facts.executable)?;
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            })
     }
 
     /// Checks every built file against its digest and gives it its mode.
@@ -214,8 +228,8 @@ impl Stage {
     /// # Errors
     /// The list of files gives a digest that its chunks do not have.
     pub(crate) fn check_built(&self, token: &CancellationToken) -> Result<(), EngineError> {
-        let unseen = self.built.iter().filter(|entry| !self.building.is_done(**entry));
-        let unseen: Vec<usize> = unseen.copied().collect();
+        let built = (0..self.built.len()).filter(|entry| self.is_built(*entry));
+        let unseen: Vec<usize> = built.filter(|entry| !self.building.is_done(*entry)).collect();
         unseen.par_iter().try_for_each_init(Vec::new, |buffer, entry| {
             control::check(token)?;
             let Some(facts) = file_facts(&self.release.contents, *entry) else {
@@ -266,7 +280,7 @@ impl Stage {
                 _ if self.kept.contains(&i) && !self.left_over => Ok(()),
                 _ if self.kept.contains(&i) => remove_if_there(self.dir(), path),
                 EntryKind::Folder => self.create_folder(path),
-                EntryKind::File { size, .. } if self.built.contains(&i) => self.make_way(path, *size),
+                EntryKind::File { size, .. } if self.is_built(i) => self.make_way(path, *size),
                 EntryKind::File { .. } | EntryKind::Link { .. } if self.left_over => {
                     remove_if_there(self.dir(), path)
                 }

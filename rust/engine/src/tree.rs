@@ -61,6 +61,19 @@ impl Folders {
         Ok((dir, name))
     }
 
+    /// The same for somebody who goes from file to file and keeps `near`, the folder they were in last: threads that
+    /// work their way through a tree side by side would wait for each other at every file.
+    pub(crate) fn of_near<'p>(&self, near: &mut Near<'p>, path: &'p str) -> io::Result<(Arc<Dir>, &'p str)> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let known = near.as_ref().filter(|(known, _)| *known == folder);
+        if let (Some((_, dir)), Some(name)) = (known, path.rsplit('/').next()) {
+            return Ok((dir.clone(), name));
+        }
+        let (dir, name) = self.of(path)?;
+        *near = Some((folder, dir.clone()));
+        Ok((dir, name))
+    }
+
     fn find(&self, folder: &str) -> Option<Arc<Dir>> {
         let mut recent = self.lock();
         let at = recent.iter().rposition(|(name, _)| name == folder)?;
@@ -75,6 +88,9 @@ impl Folders {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The folder that somebody on the way through a tree was in last, and its path.
+pub(crate) type Near<'a> = Option<(&'a str, Arc<Dir>)>;
 
 /// Handles kept: a few for every thread that works its way through a tree.
 const RECENT_FOLDERS: usize = 16;

@@ -16,7 +16,7 @@ use vsekai_formats::release::EntryKind;
 use crate::control;
 use crate::error::EngineError;
 use crate::release::{Release, file_facts};
-use crate::tree::{self, EntryFiles, Folders, Tree};
+use crate::tree::{self, EntryFiles, Folders, Near, Tree};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -48,18 +48,18 @@ impl VerifyReport {
 /// Costs one look at each entry and reads no file.
 pub(crate) fn quick(folders: &Folders, release: &Release) -> HashSet<usize> {
     let entries: Vec<usize> = release.published_entries().collect();
-    let damaged = entries
-        .into_par_iter()
-        .filter(|entry| !looks_right(folders, release, *entry));
-    damaged.collect()
+    let damaged = entries.into_par_iter().map_init(Near::default, |near, entry| {
+        (!looks_right(folders, near, release, entry)).then_some(entry)
+    });
+    damaged.flatten_iter().collect()
 }
 
-fn looks_right(folders: &Folders, release: &Release, entry: usize) -> bool {
+fn looks_right<'r>(folders: &Folders, near: &mut Near<'r>, release: &'r Release, entry: usize) -> bool {
     let Some(wanted) = release.contents.entries.get(entry) else {
         return false;
     };
-    let look = |path: &TreePath| -> io::Result<bool> {
-        let (folder, name) = folders.of(path.as_str())?;
+    let mut look = |path: &'r TreePath| -> io::Result<bool> {
+        let (folder, name) = folders.of_near(near, path.as_str())?;
         let data = folder.symlink_metadata(name)?;
         Ok(match &wanted.kind {
             EntryKind::Folder => data.is_dir(),
@@ -109,9 +109,9 @@ pub(crate) fn full(
     let entries: Vec<usize> = release.published_entries().collect();
     let results: Result<Vec<Option<usize>>, EngineError> = entries
         .into_par_iter()
-        .map_init(Vec::new, |buffer, entry| {
+        .map_init(Default::default, |(near, buffer): &mut (Near<'_>, _), entry| {
             control::check(token)?;
-            let mut right = looks_right(folders, release, entry);
+            let mut right = looks_right(folders, near, release, entry);
             if let Some(facts) = file_facts(&release.contents, entry) {
                 let mut hash = || tree::has_content(tree.open(entry)?, facts, buffer);
                 right = right && hash().unwrap_or(false);
