@@ -319,7 +319,7 @@ fn write_group(stage: &Stage, group: Stored) -> Result<Vec<bool>, EngineError> {
 }
 
 /// Divides chunks into lots for one request each.
-fn lots<'a>(chunks: Vec<&'a NeededChunk>) -> impl Iterator<Item = Vec<&'a NeededChunk>> {
+fn lots(chunks: Vec<&NeededChunk>) -> impl Iterator<Item = Vec<&NeededChunk>> {
     let mut rest = chunks.into_iter();
     std::iter::from_fn(move || {
         let mut bytes = 0;
