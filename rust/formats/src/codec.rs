@@ -11,6 +11,7 @@ use zstd::bulk;
 use zstd::zstd_safe;
 
 use crate::id::{ChunkId, DigestAlgorithm};
+use crate::xxh64::xxh64;
 
 /// Level that desync and casync compress with.
 pub const DEFAULT_LEVEL: i32 = 3;
@@ -128,7 +129,8 @@ impl fmt::Debug for Decompressor {
 /// Returns where in `stored` its content of at most `max_len` bytes lies as it is, if that is so: in one block that is
 /// not compressed, as zstd leaves what it cannot compress.
 ///
-/// The frame's own checksum is not looked at; the chunk's id says more.
+/// A frame that zstd would refuse for its checksum is no such frame, though the chunk's id says more: others could not
+/// read what is passed on or found whole because of it.
 pub fn bare_content(stored: &[u8], max_len: usize) -> Option<Range<usize>> {
     let (magic, rest) = stored.split_first_chunk()?;
     let (descriptor, rest) = rest.split_first()?;
@@ -146,11 +148,18 @@ pub fn bare_content(stored: &[u8], max_len: usize) -> Option<Range<usize>> {
     let header = u32::from_le_bytes([low, middle, high, 0]);
     let start = magic.len() + 1 + size_len + MIN_BLOCK_LEN;
     let content = start..start.checked_add(len)?;
-    let checksum = if descriptor & CHECKSUM == 0 { 0 } else { 4 };
-    let is_whole = content.end.checked_add(checksum)? == stored.len();
+    let (bytes, checksum) = (stored.get(content.clone())?, stored.get(content.end..)?);
     // One that is the last, not compressed, and as long as the content.
     let is_bare = u32::try_from(len).is_ok_and(|len| header == (len << 3 | LAST_BLOCK));
-    (is_whole && is_bare && len <= max_len.min(MAX_BLOCK_CONTENT)).then_some(content)
+    if !is_bare || len > max_len.min(MAX_BLOCK_CONTENT) {
+        return None;
+    }
+    let is_whole = match descriptor & CHECKSUM {
+        0 => checksum.is_empty(),
+        // The lower half of it.
+        _ => checksum == (xxh64(bytes) as u32).to_le_bytes(),
+    };
+    is_whole.then_some(content)
 }
 
 /// Returns `plain` as one zstd frame; see [`Compressor`], which is cheaper for many chunks.
@@ -336,15 +345,20 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    /// A frame as desync writes it: with its content's size and a checksum.
+    fn with_checksum(plain: &[u8]) -> Vec<u8> {
+        let mut compressor = bulk::Compressor::new(3).unwrap();
+        compressor.include_checksum(true).unwrap();
+        compressor.compress(plain).unwrap()
+    }
+
     #[test]
     fn frames_with_and_without_size_and_checksum_are_read() {
         let plain = plain();
-        let mut with_all = zstd::bulk::Compressor::new(3).unwrap();
-        with_all.include_checksum(true).unwrap();
         for stored in [
             compress(&plain, 3).unwrap(),
             compress(&plain, 19).unwrap(),
-            with_all.compress(&plain).unwrap(),
+            with_checksum(&plain),
             streamed(&plain, false),
             streamed(&plain, true),
         ] {
@@ -382,12 +396,7 @@ mod tests {
         let data = synthetic(MAX_BLOCK_CONTENT + 1);
         for len in [0, 1, 255, 256, 257, 65_791, 65_792, MAX_BLOCK_CONTENT] {
             let plain = &data[..len];
-            let mut with_checksum = bulk::Compressor::new(3).unwrap();
-            with_checksum.include_checksum(true).unwrap();
-            for stored in [
-                compress(plain, 3).unwrap(),
-                with_checksum.compress(plain).unwrap(),
-            ] {
+            for stored in [compress(plain, 3).unwrap(), with_checksum(plain)] {
                 assert_eq!(&stored[bare_content(&stored, len).unwrap()], plain, "{len}");
                 assert_eq!(decompress(&stored, len).unwrap(), plain);
                 assert_eq!(bare_content(&[&stored[..], &[0]].concat(), MAX), None);
@@ -405,15 +414,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_bare_that_would_be_unpacked_to_something_else() {
+    fn nothing_is_found_bare_that_would_be_refused_or_unpacked_to_something_else() {
         let plain = synthetic(300);
-        let stored = compress(&plain, 3).unwrap();
-        for at in 0..20 {
-            for bit in 0..8 {
-                let mut damaged = stored.clone();
-                damaged[at] ^= 1 << bit;
-                if let Some(content) = bare_content(&damaged, MAX) {
-                    assert_eq!(decompress(&damaged, MAX).unwrap(), damaged[content], "{at} {bit}");
+        for stored in [compress(&plain, 3).unwrap(), with_checksum(&plain)] {
+            for at in (0..20).chain(stored.len() - 20..stored.len()) {
+                for bit in 0..8 {
+                    let mut damaged = stored.clone();
+                    damaged[at] ^= 1 << bit;
+                    if let Some(content) = bare_content(&damaged, MAX) {
+                        assert_eq!(decompress(&damaged, MAX).unwrap(), damaged[content], "{at} {bit}");
+                    }
                 }
             }
         }
