@@ -17,7 +17,7 @@ use vsekai_trust::online::{ListedTarget, listed};
 use super::access::Access;
 use super::changes::{Changes, Lists};
 use super::error::ServiceError;
-use super::privacy::{Audience, Readers};
+use super::privacy::{Audience, Privacy};
 use super::releases::no_release;
 use super::{Service, blocking, turn, verify};
 use crate::db::releases::{self, ReleaseEntry, ReleaseFiles};
@@ -104,12 +104,12 @@ impl Service {
     /// # Errors
     /// The database failed.
     pub async fn titles(&self, access: &Access) -> Result<Vec<TitleOverview>, ServiceError> {
-        let (access, readers) = (access.clone(), self.privacy.readers());
+        let (access, privacy) = (access.clone(), self.privacy.clone());
         let read = self.database.read("list titles", move |tx| {
             let titles = metadata::titles(tx)?.into_iter();
             titles
                 .filter(|title| access.require_title(title).is_ok())
-                .map(|title| overview(tx, title, &access, readers.as_deref()))
+                .map(|title| overview(tx, title, &access, &privacy))
                 .collect()
         });
         Ok(read.await?)
@@ -236,14 +236,14 @@ fn overview(
     tx: &Transaction<'_>,
     title: Slug,
     access: &Access,
-    readers: Option<&Readers>,
+    privacy: &Privacy,
 ) -> rusqlite::Result<TitleOverview> {
-    let releases = match readers {
-        None => releases::count(tx, &title)?,
-        Some(readers) => {
+    let releases = match privacy.has_private_channels() {
+        false => releases::count(tx, &title)?,
+        true => {
             let may_read = |entry: &&ReleaseEntry| {
                 let name = address::index_name(&title, entry.platform, &entry.version);
-                access.may_read(&readers.index(&name))
+                access.may_read(&privacy.audience_of_index(&name))
             };
             releases::list(tx, &title)?.iter().filter(may_read).count() as u64
         }

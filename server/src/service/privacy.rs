@@ -207,8 +207,7 @@ impl Readers {
             .retain(|row| !row.role.parse().is_ok_and(|name| is_private(&row.title, &name)));
     }
 
-    /// Returns who may read the index called `name`.
-    pub(super) fn index(&self, name: &str) -> Audience {
+    fn index(&self, name: &str) -> Audience {
         self.indexes.get(name).cloned().unwrap_or_else(Audience::nobody)
     }
 
@@ -248,7 +247,7 @@ fn chunks_in(
 /// The readers that are in force.
 #[derive(Debug)]
 pub(super) struct Privacy {
-    readers: RwLock<Option<Arc<Readers>>>,
+    readers: RwLock<Option<Readers>>,
     indexes: ContentFolder,
     limits: Arc<Limits>,
 }
@@ -270,44 +269,55 @@ impl Privacy {
     pub(super) fn renew(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let private = private::all(transaction)?;
         if private.is_empty() {
-            *self.lock() = None;
+            self.replace(None);
             return Ok(());
         }
         let rows = private::indexes(transaction)?;
-        let change = self.ask(|before| Change::after(before.map(Arc::as_ref), private, rows));
+        let change = self.ask(|before| Change::after(before, private, rows));
         let chunks_of = chunks_in(&self.indexes, &self.limits);
         if change.anew {
             let mut readers = Readers::default();
             change.make(chunks_of, |piece| piece(&mut readers));
-            *self.lock() = Some(Arc::new(readers));
+            self.replace(Some(readers));
         } else {
             // In place, for a copy of what is known of every chunk would take as much memory again. Nobody waits for longer
             // than a piece takes.
             change.make(chunks_of, |piece| {
                 if let Some(readers) = self.lock().as_mut() {
-                    piece(Arc::make_mut(readers));
+                    piece(readers);
                 }
             });
         }
         Ok(())
     }
 
-    /// Returns the readers at this moment; `None` if no channel is private.
-    pub(super) fn readers(&self) -> Option<Arc<Readers>> {
-        self.ask(|readers| readers.cloned())
+    /// Tells whether a channel is private.
+    pub(super) fn has_private_channels(&self) -> bool {
+        self.ask(|readers| readers.is_some())
     }
 
-    fn lock(&self) -> RwLockWriteGuard<'_, Option<Arc<Readers>>> {
+    /// Returns who may read the index called `name`.
+    pub(super) fn audience_of_index(&self, name: &str) -> Audience {
+        self.audience(|readers| readers.index(name))
+    }
+
+    fn replace(&self, readers: Option<Readers>) {
+        let before = std::mem::replace(&mut *self.lock(), readers);
+        // When others can ask again: giving back what was known of millions of chunks takes a while.
+        drop(before);
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, Option<Readers>> {
         self.readers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask<T>(&self, question: impl FnOnce(Option<&Arc<Readers>>) -> T) -> T {
+    fn ask<T>(&self, question: impl FnOnce(Option<&Readers>) -> T) -> T {
         let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner);
         question(readers.as_ref())
     }
 
     fn audience(&self, question: impl FnOnce(&Readers) -> Audience) -> Audience {
-        self.ask(|readers| readers.map_or(Audience::Everybody, |readers| question(readers)))
+        self.ask(|readers| readers.map_or(Audience::Everybody, question))
     }
 }
 
@@ -324,7 +334,7 @@ impl Service {
 
     /// Returns who may read the index called `name`, and the list of files of its release.
     pub fn audience_of_index(&self, name: &str) -> Audience {
-        self.privacy.audience(|readers| readers.index(name))
+        self.privacy.audience_of_index(name)
     }
 
     /// As [`Service::audience_of_index`], for the index of a release.
