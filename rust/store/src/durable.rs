@@ -130,7 +130,8 @@ impl Disk {
         use std::os::unix::fs::MetadataExt as _;
         let mut elsewhere = BTreeSet::new();
         for path in paths {
-            if fs::symlink_metadata(path)?.dev() != self.device {
+            // Where a link leads: a folder may be one, and its entries are there.
+            if fs::metadata(path)?.dev() != self.device {
                 elsewhere.insert(path.clone());
             }
         }
