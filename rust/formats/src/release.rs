@@ -411,10 +411,19 @@ pub struct Entry {
 struct EntryFields {
     path: TreePath,
     kind: KindName,
+    #[serde(default, deserialize_with = "given")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
     executable: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
     digest: Option<ChunkId>,
+    #[serde(default, deserialize_with = "given")]
     target: Option<String>,
+}
+
+/// Reads a field that is there; `null` is no value for it, and no other way to leave it out.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -646,11 +655,13 @@ mod tests {
         }
         for bad in [
             r#"{"path":"a","kind":"folder","size":1}"#.to_owned(),
+            r#"{"path":"a","kind":"folder","target":null}"#.to_owned(),
             r#"{"path":"a","kind":"pipe"}"#.to_owned(),
             r#"{"path":"a","kind":"link"}"#.to_owned(),
             r#"{"path":"a","kind":"file","size":1}"#.to_owned(),
             format!(r#"{{"path":"a","kind":"file","digest":"{digest}"}}"#),
             format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","target":"b"}}"#),
+            format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","executable":null}}"#),
             format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","mode":1}}"#),
             format!(r#"{{"path":"../a","kind":"file","size":1,"digest":"{digest}"}}"#),
         ] {
