@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! Stored chunks decompress within their bound or not at all, whatever was decompressed before, and several have the
-//! ids together that they have alone.
+//! Stored chunks decompress within their bound or not at all, whatever was decompressed before, to what lies bare in
+//! them if anything does, and several have the ids together that they have alone.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,6 +17,9 @@ fuzz_target!(|bytes: &[u8]| {
     for frame in frames(bytes) {
         let plain = codec::decompress(frame, MAX);
         assert_eq!(used.decompress(frame, MAX), plain);
+        if let Some(content) = codec::bare_content(frame, MAX) {
+            assert_eq!(plain.as_deref(), Ok(&frame[content]));
+        }
         if let Ok(plain) = plain {
             assert!(plain.len() <= MAX);
             plains.push(plain);
