@@ -79,8 +79,8 @@ pub fn create_folders(folder: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-        _ => Ok(()),
+        Some(parent) => sync_folder(parent),
+        None => Ok(()),
     }
 }
 
@@ -204,6 +204,11 @@ fn sync_each(
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
+        // What a name alone lies in is the working folder.
+        let folder = match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        };
         match fs::File::open(folder)?.sync_all() {
             // Some network file systems cannot; there is nothing better to do on them.
             Err(error)

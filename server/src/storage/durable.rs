@@ -39,8 +39,8 @@ pub fn create_folders(folder: &Path) -> io::Result<()> {
         _ => {}
     }
     match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-        _ => Ok(()),
+        Some(parent) => sync_folder(parent),
+        None => Ok(()),
     }
 }
 
@@ -64,6 +64,11 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());
     }
+    // What a name alone lies in is the working folder.
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
     fs::File::open(folder)?.sync_all()
 }
 
