@@ -214,7 +214,10 @@ fn given_up<'a>(
 struct Writer<'a> {
     download: Download<'a>,
     group: Vec<(&'a NeededChunk, Bytes)>,
+    /// Bytes of the group as they came.
     bytes: usize,
+    /// Bytes that they become.
+    plain_bytes: u64,
     writing: Option<Writing<'a>>,
 }
 
@@ -231,6 +234,7 @@ impl<'a> Writer<'a> {
             download,
             group: Vec::new(),
             bytes: 0,
+            plain_bytes: 0,
             writing: None,
         }
     }
@@ -242,8 +246,9 @@ impl<'a> Writer<'a> {
         brought: &mut Brought<'a>,
     ) -> Result<(), EngineError> {
         self.bytes += stored.len();
+        self.plain_bytes += u64::from(chunk.size);
         self.group.push((chunk, stored));
-        match self.bytes >= GROUP_BYTES {
+        match self.bytes >= GROUP_BYTES || self.plain_bytes >= GROUP_PLAIN_BYTES {
             true => self.write(brought).await,
             false => Ok(()),
         }
@@ -257,7 +262,7 @@ impl<'a> Writer<'a> {
     /// Waits for the group before and hands over this one, so that memory holds two of them at the most.
     async fn write(&mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
         self.settle(brought).await?;
-        self.bytes = 0;
+        (self.bytes, self.plain_bytes) = (0, 0);
         let (mut chunks, mut group) = (Vec::new(), Stored::new());
         for (chunk, stored) in self.group.drain(..) {
             chunks.push(chunk);
@@ -398,5 +403,7 @@ const MOST_FAILURES: u32 = 4;
 const LOT_BYTES: u64 = 4 << 20;
 /// Bytes decoded and written in one go on another thread.
 const GROUP_BYTES: usize = 256 << 10;
+/// What these may decode to: all of it is in memory at once, and what compresses well becomes a hundred times as much.
+const GROUP_PLAIN_BYTES: u64 = 2 << 20;
 /// Single requests at first.
 const FIRST_REQUESTS: usize = 8;
