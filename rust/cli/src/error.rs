@@ -68,6 +68,7 @@ impl From<EngineError> for CliError {
             EngineError::Store(_) if report.code == ErrorCode::NotFound => None,
             // Nor does any command mend what the install folder remembers.
             EngineError::BadRecord { .. } => None,
+            EngineError::DamagedDocument { .. } => Some("Fetch it again with: vsekai repair".to_owned()),
             _ => hint(report.code).map(str::to_owned),
         };
         Self {
@@ -131,6 +132,17 @@ mod tests {
         assert_eq!(damaged.code, "damaged");
         let hint = damaged.hint.unwrap();
         assert!(hint.contains("in the install folder is damaged"), "{hint}");
+        assert!(!damaged.retry);
+    }
+
+    #[test]
+    fn a_damaged_document_that_can_be_fetched_is_a_matter_for_repair() {
+        let damaged = CliError::from(EngineError::DamagedDocument {
+            what: "list of files".to_owned(),
+            reason: "it is cut off".to_owned(),
+        });
+        assert_eq!(damaged.code, "damaged");
+        assert_eq!(damaged.hint.unwrap(), "Fetch it again with: vsekai repair");
         assert!(!damaged.retry);
     }
 }

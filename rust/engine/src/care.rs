@@ -5,7 +5,6 @@ use std::path::Path;
 
 use crate::error::EngineError;
 use crate::event::Event;
-use crate::installed::Place;
 use crate::lock::InstallLock;
 use crate::pace::UnknownSurroundings;
 use crate::policy::Wish;
@@ -166,8 +165,8 @@ impl Updater {
     }
 
     fn quick_report(&self) -> Result<VerifyReport, EngineError> {
-        let current = self.current()?.current;
-        let installed = versions::installed_at(&self.paths, &current.name);
-        Place::of(&self.paths, &current)?.quick_report(installed)
+        let current = self.current()?;
+        let installed = versions::installed_at(&self.paths, &current.current.name);
+        self.place_of_current(&current)?.quick_report(installed)
     }
 }

@@ -63,6 +63,15 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A document of the installed version is missing or damaged in the install folder. The manifest beside it pins it,
+    /// so a repair can fetch it again.
+    #[error("the {what} is damaged: {reason}")]
+    DamagedDocument {
+        /// Which document.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A release names a file that must not be created.
     #[error("the release cannot be installed: {0}")]
     BadName(#[from] NameError),
@@ -257,7 +266,10 @@ impl EngineError {
             Self::Store(error) => store_code(error),
             Self::Trust(error) => trust_code(error),
             Self::NotOffered { .. } => ErrorCode::NotFound,
-            Self::BadDocument { .. } | Self::BadRecord { .. } | Self::Damaged { .. } => ErrorCode::Damaged,
+            Self::BadDocument { .. }
+            | Self::BadRecord { .. }
+            | Self::DamagedDocument { .. }
+            | Self::Damaged { .. } => ErrorCode::Damaged,
             Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
             Self::LauncherTooOld { .. } | Self::EngineTooOld { .. } => ErrorCode::LauncherTooOld,
@@ -291,6 +303,7 @@ impl EngineError {
             }
             ErrorCode::Damaged => match self {
                 Self::Damaged { .. } => "Repair fetches the damaged parts again",
+                Self::DamagedDocument { .. } => "Repair fetches it again",
                 Self::BadRecord { .. } => {
                     "A file of the launcher's in the install folder is damaged, maybe by the disk: put it back from a copy, or install into another folder"
                 }
@@ -337,13 +350,21 @@ impl EngineError {
         }
     }
 
+    /// Says of a record of the installed version that a repair can fetch it again.
+    pub(crate) fn fetchable(self) -> Self {
+        match self {
+            Self::BadRecord { what, reason } => Self::DamagedDocument { what, reason },
+            other => other,
+        }
+    }
+
     /// Tells whether trying the same again can help.
     pub fn retry(&self) -> bool {
         use ErrorCode::{
             Cancelled, Clock, Damaged, Disk, DiskFull, Expired, GameRunning, Locked, NotFound, Offline,
             RolledBack, Server, Untrusted,
         };
-        let is_at_home = matches!(self, Self::BadRecord { .. });
+        let is_at_home = matches!(self, Self::BadRecord { .. } | Self::DamagedDocument { .. });
         !is_at_home
             && matches!(
                 self.code(),

@@ -126,6 +126,23 @@ pub(crate) fn keep_documents(
     Ok(())
 }
 
+/// Puts `documents` in the place of those of an installed version that are missing or not the same, durably.
+pub(crate) fn replace_documents(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+    documents: &Documents,
+) -> Result<(), EngineError> {
+    let folder = paths.release(&installed.name);
+    for (file, bytes) in [(CONTENTS, &documents.contents), (INDEX, &documents.index)] {
+        let path = folder.join(file);
+        let there = disk::read_bounded(&path, bytes.len()).ok().flatten();
+        if there.as_deref() != Some(&bytes[..]) {
+            disk::write_durably(&path, bytes)?;
+        }
+    }
+    Ok(())
+}
+
 /// Keeps a manifest for a tree that is there already, durably and beside the one that is in force, which `before` pins.
 pub(crate) fn keep_manifest(
     paths: &InstallPaths,

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use vsekai_formats::release::{ChannelPointer, ChannelSummary, ReleaseRef, address};
+use vsekai_formats::release::{ChannelPointer, ChannelSummary, ReleaseManifest, ReleaseRef, address};
 use vsekai_store::{Auth, ChunkStore, HttpBatches, HttpOptions, HttpOrigin, HttpStore, Secret, StoreFormat};
 use vsekai_trust::client::VerifiedTitle;
 
@@ -58,20 +58,33 @@ impl Updater {
         };
         let (_, (asked, offer)) = self.ask_in_turn(settings, Some(address), ask).await?;
         *title = asked;
+        let documents = self
+            .documents(session, settings, Some(address), &offer.manifest)
+            .await?;
+        Ok((offer, documents))
+    }
+
+    /// Returns the documents that `manifest` pins: those that a version in the folder has or, from the address `first`
+    /// before all others, what is fetched.
+    pub(crate) async fn documents(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        first: Option<&str>,
+        manifest: &ReleaseManifest,
+    ) -> Result<Documents, EngineError> {
         let current = Current::load(&self.paths)?;
-        let at_home =
-            current.and_then(|current| install::find_documents(&self.paths, &current, &offer.manifest));
+        let at_home = current.and_then(|current| install::find_documents(&self.paths, &current, manifest));
         if let Some(documents) = at_home {
-            return Ok((offer, documents));
+            return Ok(documents);
         }
-        let manifest = &offer.manifest;
         let fetch = |which| {
             let ask = move |origin| async move { origin::document(session, &origin, manifest, which).await };
-            self.ask_in_turn(settings, Some(address), ask)
+            self.ask_in_turn(settings, first, ask)
         };
         let ((_, contents), (_, index)) =
             futures::try_join!(fetch(Document::Contents), fetch(Document::Index))?;
-        Ok((offer, Documents { contents, index }))
+        Ok(Documents { contents, index })
     }
 
     /// Asks which channels the title has.

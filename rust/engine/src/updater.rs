@@ -166,7 +166,8 @@ impl Updater {
     /// Checks every byte of the installed version, on all cores.
     ///
     /// # Errors
-    /// Nothing is installed, or its records are damaged; damaged files are no error but in the report.
+    /// Nothing is installed, or its records are damaged, [`EngineError::DamagedDocument`] if a repair can fetch them;
+    /// damaged files are no error but in the report.
     pub async fn verify(&self) -> Result<VerifyReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
@@ -174,16 +175,17 @@ impl Updater {
         Ok(checked.report)
     }
 
-    /// Checks every byte of the installed version and fetches what is damaged.
+    /// Checks every byte of the installed version and fetches what is damaged, its list of files and its index too.
     ///
     /// The repaired version is built beside the damaged one, like an update.
     ///
     /// # Errors
-    /// Nothing is installed, or what is damaged cannot be fetched; nothing was changed.
+    /// Nothing is installed, its manifest is damaged, or what is damaged cannot be fetched; no file of it was changed.
     pub async fn repair(&self) -> Result<RepairReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
-        let checked = self.told(tokio::task::block_in_place(|| self.check_files(&session)))?;
+        let checked = Box::pin(self.check_with_documents(&session)).await;
+        let checked = self.told(checked)?;
         let repaired = checked.report.damaged.clone();
         let done = match checked.report.is_intact() {
             true => None,
@@ -454,10 +456,39 @@ impl Updater {
             .await
     }
 
+    /// Does the same as [`Self::check_files`], and where a document is damaged that says what the files should be,
+    /// fetches it first.
+    async fn check_with_documents(&self, session: &Session) -> Result<Checked, EngineError> {
+        let damage = match tokio::task::block_in_place(|| self.check_files(session)) {
+            Err(error @ EngineError::DamagedDocument { .. }) => error.to_string(),
+            checked => return checked,
+        };
+        session.notice("damaged-document", format!("It is fetched again: {damage}"));
+        let (current, settings) = (self.current()?, self.settings()?);
+        let manifest = install::load_manifest(&self.paths, &current.current)?;
+        let documents = self.documents(session, &settings, None, &manifest).await?;
+        tokio::task::block_in_place(|| {
+            let lock = InstallLock::take(&self.paths)?;
+            install::replace_documents(&self.paths, &current.current, &documents)?;
+            drop(lock);
+            self.check_files(session)
+        })
+    }
+
+    /// Returns where the current version should lie.
+    ///
+    /// # Errors
+    /// Its manifest is damaged, or [`EngineError::DamagedDocument`] another document of it.
+    pub(crate) fn place_of_current(&self, current: &Current) -> Result<Place, EngineError> {
+        // Without the manifest nobody knows what to fetch.
+        install::load_manifest(&self.paths, &current.current)?;
+        Place::of(&self.paths, &current.current).map_err(EngineError::fetchable)
+    }
+
     /// Hashes every file of the current version, and tells of that.
     fn check_files(&self, session: &Session) -> Result<Checked, EngineError> {
         let current = self.current()?;
-        let place = Place::of(&self.paths, &current.current)?;
+        let place = self.place_of_current(&current)?;
         let damaged = place.check(session)?;
         let report = VerifyReport {
             bytes: place.release.published_bytes(),

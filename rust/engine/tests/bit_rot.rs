@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-//! Installed files whose bits flip: all of them are found, and only what is damaged is fetched again.
+//! Installed files and documents whose bits flip: all of them are found, and only what is damaged is fetched again.
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use support::web::Answer;
 use support::{Scene, game};
 use vsekai_engine::EngineError;
 use vsekai_formats::index::{Index, IndexLimits};
@@ -59,27 +60,93 @@ async fn every_flipped_bit_is_found_and_only_its_chunk_is_fetched_again() {
     println!("{FLIPS} flipped bits: all found; {repaired} repaired with one chunk each");
 }
 
-/// Returns which file a position of all bytes lies in, and where.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_server_is_blamed_for_a_document_that_was_damaged_at_home() {
     let scene = Scene::installed().await;
-    let player = &scene.player;
-    let name = player.current().file_name().unwrap().to_owned();
-    let documents = scene.root.path().join(".vsekai/releases").join(name);
-    for document in ["manifest.json", "contents.json.zst", "index.caidx"] {
-        let file = documents.join(document);
+    let updater = &scene.player.updater;
+    for document in ["manifest.json", CONTENTS, INDEX] {
+        let file = documents(&scene).join(document);
         let whole = fs::read(&file).unwrap();
-        let mut bytes = whole.clone();
-        bytes[whole.len() / 2] ^= 1;
-        overwrite(&file, &bytes);
-        let error = player.updater.verify().await.unwrap_err();
-        assert!(matches!(error, EngineError::BadRecord { .. }), "{error:?}");
-        assert!(!error.retry() && !error.hint().unwrap().contains("server"));
+        overwrite(&file, &flipped(&whole));
+        for error in [
+            updater.verify().await.unwrap_err(),
+            updater.verify_quick().await.unwrap_err(),
+        ] {
+            let can_be_fetched = matches!(error, EngineError::DamagedDocument { .. });
+            let is_told = can_be_fetched || matches!(error, EngineError::BadRecord { .. });
+            assert!(is_told, "{error:?}");
+            assert_eq!(can_be_fetched, document != "manifest.json", "{error}");
+            let hint = error.hint().unwrap();
+            assert_eq!(hint.contains("Repair"), can_be_fetched, "{hint}");
+            assert!(!error.retry() && !hint.contains("server"), "{hint}");
+        }
         overwrite(&file, &whole);
     }
+    assert!(updater.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_damaged_or_gone_is_fetched_again_by_a_repair() {
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
+    let tree = player.current();
+    for document in [CONTENTS, INDEX] {
+        let file = documents(&scene).join(document);
+        let whole = fs::read(&file).unwrap();
+        for damage in [Some(flipped(&whole)), None] {
+            match damage {
+                Some(bytes) => overwrite(&file, &bytes),
+                None => fs::remove_file(&file).unwrap(),
+            }
+            web.reset();
+            let repaired = player.updater.repair().await.unwrap();
+            assert!(repaired.repaired.is_empty() && repaired.done.is_none());
+            assert_eq!(fs::read(&file).unwrap(), whole);
+            assert_eq!(web.chunks_served(), 0);
+        }
+    }
+    assert!(player.updater.verify().await.unwrap().is_intact());
+    assert_eq!(player.current(), tree);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_repaired_by_a_list_of_files_that_was_damaged_with_them() {
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
+    let file = documents(&scene).join(CONTENTS);
+    let damaged = flipped(&fs::read(&file).unwrap());
+    overwrite(&file, &damaged);
+    fs::remove_file(player.current().join("data/changed.txt")).unwrap();
+    for fault in [Answer::Status(404), Answer::FlipBit] {
+        web.on(move |_| fault.clone());
+        player.updater.repair().await.unwrap_err();
+        assert_eq!(fs::read(&file).unwrap(), damaged, "nothing false takes its place");
+    }
+    web.reset();
+    let repaired = player.updater.repair().await.unwrap();
+    assert_eq!(repaired.repaired, ["data/changed.txt"]);
+    player.assert_has(&game(1));
     assert!(player.updater.verify().await.unwrap().is_intact());
 }
 
+const CONTENTS: &str = "contents.json.zst";
+const INDEX: &str = "index.caidx";
+
+/// Returns the folder of the installed version's documents.
+fn documents(scene: &Scene) -> PathBuf {
+    let name = scene.player.current().file_name().unwrap().to_owned();
+    scene.root.path().join(".vsekai/releases").join(name)
+}
+
+/// Returns `bytes` with a bit changed in the middle.
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bytes
+}
+
+/// Returns which file a position of all bytes lies in, and where.
 fn place(files: &support::Files, mut position: u64) -> (String, usize) {
     for (path, (bytes, _)) in files {
         if position < bytes.len() as u64 {

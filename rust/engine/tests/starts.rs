@@ -8,7 +8,7 @@ use std::path::Path;
 
 use support::site::Site;
 use support::web::Web;
-use support::{Files, Player, game};
+use support::{Files, Player, game, names_in};
 use vsekai_engine::{
     CheckOutcome, Decision, ErrorCode, Event, GameExit, LaunchOptions, UnknownSurroundings, UpdateOutcome,
     Wish,
@@ -208,6 +208,21 @@ async fn a_program_that_cannot_be_started_counts_as_one_that_does_not_start() {
         assert_eq!(error.code(), ErrorCode::Launch, "{error}");
     }
     assert_eq!(stage.installed(), "1.0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_whatever_became_of_the_documents_that_only_repairs_and_updates_need() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    stage.install(2, GOOD).await;
+    let root = stage.player.updater.status().unwrap().root;
+    for release in names_in(&root.join(".vsekai/releases")) {
+        let release = root.join(".vsekai/releases").join(release);
+        fs_err::remove_file(release.join("contents.json.zst")).unwrap();
+        fs_err::write(release.join("index.caidx"), b"damaged").unwrap();
+    }
+    assert!(!stage.play().crashed);
+    assert_eq!(stage.installed(), "2.0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,7 +52,7 @@ pub(super) async fn verify(
 pub(super) async fn repair(context: &Context, global: &GlobalArgs) -> Result<Finish, CliError> {
     let report = context.open(global)?.repair().await?;
     match &report.done {
-        None => context.output.line("Nothing to repair"),
+        None => context.output.line("No file needs to be repaired"),
         Some(done) => {
             context.output.line(&format!(
                 "Repaired {}",
