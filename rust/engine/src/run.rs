@@ -115,16 +115,16 @@ impl Target {
 }
 
 impl Run {
-    /// Plans the way to an offer. Looks at the installed files' sizes, changes nothing.
+    /// Plans the way to an offer; `home` is where the installed version should lie, if that can be of help. Looks at the
+    /// installed files' sizes, changes nothing.
     pub(crate) fn plan(
         config: &InstallConfig,
         paths: &InstallPaths,
         offer: Offer,
         documents: Documents,
         current: Option<Current>,
+        home: Option<Place>,
     ) -> Result<Self, EngineError> {
-        // Without its documents the installed version cannot help, but neither can it stop an update.
-        let home = current.as_ref().and_then(|c| Place::of(paths, &c.current).ok());
         let name_only = home
             .as_ref()
             .is_some_and(|home| home.release.differs_in_name_only(&offer.manifest));

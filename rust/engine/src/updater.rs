@@ -357,8 +357,13 @@ impl Updater {
         let (offer, documents) = self
             .offer(session, &settings, &address, &mut title, &release)
             .await?;
-        let run =
-            tokio::task::block_in_place(|| Run::plan(&self.config, &self.paths, offer, documents, current))?;
+        let home = match &current {
+            Some(current) => Box::pin(self.home(session, &settings, current)).await?,
+            None => None,
+        };
+        let run = tokio::task::block_in_place(|| {
+            Run::plan(&self.config, &self.paths, offer, documents, current, home)
+        })?;
         let newer = self.planned(run, settings, Some(title))?;
         Ok(Found::Newer(Box::new(newer)))
     }
@@ -463,15 +468,53 @@ impl Updater {
             Err(error @ EngineError::DamagedDocument { .. }) => error.to_string(),
             checked => return checked,
         };
-        session.notice("damaged-document", format!("It is fetched again: {damage}"));
         let (current, settings) = (self.current()?, self.settings()?);
+        self.mend_documents(session, &settings, &current, &damage).await?;
+        tokio::task::block_in_place(|| self.check_files(session))
+    }
+
+    /// Returns where the current version should lie, for an update: `None` if what says what should lie there is damaged
+    /// and cannot be had again. Then it cannot help, but neither can it stop the update.
+    ///
+    /// # Errors
+    /// The player cancelled.
+    async fn home(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        current: &Current,
+    ) -> Result<Option<Place>, EngineError> {
+        let damage = match tokio::task::block_in_place(|| self.place_of_current(current)) {
+            Err(error @ EngineError::DamagedDocument { .. }) => error.to_string(),
+            found => return Ok(found.ok()),
+        };
+        match self.mend_documents(session, settings, current, &damage).await {
+            Ok(()) => Ok(tokio::task::block_in_place(|| self.place_of_current(current)).ok()),
+            Err(EngineError::Cancelled) => Err(EngineError::Cancelled),
+            Err(error) => {
+                let version = &current.current.version;
+                let message =
+                    format!("Nothing of {version} is taken over, your own files stay there: {error}");
+                session.notice("not-mended", message);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Fetches the documents of the current version again; `damage` says why.
+    async fn mend_documents(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        current: &Current,
+        damage: &str,
+    ) -> Result<(), EngineError> {
+        session.notice("damaged-document", format!("It is fetched again: {damage}"));
         let manifest = install::load_manifest(&self.paths, &current.current)?;
-        let documents = self.documents(session, &settings, None, &manifest).await?;
+        let documents = self.documents(session, settings, None, &manifest).await?;
         tokio::task::block_in_place(|| {
-            let lock = InstallLock::take(&self.paths)?;
-            install::replace_documents(&self.paths, &current.current, &documents)?;
-            drop(lock);
-            self.check_files(session)
+            let _lock = InstallLock::take(&self.paths)?;
+            install::replace_documents(&self.paths, &current.current, &documents)
         })
     }
 

@@ -129,6 +129,30 @@ async fn files_are_repaired_by_a_list_of_files_that_was_damaged_with_them() {
     assert!(player.updater.verify().await.unwrap().is_intact());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_takes_along_what_a_damaged_list_of_files_says_nothing_of() {
+    for can_be_fetched in [true, false] {
+        let scene = Scene::installed().await;
+        let Scene { web, player, .. } = &scene;
+        overwrite(&documents(&scene).join(CONTENTS), b"damaged");
+        fs::write(player.current().join("mine.txt"), b"mine").unwrap();
+        scene.site.publish(&game(2), "2.0", 2);
+        let manifest = &scene.first;
+        let lacking = address::contents(&manifest.title, manifest.platform, &manifest.version);
+        web.on(move |path| match !can_be_fetched && path.ends_with(&lacking) {
+            true => Answer::Status(404),
+            false => Answer::Serve,
+        });
+        player.updater.update().await.unwrap();
+        let is_there = player.current().join("mine.txt").exists();
+        let reused = player.plans().last().unwrap().reused_bytes;
+        assert_eq!((is_there, reused > 0), (can_be_fetched, can_be_fetched));
+        for (path, (bytes, _)) in game(2) {
+            assert_eq!(fs::read(player.current().join(path)).unwrap(), bytes);
+        }
+    }
+}
+
 const CONTENTS: &str = "contents.json.zst";
 const INDEX: &str = "index.caidx";
 
