@@ -4,10 +4,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use vsekai_engine::InstallConfig;
 use vsekai_engine::config::DEFAULT_CONNECTIONS;
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::record::{Moved, Settings};
+use vsekai_engine::{InstallConfig, read_token};
 use vsekai_formats::release::{Platform, Slug};
 use vsekai_store::http::OriginError;
 use vsekai_store::{HttpOptions, HttpOrigin, Secret, bounded};
@@ -125,13 +125,21 @@ pub(crate) fn token(
 /// Returns the token for private channels from a file or the environment.
 fn read_token(global: &GlobalArgs, surroundings: &Surroundings) -> Result<Option<Secret>, CliError> {
     match &global.read_token_file {
-        Some(file) => token_in(file).map(Some),
-        None => token_of(surroundings, "VSEKAI_READ_TOKEN"),
+        Some(file) => read_token_in(file).map(Some),
+        None => match token_of(surroundings, "VSEKAI_READ_TOKEN")? {
+            Some(token) => Ok(Some(read_token::parse(token.expose())?)),
+            None => Ok(None),
+        },
     }
 }
 
+/// Reads a token for private channels from a file; one that no server could be sent is refused before it is kept.
+pub(crate) fn read_token_in(file: &Path) -> Result<Secret, CliError> {
+    Ok(read_token::parse(token_in(file)?.expose())?)
+}
+
 /// Reads a token from a file.
-pub(crate) fn token_in(file: &Path) -> Result<Secret, CliError> {
+fn token_in(file: &Path) -> Result<Secret, CliError> {
     Secret::token_in(file).map_err(|error| CliError::usage(format!("cannot read the token: {error}")))
 }
 

@@ -140,3 +140,22 @@ fn a_file_without_a_token_is_refused() {
     assert_eq!(refused.code, 2, "{}", refused.err);
     assert!(refused.err.contains("has no token in it"), "{}", refused.err);
 }
+
+#[test]
+fn a_text_that_is_no_token_is_refused_and_not_repeated() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("token");
+    fs_err::write(&file, "a secret\nthat is none\n").unwrap();
+    let path = file.to_str().unwrap();
+    for arguments in [
+        &["check", "--read-token-file", path][..],
+        &["settings", "set", "read-token", path],
+    ] {
+        let refused = vsekai_in(data.path(), &[], arguments);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains("is not one word"), "{}", refused.err);
+        assert!(!refused.err.contains("a secret"), "{}", refused.err);
+    }
+    let refused = vsekai_in(data.path(), &[("VSEKAI_READ_TOKEN", "two words")], &["check"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+}

@@ -28,7 +28,7 @@ pub(super) fn run(
             let [file] = args.value.as_slice() else {
                 return Err(CliError::usage("read-token takes one file"));
             };
-            updater.keep_read_token(Some(&options::token_in(Path::new(file))?))?;
+            updater.keep_read_token(Some(&options::read_token_in(Path::new(file))?))?;
             updater.preferences()?
         }
         Some(SettingsCommand::Set(args)) => {
