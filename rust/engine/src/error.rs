@@ -63,8 +63,8 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A document of the installed version is missing or damaged in the install folder. The manifest beside it pins it,
-    /// so a repair can fetch it again.
+    /// A document of the installed version is missing or damaged in the install folder. Its digest is on record, so a
+    /// repair can fetch it again.
     #[error("the {what} is damaged: {reason}")]
     DamagedDocument {
         /// Which document.

@@ -126,14 +126,19 @@ pub(crate) fn keep_documents(
     Ok(())
 }
 
-/// Puts `documents` in the place of those of an installed version that are missing or not the same, durably.
+/// Puts documents in the place of those of an installed version that are missing or not the same, durably.
 pub(crate) fn replace_documents(
     paths: &InstallPaths,
     installed: &InstalledVersion,
+    manifest: Option<&Bytes>,
     documents: &Documents,
 ) -> Result<(), EngineError> {
     let folder = paths.release(&installed.name);
-    for (file, bytes) in [(CONTENTS, &documents.contents), (INDEX, &documents.index)] {
+    disk::create_folders_durably(&folder)?;
+    let pinned = [(CONTENTS, &documents.contents), (INDEX, &documents.index)];
+    // A manifest that came later than the tree says of it what the one before said, so it can stand in its place.
+    let manifest = manifest.map(|bytes| (MANIFEST, bytes));
+    for (file, bytes) in pinned.into_iter().chain(manifest) {
         let path = folder.join(file);
         let there = disk::read_bounded(&path, bytes.len()).ok().flatten();
         if there.as_deref() != Some(&bytes[..]) {

@@ -15,7 +15,7 @@ use crate::mirrors::{self, Stores};
 use crate::origin::{self, Document, Documents, Offer};
 use crate::preferences::Preferences;
 use crate::read_token;
-use crate::record::{Current, Settings};
+use crate::record::{Current, InstalledVersion, Settings};
 use crate::session::Session;
 use crate::trust;
 use crate::updater::Updater;
@@ -62,6 +62,31 @@ impl Updater {
             .documents(session, settings, Some(address), &offer.manifest)
             .await?;
         Ok((offer, documents))
+    }
+
+    /// Fetches the manifest of a version in the folder, and the documents it pins, as [`Self::offer`] would if its channel
+    /// offered it now.
+    ///
+    /// # Errors
+    /// As there; its publisher may have taken it out of the channel.
+    pub(crate) async fn offer_of(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        version: &InstalledVersion,
+    ) -> Result<(Offer, Documents), EngineError> {
+        let settings = Settings {
+            channel: version.channel.clone(),
+            ..settings.clone()
+        };
+        let release = ReleaseRef {
+            version: version.version.clone(),
+            sequence: version.sequence,
+            manifest: version.manifest.clone(),
+        };
+        let (address, mut title, _) = self.pointer(session, &settings).await?;
+        self.offer(session, &settings, &address, &mut title, &release)
+            .await
     }
 
     /// Returns the documents that `manifest` pins: those that a version in the folder has or, from the address `first`

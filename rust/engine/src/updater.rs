@@ -107,7 +107,7 @@ impl Updater {
         let current = Current::load(&self.paths)?;
         let manifest = current
             .as_ref()
-            .map(|c| install::load_manifest(&self.paths, &c.current))
+            .map(|c| install::load_manifest(&self.paths, &c.current).map_err(EngineError::fetchable))
             .transpose()?;
         let log = StartLog::load(&self.paths)?;
         let gave_up = log.given_up.last().filter(|given_up| {
@@ -166,7 +166,7 @@ impl Updater {
     /// Checks every byte of the installed version, on all cores.
     ///
     /// # Errors
-    /// Nothing is installed, or its records are damaged, [`EngineError::DamagedDocument`] if a repair can fetch them;
+    /// Nothing is installed, or its records are damaged ([`EngineError::DamagedDocument`] if a repair can fetch them);
     /// damaged files are no error but in the report.
     pub async fn verify(&self) -> Result<VerifyReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
@@ -175,12 +175,12 @@ impl Updater {
         Ok(checked.report)
     }
 
-    /// Checks every byte of the installed version and fetches what is damaged, its list of files and its index too.
+    /// Checks every byte of the installed version and fetches what is damaged, its manifest, list of files and index too.
     ///
     /// The repaired version is built beside the damaged one, like an update.
     ///
     /// # Errors
-    /// Nothing is installed, its manifest is damaged, or what is damaged cannot be fetched; no file of it was changed.
+    /// Nothing is installed, or what is damaged cannot be fetched; no file of the version was changed.
     pub async fn repair(&self) -> Result<RepairReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
@@ -303,7 +303,8 @@ impl Updater {
         // A version that kept failing is gone back from now, if that was not possible when it failed.
         versions::settle(&self.paths, &self.machine)?;
         let current = self.current()?;
-        let manifest = install::load_manifest(&self.paths, &current.current)?;
+        let manifest = install::load_manifest(&self.paths, &current.current);
+        let manifest = manifest.map_err(EngineError::fetchable)?;
         versions::get_ready(&self.paths, &self.machine, &current)?;
         let game = launch::launch(&self.paths, &self.machine, &current.current, &manifest, options)?;
         self.machine.tell(Event::GameStarted { pid: game.pid() });
@@ -510,21 +511,25 @@ impl Updater {
         damage: &str,
     ) -> Result<(), EngineError> {
         session.notice("damaged-document", format!("It is fetched again: {damage}"));
-        let manifest = install::load_manifest(&self.paths, &current.current)?;
-        let documents = self.documents(session, settings, None, &manifest).await?;
+        let version = &current.current;
+        let (manifest, documents) = match install::load_manifest(&self.paths, version) {
+            Ok(manifest) => (None, self.documents(session, settings, None, &manifest).await?),
+            Err(_) => {
+                let (offer, documents) = self.offer_of(session, settings, version).await?;
+                (Some(offer.manifest_bytes), documents)
+            }
+        };
         tokio::task::block_in_place(|| {
             let _lock = InstallLock::take(&self.paths)?;
-            install::replace_documents(&self.paths, &current.current, &documents)
+            install::replace_documents(&self.paths, version, manifest.as_ref(), &documents)
         })
     }
 
     /// Returns where the current version should lie.
     ///
     /// # Errors
-    /// Its manifest is damaged, or [`EngineError::DamagedDocument`] another document of it.
+    /// [`EngineError::DamagedDocument`] if a document of it is.
     pub(crate) fn place_of_current(&self, current: &Current) -> Result<Place, EngineError> {
-        // Without the manifest nobody knows what to fetch.
-        install::load_manifest(&self.paths, &current.current)?;
         Place::of(&self.paths, &current.current).map_err(EngineError::fetchable)
     }
 
