@@ -157,5 +157,5 @@ fn a_text_that_is_no_token_is_refused_and_not_repeated() {
         assert!(!refused.err.contains("a secret"), "{}", refused.err);
     }
     let refused = vsekai_in(data.path(), &[("VSEKAI_READ_TOKEN", "two words")], &["check"]);
-    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("is not one word"), "{}", refused.err);
 }
