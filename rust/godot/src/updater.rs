@@ -70,6 +70,8 @@ pub struct VSekaiUpdater {
     /// The server that a token for private channels was given for, and the token.
     read_token: Option<(String, Secret)>,
     session: Option<Session>,
+    /// The server that the session was opened with, which may not be the one that is named now; empty if none was.
+    opened_server: String,
     /// Counts calls of `open`, so that a signal handler that opens another folder ends the round of signals.
     opened: u64,
     base: Base<Node>,
@@ -204,7 +206,9 @@ impl VSekaiUpdater {
         match config.and_then(Session::open) {
             Ok(session) => {
                 let mut me = this.bind_mut();
+                let server = me.server();
                 me.session = Some(session);
+                me.opened_server = server;
                 me.opened += 1;
                 true
             }
@@ -362,8 +366,9 @@ impl VSekaiUpdater {
 
     /// Uses [param token] for the private channels of [member server_url] from the next operation on, in folders
     /// opened later too. It is kept with the install once the server took it and something is installed, for its
-    /// owner alone, and no other server gets to see it. Returns `false` after emitting [signal failed], otherwise
-    /// [signal status_changed] follows.
+    /// owner alone, and no other server gets to see it, not even the one that the folder was opened with if
+    /// [member server_url] has changed since. Returns `false` after emitting [signal failed], otherwise
+    /// [signal status_changed] follows, from the next [method open] on if it did change.
     #[func(gd_self)]
     fn set_read_token(this: Gd<Self>, token: GString) -> bool {
         Self::take_token(this, read_token::parse(&token.to_string()))
@@ -458,7 +463,8 @@ impl VSekaiUpdater {
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
     /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
-    /// server's private channels was given or is kept), and `version_path`, the folder of the installed version. Never waits; empty while no folder is open.
+    /// server's private channels was given or is kept), and `version_path`, the folder of the installed version.
+    /// Never waits; empty while no folder is open.
     #[func]
     fn get_status(&self) -> VarDictionary {
         let status = self.session.as_ref().map(Session::status);
@@ -496,11 +502,15 @@ impl VSekaiUpdater {
         match token {
             Ok(token) => {
                 let mut me = this.bind_mut();
-                if let Some(session) = &me.session {
+                let server = me.server();
+                // What is open goes on asking the server that was named when it was opened.
+                if me.opened_server == server
+                    && let Some(session) = &me.session
+                {
                     session.give_read_token(token.clone());
                 }
                 // Where no server is named, another folder may be of another one.
-                me.read_token = Some((me.server(), token)).filter(|(server, _)| !server.is_empty());
+                me.read_token = Some((server, token)).filter(|(server, _)| !server.is_empty());
                 true
             }
             Err(error) => {

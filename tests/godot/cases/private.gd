@@ -38,6 +38,12 @@ func run(harness: Harness) -> void:
 	updater.server_url = harness.text("dead_server")
 	harness.check(updater.open(), "the folder opens with another server")
 	harness.equal(updater.get_status().get("has_read_token"), false, "which has no token")
+	updater.server_url = harness.text("server")
+	harness.check(updater.set_read_token_file(file), "a token of the first server is taken")
+	var about: String = "but not given to the one that is open"
+	harness.equal(updater.get_status().get("has_read_token"), false, about)
+	harness.check(updater.open(), "the folder opens with the first server again")
+	harness.equal(updater.get_status().get("has_read_token"), true, "which has its token")
 	harness.equal(recorder.strays, 0, "every signal came on the main thread")
 	recorder.free()
 
