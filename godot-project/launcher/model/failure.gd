@@ -63,7 +63,7 @@ var _detail: String = ""
 
 
 ## `fetching` tells damage on the way from the server, which trying again may cure, from damage of
-## the installed files; `with_token` a read token that the server does not take from one that lacks.
+## the installed files; `with_token` a read token that the server does not take from none at all.
 static func from(values: Dictionary, fetching: bool = false, with_token: bool = false) -> Failure:
 	var failure: Failure = Failure.new()
 	failure.code = Printable.line(str(values.get("code", "internal")), 40)

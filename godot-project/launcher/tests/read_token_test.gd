@@ -90,6 +90,30 @@ func test_a_token_is_never_shown_again_and_can_be_removed() -> void:
 	await close()
 
 
+func test_a_token_typed_for_one_server_is_not_left_for_another() -> void:
+	await open(SIZE, "en", 100)
+	await play("private_first")
+	await _show_network()
+	var server: LineEdit = _page().get_node("%ServerField")
+	# No address, one to be asked about, and one that is used at once.
+	var addresses: Array[String] = ["updates", "http://a.example.org", "https://a.example.org"]
+	for address: String in addresses:
+		_type(TOKEN)
+		check(not _button("UseTokenButton").disabled, address + ": typed")
+		server.text = address
+		server.text_submitted.emit(address)
+		await frames(2)
+		equal(_field().text, "", address)
+		check(_button("UseTokenButton").disabled, address + ": nothing to use")
+		var question: Question = shell.get_node("%Question")
+		if question.visible:
+			(question.get_node("%QuestionNo") as Button).pressed.emit()
+			await frames(2)
+	equal(updater.server_url, "https://a.example.org")
+	DirAccess.remove_absolute(SETTINGS)
+	await close()
+
+
 func test_neither_the_log_nor_the_settings_nor_the_report_hold_a_token() -> void:
 	await open(SIZE, "en", 100)
 	await play("private_first")

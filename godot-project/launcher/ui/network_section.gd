@@ -49,6 +49,8 @@ func _set_server(address: String) -> void:
 	if _asking or wanted == _session.server_url():
 		return
 	told.emit("")
+	# Typed for an address that is no longer the one to be read above.
+	_token.empty()
 	if not (wanted.is_empty() or ServerAddress.is_address(wanted)):
 		told.emit("SERVER_NOT_AN_ADDRESS")
 		return

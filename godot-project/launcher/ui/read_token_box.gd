@@ -22,11 +22,17 @@ func start(session: LauncherSession) -> void:
 	_use.pressed.connect(_on_used)
 	_from_file.pressed.connect(_choose_file)
 	_forget.pressed.connect(_on_forgotten)
-	visibility_changed.connect(_empty)
+	visibility_changed.connect(empty)
 
 
 func first_focus() -> Control:
 	return _field
+
+
+## What was typed and not used is not left lying about; emptied this way nothing brings it back.
+func empty() -> void:
+	_field.clear()
+	_show_use()
 
 
 func show_model(model: LauncherModel, busy: bool) -> void:
@@ -42,17 +48,11 @@ func _show_use() -> void:
 	_use.disabled = not _field.editable or _field.text.strip_edges().is_empty()
 
 
-## What was typed and not used is not left lying about; emptied this way nothing brings it back.
-func _empty() -> void:
-	_field.clear()
-	_show_use()
-
-
 func _on_used() -> void:
 	if _use.disabled:
 		return
 	var token: String = _field.text.strip_edges()
-	_empty()
+	empty()
 	_take_outcome(_session.use_read_token(token))
 
 

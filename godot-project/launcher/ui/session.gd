@@ -278,7 +278,8 @@ func refresh() -> void:
 
 
 func _try_token(method: String, value: String) -> bool:
-	if not _is_open or not bool(_updater.call(method, value)):
+	# A folder that is not open yet opens with it.
+	if _updater == null or not bool(_updater.call(method, value)):
 		return false
 	_log(Message.of("ACTIVITY_TOKEN_GIVEN").text())
 	perform("check")
