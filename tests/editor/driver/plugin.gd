@@ -201,9 +201,13 @@ func take_back_and_offer_again() -> void:
 
 
 func refuse_secrets_in_the_project() -> void:
+	_type("ReadToken", "vsekai_0_local")
 	_button("LocalServer").button_pressed = false
 	await _wait_for("the server's end", func() -> bool: return _control("Address").editable)
+	_check(_control("ReadToken").text.is_empty(), "its read token is for no other server")
+	_type("ReadToken", "vsekai_0_other")
 	_type("Address", "http://127.0.0.1:1")
+	_check(_control("ReadToken").text.is_empty(), "nor is one for another address")
 	_type("Keys", ProjectSettings.globalize_path("res://keys"))
 	_button("Refresh").pressed.emit()
 	_check(_control("Problem").visible, "a problem is shown")

@@ -103,6 +103,9 @@ func _show_choices() -> void:
 
 
 func _on_field_changed(p_field: Control) -> void:
+	if p_field == %Address:
+		# A token is one server's, and no other gets to see it.
+		%ReadToken.clear()
 	# What the local server says is not the developer's choice.
 	if _local.is_empty() or p_field not in [%Address, %Keys, %Token]:
 		_choices.set(_fields[p_field], p_field.get(&"text"))
@@ -284,6 +287,7 @@ func _on_finished(p_operation: String, p_ok: bool) -> void:
 
 func _on_server_changed(p_server: Dictionary) -> void:
 	_local = p_server if p_server.running else {}
+	%ReadToken.clear()
 	%LocalServer.set_pressed_no_signal(p_server.running)
 	if p_server.running:
 		%Address.text = p_server.url
