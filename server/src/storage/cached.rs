@@ -32,7 +32,7 @@ mod linux {
     use std::path::Path;
 
     use rustix::fd::{AsFd, OwnedFd};
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2, sendfile};
+    use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, sendfile};
     use rustix::io::{ReadWriteFlags, preadv2};
 
     /// A file that was opened without a disk. Nobody changes the files that this is for while they are open.
@@ -45,10 +45,13 @@ mod linux {
     impl CachedFile {
         /// Opens `path` if that needs no disk and it has at most `most` bytes; `None` says nothing about it.
         pub fn open(path: &Path, most: usize) -> Option<Self> {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            // Opening a pipe would wait for its other end.
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
             let file = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED).ok()?;
-            let size = usize::try_from(fstat(&file).ok()?.st_size).ok()?;
-            (size <= most).then_some(Self { file, size })
+            let found = fstat(&file).ok()?;
+            let size = usize::try_from(found.st_size).ok()?;
+            let is_file = FileType::from_raw_mode(found.st_mode).is_file();
+            (is_file && size <= most).then_some(Self { file, size })
         }
 
         /// Returns its length in bytes.
@@ -98,6 +101,8 @@ mod tests {
     use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};
 
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     #[test]
@@ -119,6 +124,9 @@ mod tests {
         fs_err::write(&path, [0; 101]).unwrap();
         assert_eq!(read_cached(&path, 100), None);
         assert_eq!(read_cached(folder.path(), 1 << 20), None, "a folder");
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert_eq!(read_cached(&pipe, 100), None, "a pipe, which nobody waits for");
     }
 
     #[test]
