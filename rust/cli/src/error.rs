@@ -125,24 +125,26 @@ mod tests {
 
     #[test]
     fn a_damaged_record_is_not_blamed_on_a_download() {
-        let damaged = CliError::from(EngineError::BadRecord {
+        let hint = hint_of_damage(EngineError::BadRecord {
             what: "record of starts".to_owned(),
             reason: "it is cut off".to_owned(),
         });
-        assert_eq!(damaged.code, "damaged");
-        let hint = damaged.hint.unwrap();
         assert!(hint.contains("in the install folder is damaged"), "{hint}");
-        assert!(!damaged.retry);
     }
 
     #[test]
     fn a_damaged_document_that_can_be_fetched_is_a_matter_for_repair() {
-        let damaged = CliError::from(EngineError::DamagedDocument {
+        let hint = hint_of_damage(EngineError::DamagedDocument {
             what: "list of files".to_owned(),
             reason: "it is cut off".to_owned(),
         });
+        assert_eq!(hint, "Fetch it again with: vsekai repair");
+    }
+
+    fn hint_of_damage(error: EngineError) -> String {
+        let damaged = CliError::from(error);
         assert_eq!(damaged.code, "damaged");
-        assert_eq!(damaged.hint.unwrap(), "Fetch it again with: vsekai repair");
         assert!(!damaged.retry);
+        damaged.hint.unwrap()
     }
 }

@@ -7,11 +7,11 @@
 use std::fmt;
 use std::ops::Range;
 
+use twox_hash::XxHash64;
 use zstd::bulk;
 use zstd::zstd_safe;
 
 use crate::id::{ChunkId, DigestAlgorithm};
-use crate::xxh64::xxh64;
 
 /// Level that desync and casync compress with.
 pub const DEFAULT_LEVEL: i32 = 3;
@@ -156,8 +156,8 @@ pub fn bare_content(stored: &[u8], max_len: usize) -> Option<Range<usize>> {
     }
     let is_whole = match descriptor & CHECKSUM {
         0 => checksum.is_empty(),
-        // The lower half of it.
-        _ => checksum == (xxh64(bytes) as u32).to_le_bytes(),
+        // The lower half of it; it tells of accidents and proves nothing.
+        _ => checksum == (XxHash64::oneshot(0, bytes) as u32).to_le_bytes(),
     };
     is_whole.then_some(content)
 }

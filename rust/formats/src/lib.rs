@@ -23,7 +23,6 @@ pub mod release;
 mod testdata;
 mod text;
 pub mod user_paths;
-mod xxh64;
 
 pub use chunker::{ChunkSizes, Chunker};
 pub use id::{ChunkId, DigestAlgorithm, IdHasher};

@@ -11,7 +11,7 @@ use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_server::Limits;
 
 use crate::client::{TestServer, chunk_path};
-use crate::limits::{PATIENCE, closed_in_time, connect, quick, read_head, read_to_close, wait_for_a_place};
+use crate::limits::{PATIENCE, closed_in_time, connect, not_taken, quick, read_head, read_to_close};
 use crate::rates::{RARE, told_to_wait};
 
 /// Larger than all buffers between two sockets, if the receiving one's is small.
@@ -178,14 +178,14 @@ async fn a_connection_that_had_its_chunk_is_kept_for_a_while() {
         assert!(ask(&mut stream, &get(id)).await.1 == stored);
     }
     let started = Instant::now();
-    assert_eq!(read_to_close(&mut stream).await, "");
-    closed_in_time(started, quick().idle_timeout);
+    let said = closed_in_time(&mut stream, started, quick().idle_timeout).await;
+    assert_eq!(said, "");
     let mut stream = connect(&server).await;
     assert!(ask(&mut stream, &get(id)).await.1 == stored);
     let started = Instant::now();
     stream.write_all(b"GET /store/").await.unwrap();
-    assert_eq!(read_to_close(&mut stream).await, "");
-    closed_in_time(started, quick().head_timeout);
+    let said = closed_in_time(&mut stream, started, quick().head_timeout).await;
+    assert_eq!(said, "");
     server.stop().await;
 }
 
@@ -200,11 +200,7 @@ async fn a_client_that_does_not_take_its_chunk_is_given_up() {
     let server = TestServer::open(server.stop().await, limits).await;
     let mut stream = connect_narrowly(&server).await;
     stream.write_all(get(id).as_bytes()).await.unwrap();
-    read_head(&mut stream).await;
-    wait_for_a_place(&server).await;
-    let mut rest = Vec::new();
-    let _ = stream.read_to_end(&mut rest).await;
-    assert!(rest.len() < stored.len());
+    not_taken(&server, &mut stream, stored.len()).await;
     server.stop().await;
 }
 

@@ -44,9 +44,21 @@ pub async fn read_to_close(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub fn closed_in_time(started: Instant, expected: Duration) {
+/// Waits until the server closes the connection, about `expected` after `started`; returns what it said.
+pub async fn closed_in_time(stream: &mut TcpStream, started: Instant, expected: Duration) -> String {
+    let said = read_to_close(stream).await;
     let took = started.elapsed();
     assert!(took >= expected / 2 && took < expected + SLACK, "{took:?}");
+    said
+}
+
+/// Reads an answer that was asked for, but its body of `len` bytes only once the server has given up on that.
+pub async fn not_taken(server: &TestServer, stream: &mut TcpStream, len: usize) {
+    read_head(stream).await;
+    wait_for_a_place(server).await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < len);
 }
 
 #[tokio::test]
@@ -54,8 +66,8 @@ async fn a_client_that_says_nothing_is_closed() {
     let server = TestServer::with_limits(quick()).await;
     let started = Instant::now();
     let mut stream = connect(&server).await;
-    assert_eq!(read_to_close(&mut stream).await, "");
-    closed_in_time(started, quick().head_timeout);
+    let said = closed_in_time(&mut stream, started, quick().head_timeout).await;
+    assert_eq!(said, "");
     server.stop().await;
 }
 
@@ -100,8 +112,7 @@ async fn a_connection_is_kept_for_the_next_request_for_a_while() {
         read_head(&mut stream).await;
     }
     let started = Instant::now();
-    read_to_close(&mut stream).await;
-    closed_in_time(started, quick().idle_timeout);
+    closed_in_time(&mut stream, started, quick().idle_timeout).await;
     server.stop().await;
 }
 
@@ -120,8 +131,7 @@ async fn a_second_head_that_drips_is_closed_too() {
     read_head(&mut stream).await;
     let started = Instant::now();
     stream.write_all(b"GET ").await.unwrap();
-    read_to_close(&mut stream).await;
-    closed_in_time(started, quick().head_timeout);
+    closed_in_time(&mut stream, started, quick().head_timeout).await;
     server.stop().await;
 }
 
@@ -223,9 +233,8 @@ async fn a_body_that_stalls_is_given_up() {
     );
     let started = Instant::now();
     stream.write_all(head.as_bytes()).await.unwrap();
-    let answer = read_to_close(&mut stream).await;
+    let answer = closed_in_time(&mut stream, started, quick().stall_timeout).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    closed_in_time(started, quick().stall_timeout);
     server.stop().await;
 }
 
@@ -260,16 +269,12 @@ async fn a_client_that_does_not_read_is_given_up() {
         .write_all(b"GET /index/large.caidx HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
-    read_head(&mut stream).await;
-    wait_for_a_place(&server).await;
-    let mut rest = Vec::new();
-    let _ = stream.read_to_end(&mut rest).await;
-    assert!(rest.len() < index.len());
+    not_taken(&server, &mut stream, index.len()).await;
     server.stop().await;
 }
 
 /// Waits until the server has given up on the client that has the only place.
-pub async fn wait_for_a_place(server: &TestServer) {
+async fn wait_for_a_place(server: &TestServer) {
     let second = async {
         loop {
             let mut stream = connect(server).await;
