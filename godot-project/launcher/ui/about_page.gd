@@ -23,6 +23,7 @@ func start(session: LauncherSession) -> void:
 		button.pressed.connect(OS.shell_open.bind(session.config.links[link]))
 		_links.add_child(button)
 	visibility_changed.connect(_show_words)
+	_licences.get_v_scroll_bar().accessibility_name = _licences.accessibility_name
 	_show_words()
 
 

@@ -17,6 +17,7 @@ func start(session: LauncherSession) -> void:
 	_session.activity_added.connect(_show_entries)
 	_copy.pressed.connect(_copy_report)
 	visibility_changed.connect(_show_entries)
+	_text.get_v_scroll_bar().accessibility_name = _text.accessibility_name
 
 
 func first_focus() -> Control:

@@ -7,6 +7,7 @@ signal answered(yes: bool)
 
 var _focus_before: Control
 
+@onready var _dialog: QuestionDialog = %QuestionDialog
 @onready var _title: Label = %QuestionTitle
 @onready var _words: Label = %QuestionWords
 @onready var _yes: Button = %QuestionYes
@@ -17,10 +18,6 @@ func _ready() -> void:
 	hide()
 	_yes.pressed.connect(_answer.bind(true))
 	_no.pressed.connect(_answer.bind(false))
-	for button: Button in [_yes, _no]:
-		button.accessibility_described_by_nodes = [
-			button.get_path_to(_title), button.get_path_to(_words)
-		]
 	for pair: Array[Button] in [[_yes, _no] as Array[Button], [_no, _yes] as Array[Button]]:
 		for side: Side in [SIDE_LEFT, SIDE_RIGHT, SIDE_TOP, SIDE_BOTTOM]:
 			pair[0].set_focus_neighbor(side, pair[0].get_path_to(pair[1]))
@@ -36,6 +33,10 @@ func ask(title: String, words: String, yes: String, no: String) -> bool:
 	_words.text = words
 	_yes.text = yes
 	_no.text = no
+	# Whoever does not see the question hears it with the answer that has the focus.
+	for button: Button in [_yes, _no]:
+		button.accessibility_description = "%s %s" % [title, words]
+	_dialog.accessibility_name = title
 	_focus_before = get_viewport().gui_get_focus_owner()
 	show()
 	_no.grab_focus()

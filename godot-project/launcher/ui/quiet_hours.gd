@@ -53,7 +53,7 @@ func show_value(value: String) -> void:
 ## Shows everything in the current language.
 func show_words() -> void:
 	_add.text = tr("ACTION_ADD_QUIET")
-	_add.accessibility_name = tr("ACTION_ADD_QUIET_NAME")
+	_add.accessibility_name = tr("SETTING_QUIET")
 	_show_rows()
 
 

@@ -27,7 +27,6 @@ static func add_to(grid: GridContainer, what: String, words: String) -> SettingC
 	choice.auto_translate_mode = Node.AUTO_TRANSLATE_MODE_DISABLED
 	grid.add_child(choice._label)
 	grid.add_child(choice)
-	choice.accessibility_labeled_by_nodes = [choice.get_path_to(choice._label)]
 	return choice
 
 
@@ -59,6 +58,10 @@ func show_choices(choices: Array[SettingChoices.Choice], value: String) -> void:
 		add_item(choice.label.text())
 	if not choices.is_empty():
 		select(maxi(_values.find(value), 0))
+	# The engine says this and then what is chosen. With the label given as the one that names it, it
+	# would say the choice alone, and several settings are "as the system".
+	if _label != null:
+		accessibility_name = _label.atr(_label.text)
 
 
 ## The player is choosing right now, and the list must stay as it is.

@@ -110,6 +110,7 @@ func show_section(section: String) -> void:
 		_sections[name].visible = name == _section
 		_tabs[name].set_pressed_no_signal(name == _section)
 	_join_focus()
+	_keep_focus()
 	_scroll.scroll_vertical = 0
 	_tell("")
 	if _wanted != null:
@@ -144,6 +145,13 @@ func _join_focus() -> void:
 	for name: String in SECTIONS:
 		_tabs[name].focus_neighbor_bottom = _tabs[name].get_path_to(first)
 	first.focus_neighbor_top = first.get_path_to(_tabs[_section])
+
+
+## A screen reader presses a tab without giving it the focus, which may have been in the section
+## that is gone now.
+func _keep_focus() -> void:
+	if is_visible_in_tree() and get_viewport().gui_get_focus_owner() == null:
+		_tabs[_section].grab_focus()
 
 
 ## The first control in `from` that takes the focus.

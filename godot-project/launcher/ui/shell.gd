@@ -49,6 +49,10 @@ var _farewell: Timer = Timer.new()
 }
 
 
+func _enter_tree() -> void:
+	ShownToReaders.follow(self)
+
+
 func _ready() -> void:
 	for page: String in PAGES:
 		_page_buttons[page].pressed.connect(show_page.bind(page))

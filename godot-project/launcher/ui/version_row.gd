@@ -33,8 +33,9 @@ func show_row(row: LibraryView.Row) -> void:
 		var used: bool = place < row.actions.size()
 		var button: ActionButton = _buttons[place]
 		button.show_action(row.actions[place] if used else null)
-		# Several rows have a button of the same words, which a listener cannot tell apart by place.
-		button.accessibility_name = "%s, %s" % [button.text, row.version]
+		# Several rows have a button of the same words, which a listener cannot tell apart by place. The
+		# engine says the words of a button after its name.
+		button.accessibility_name = row.version
 
 
 func first_button() -> Button:
