@@ -14,6 +14,19 @@ func test_what_is_hidden_is_taken_from_screen_readers() -> void:
 	await close()
 
 
+func test_what_is_hidden_with_its_contents_is_a_group_of_its_own() -> void:
+	await open(SIZE, "en", 100)
+	for scene: String in Scenes.NAMES:
+		forget()
+		await play(scene)
+		_check_groups(scene)
+	await play("ready")
+	for stop: String in stops():
+		await show_stop(stop)
+		_check_groups(stop)
+	await close()
+
+
 func test_a_choice_is_called_by_its_setting_in_the_language_of_the_player() -> void:
 	for language: String in ["en", "es", "ja"] as Array[String]:
 		await open(SIZE, language, 100)
@@ -52,3 +65,11 @@ func test_a_tab_that_is_pressed_without_the_focus_keeps_it_from_being_lost() -> 
 	tab.pressed.emit()
 	equal(viewport.gui_get_focus_owner(), tab)
 	await close()
+
+
+func _check_groups(where: String) -> void:
+	for node: Node in shell.find_children("*", "Container", true, false):
+		var hidden: bool = not (node as Control).visible
+		if hidden and not node.find_children("*", "Control", true, false).is_empty():
+			var has_role: bool = node is ReaderGroup or node is ScrollContainer
+			check(has_role, "%s: %s is hidden, but no group" % [where, node.name])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## Versions, links and the licences of everything inside.
 class_name AboutPage
-extends VBoxContainer
+extends ReaderGroup
 
 var _session: LauncherSession
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## What happened, newest first, and a report to copy.
 class_name ActivityPage
-extends VBoxContainer
+extends ReaderGroup
 
 const COPIED_SECONDS: float = 4.0
 

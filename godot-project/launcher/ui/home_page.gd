@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## Shows a `HomeView` and hands presses on.
 class_name HomePage
-extends VBoxContainer
+extends ReaderGroup
 
 var _session: LauncherSession
 var _question: Question
@@ -106,6 +106,7 @@ func _show_progress(view: HomeView) -> void:
 	_progress_box.visible = view.progress_shown
 	_step_label.text = view.progress_step.text()
 	_rate_label.text = view.progress_rate.text()
+	_rate_label.visible = not view.progress_rate.is_empty()
 	_amount_label.text = view.progress_amount.text()
 	_bar.value = maxf(view.progress_fraction, 0.0)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## Where updates come from: the server, what it asks for, and its mirrors.
 class_name NetworkSection
-extends VBoxContainer
+extends ReaderGroup
 
 ## Something to say about what was entered: a translation key, or empty to take it back.
 signal told(key: String)

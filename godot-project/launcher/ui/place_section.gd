@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## Where the game lies: its folder, moving it, and removing it.
 class_name PlaceSection
-extends VBoxContainer
+extends ReaderGroup
 
 ## Something to say about what was entered: a translation key, or empty to take it back.
 signal told(key: String)

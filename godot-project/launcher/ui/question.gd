@@ -7,7 +7,6 @@ signal answered(yes: bool)
 
 var _focus_before: Control
 
-@onready var _dialog: QuestionDialog = %QuestionDialog
 @onready var _title: Label = %QuestionTitle
 @onready var _words: Label = %QuestionWords
 @onready var _yes: Button = %QuestionYes
@@ -36,11 +35,19 @@ func ask(title: String, words: String, yes: String, no: String) -> bool:
 	# Whoever does not see the question hears it with the answer that has the focus.
 	for button: Button in [_yes, _no]:
 		button.accessibility_description = "%s %s" % [title, words]
-	_dialog.accessibility_name = title
+	accessibility_name = title
 	_focus_before = get_viewport().gui_get_focus_owner()
 	show()
 	_no.grab_focus()
 	return await answered
+
+
+## A dialog to screen readers: they say that it came, and do not wander off into the page behind it.
+func _notification(what: int) -> void:
+	if what == NOTIFICATION_ACCESSIBILITY_UPDATE:
+		var element: RID = get_accessibility_element()
+		DisplayServer.accessibility_update_set_role(element, DisplayServer.ROLE_DIALOG)
+		DisplayServer.accessibility_update_set_flag(element, DisplayServer.FLAG_MODAL, true)
 
 
 func _unhandled_input(event: InputEvent) -> void:

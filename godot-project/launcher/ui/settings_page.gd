@@ -3,7 +3,7 @@
 ## once: what is about updates by the engine, in the install folder, and what is about the window by
 ## the launcher.
 class_name SettingsPage
-extends VBoxContainer
+extends ReaderGroup
 
 ## Language, colours, text size or motion changed.
 signal appearance_changed

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## One installed version in the library, with what can be done about it.
 class_name VersionRow
-extends PanelContainer
+extends ReaderGroup
 
 ## A button of the row was pressed: what it does, and to which version.
 signal wanted(action: String, row: LibraryView.Row)
