@@ -21,6 +21,25 @@ const COMPOSED: Array[String] = [
 	"ROLLBACK_",
 	"REMOVE_",
 ]
+## The engine's own words in the dialog for folders, which are the keys to themselves.
+const ENGINE_WORDS: Array[String] = [
+	"Path:",
+	"Drive",
+	"Go to previous folder.",
+	"Go to next folder.",
+	"Go to parent folder.",
+	"Refresh files.",
+	"Create a new folder.",
+	"Directories & Files:",
+	"File:",
+	"All Files",
+	"Create Folder",
+	"Name:",
+	"Cancel",
+	"OK",
+	"Alert!",
+	"Could not create folder.",
+]
 const KEY_PATTERN: String = '"([A-Z]+(?:_[A-Z0-9]+)+|DECIMAL_SIGN)"'
 
 
@@ -48,7 +67,30 @@ func test_no_key_is_there_for_nothing() -> void:
 		var composed: bool = COMPOSED.any(
 			func(prefix: String) -> bool: return key.begins_with(prefix)
 		)
-		check(composed or used.has(key), "%s is not used" % key)
+		check(composed or used.has(key) or key in ENGINE_WORDS, "%s is not used" % key)
+
+
+func test_the_dialog_of_the_engine_speaks_the_language_of_the_player() -> void:
+	var shown: Dictionary[String, bool] = {}
+	for mode: FileDialog.FileMode in [
+		FileDialog.FILE_MODE_OPEN_DIR, FileDialog.FILE_MODE_OPEN_FILE
+	]:
+		var dialog: FileDialog = FolderDialogs.SCENE.instantiate()
+		dialog.use_native_dialog = false
+		dialog.file_mode = mode
+		tree.root.add_child(dialog)
+		dialog.show()
+		for control: Control in _controls_of(dialog):
+			for words: String in _words_of(control):
+				shown[words] = control.is_visible_in_tree() or shown.get(words, false)
+		dialog.free()
+	var known: Dictionary[String, String] = _messages("en")
+	for words: String in shown:
+		# A drive is called as it is.
+		if shown[words] and words.length() > 1:
+			check(known.has(words), "%s stays English" % words)
+	for words: String in ENGINE_WORDS:
+		check(shown.has(words), "%s is not among the words of the dialog" % words)
 
 
 func test_translations_keep_their_places_for_values() -> void:
@@ -78,6 +120,25 @@ func test_every_letter_is_in_the_fonts() -> void:
 			for letter: String in text:
 				for font: Font in [ThemeFactory.REGULAR, ThemeFactory.BOLD]:
 					check(font.has_char(letter.unicode_at(0)), "%s of %s" % [letter, language])
+
+
+func _controls_of(node: Node) -> Array[Control]:
+	var found: Array[Control] = []
+	for child: Node in node.get_children(true):
+		if child is Control:
+			found.append(child as Control)
+		found.append_array(_controls_of(child))
+	return found
+
+
+func _words_of(control: Control) -> PackedStringArray:
+	var words: PackedStringArray = [control.tooltip_text, control.accessibility_name]
+	if control is Label or control is Button:
+		words.append(str(control.get("text")).trim_suffix(" (*.*)"))
+	# Its own title is given by whoever opens it.
+	if not control.get_window() is FileDialog:
+		words.append(control.get_window().title)
+	return words
 
 
 ## Keys with their text; the plural key stands beside the singular one.

@@ -34,4 +34,13 @@ static func _show(dialog: FileDialog, page: Control, title: String, start: Strin
 	dialog.current_dir = start
 	dialog.canceled.connect(dialog.queue_free)
 	page.add_child(dialog)
+	_name_buttons(dialog)
 	dialog.popup_centered_clamped(dialog.size)
+
+
+## A button of a picture alone is called by its tooltip, but the engine does not translate that for
+## a screen reader, as it does a name.
+static func _name_buttons(dialog: FileDialog) -> void:
+	for button: Button in dialog.find_children("*", "Button", true, false):
+		if button.text.is_empty() and button.accessibility_name.is_empty():
+			button.accessibility_name = button.tooltip_text
