@@ -2,11 +2,18 @@
 ## Opens the window, or runs the command line where there is no display or a command was given.
 extends Node
 
+## Nothing in it is named by its class here, which would load its scripts before the first frame.
 const WINDOW_SCENE: String = "res://ui/shell.tscn"
+const HOME_SCENE: String = "res://ui/home_page.tscn"
+## Pause between frames until the window is there.
+const OPENING_USEC: int = 2000
 ## How long a second start waits for the first to hear it.
 const CALL_SECONDS: float = 5.0
 const CALL_STEP_SECONDS: float = 0.1
 const EXIT_NOT_HEARD: int = 1
+
+## The window is about to be there, and cannot yet be asked to close.
+var _is_opening: bool = false
 
 
 func _ready() -> void:
@@ -34,12 +41,31 @@ func _open_window(
 	settings: LauncherSettings,
 	instance: SingleInstance
 ) -> void:
-	var shell: Shell = (load(WINDOW_SCENE) as PackedScene).instantiate()
+	_is_opening = true
+	WindowFit.fit(get_window(), true, settings.window_rect)
+	if settings.window_maximised:
+		get_window().mode = Window.MODE_MAXIMIZED
+	var first_frame: FirstFrame = FirstFrame.new(Palette.chosen(settings.theme))
+	add_child(first_frame)
+	OS.low_processor_usage_mode_sleep_usec = OPENING_USEC
+	var loading: LateLoading = LateLoading.new()
+	add_child(loading)
+	loading.begin([WINDOW_SCENE, HOME_SCENE])
+	await loading.finished
+	var shell: Control = (load(WINDOW_SCENE) as PackedScene).instantiate()
 	add_child(shell)
-	shell.start(_make_updater(), config, settings, ActivityLog.read())
-	instance.called.connect(shell.on_called)
+	shell.call("start", _make_updater(), config, settings)
+	first_frame.queue_free()
+	_is_opening = false
+	instance.called.connect(Callable(shell, "on_called"))
+	instance.listen()
 	if options.link:
-		shell.session().open_link(options.link)
+		shell.call("open_link", options.link)
+
+
+func _notification(what: int) -> void:
+	if what == NOTIFICATION_WM_CLOSE_REQUEST and _is_opening:
+		get_tree().quit(0)
 
 
 ## Ends once the launcher that is open has heard. One that does not answer is left alone.

@@ -143,7 +143,7 @@ func test_rows_of_the_same_words_are_told_apart() -> void:
 	shell.show_page("library")
 	await frames(2)
 	var names: Dictionary[String, bool] = {}
-	for control: Control in visible_controls(shell.get_node("%LibraryPage")):
+	for control: Control in visible_controls(shell.page("library")):
 		if control is Button:
 			var said: String = _said(control as Button)
 			check(not names.has(said), said)
@@ -201,7 +201,7 @@ func _press(button: JoyButton) -> void:
 
 
 func _page_is_shown(page: String) -> bool:
-	return (shell.get_node("%%%sPage" % page.capitalize()) as Control).visible
+	return shell.page(page).visible
 
 
 func _is_in_rail(control: Control) -> bool:

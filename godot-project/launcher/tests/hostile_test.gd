@@ -77,7 +77,7 @@ func test_settings_that_cannot_be_written_are_said_so_and_count_meanwhile() -> v
 	await play("ready")
 	# A folder in the place of the file is what no permission of the test's own account gets around.
 	DirAccess.make_dir_absolute(SETTINGS + ".new")
-	var page: SettingsPage = shell.get_node("%SettingsPage")
+	var page: SettingsPage = shell.page("settings")
 	page.choice("theme").chosen.emit("theme", "dark")
 	await frames(2)
 	var note: Label = page.get_node("%Note")
@@ -113,6 +113,19 @@ func test_a_missing_font_does_not_take_the_words_away() -> void:
 	var theme: Theme = ThemeFactory.build(Palette.light(), 100, false)
 	theme.default_font = bare
 	check(theme.default_font.get_string_size("Play").x > 0.0, "Godot's own font steps in")
+
+
+func test_a_call_waits_until_the_window_is_there_to_hear_it() -> void:
+	var instance: SingleInstance = SingleInstance.new()
+	tree.root.add_child(instance)
+	check(instance.is_first("nobody else has this install"), "first")
+	var call: String = instance.leave_call("", Time.get_unix_time_from_system())
+	equal(instance.get_child_count(), 0, "nothing looks for calls")
+	instance.listen()
+	await instance.called
+	check(not FileAccess.file_exists(call), "heard")
+	DirAccess.remove_absolute(instance.folder)
+	instance.queue_free()
 
 
 func test_calls_of_other_starts_are_taken_once_and_only_when_fresh() -> void:

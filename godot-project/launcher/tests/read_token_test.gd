@@ -144,7 +144,7 @@ func _show_network() -> void:
 
 
 func _page() -> SettingsPage:
-	return shell.get_node("%SettingsPage")
+	return shell.page("settings")
 
 
 func _field() -> LineEdit:

@@ -95,7 +95,7 @@ func test_what_the_system_says_of_the_connection_is_told_where_it_counts() -> vo
 
 
 func _page() -> SettingsPage:
-	return shell.get_node("%SettingsPage")
+	return shell.page("settings")
 
 
 func _quiet() -> QuietHours:

@@ -40,4 +40,4 @@ func _run() -> void:
 
 
 func _licences(case: WindowCase) -> RichTextLabel:
-	return case.shell.get_node("%AboutPage/%LicencesText")
+	return case.shell.page("about").get_node("%LicencesText")

@@ -149,6 +149,8 @@ func open(
 		updater.preferences = Scenes.preferences()
 	shell.start(updater, config, settings, ActivityLog.read(LOG))
 	await frames(1)
+	while not shell.is_complete():
+		await frames(1)
 
 
 func close() -> void:

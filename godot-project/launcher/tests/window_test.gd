@@ -22,6 +22,31 @@ func test_nothing_is_cut_off_in_japanese() -> void:
 	await _check_layouts("ja")
 
 
+func test_what_the_first_frame_shows_stays_where_it_is() -> void:
+	for size: Vector2i in SIZES:
+		await open(size, "en", 100)
+		var first: FirstFrame = FirstFrame.new(Palette.light())
+		viewport.add_child(first)
+		await frames(2)
+		var about: String = str(size)
+		equal(first.rail_place(), (shell.get_node("%Rail") as Control).get_global_rect(), about)
+		equal(first.badge_place(), (shell.get_node("%Badge") as Control).get_global_rect(), about)
+		await close()
+
+
+func test_a_page_is_made_when_it_is_first_shown_and_shows_what_there_is() -> void:
+	await open(SIZES[1], "en", 100)
+	await play("ready")
+	for page: String in ["library", "activity", "settings", "about"] as Array[String]:
+		check(not shell.has_node("%%%sPage" % page.capitalize()), page + ": not before")
+		shell.show_page(page)
+		check(shell.has_node("%%%sPage" % page.capitalize()), page)
+		check(viewport.gui_get_focus_owner() != null, page + ": the focus is there")
+	var channel: SettingChoice = (shell.page("settings") as SettingsPage).choice("channel")
+	equal(channel.get_item_text(0), "stable", "what the engine said before")
+	await close()
+
+
 func test_the_check_starts_by_itself() -> void:
 	await open(SIZES[1], "en", 100)
 	check(updater.calls.has("open"), "opened")
@@ -67,7 +92,7 @@ func test_play_during_a_check_ends_the_check_first() -> void:
 
 func test_choices_are_in_the_chosen_language_from_the_start() -> void:
 	await open(SIZES[1], "es", 100)
-	var rates: OptionButton = (shell.get_node("%SettingsPage") as SettingsPage).choice("rate-limit")
+	var rates: OptionButton = (shell.page("settings") as SettingsPage).choice("rate-limit")
 	equal(rates.get_item_text(0), "Sin límite")
 	await close()
 
@@ -77,7 +102,7 @@ func test_a_server_without_encryption_needs_consent() -> void:
 	Scenes.play("ready", updater)
 	shell.show_page("settings")
 	await frames(2)
-	var field: LineEdit = shell.get_node("%SettingsPage/%ServerField")
+	var field: LineEdit = shell.page("settings").get_node("%ServerField")
 	var question: Question = shell.get_node("%Question")
 	for consent: bool in [false, true] as Array[bool]:
 		field.text = "http://updates.example.org"
@@ -123,7 +148,7 @@ func test_a_missing_library_is_said_in_words() -> void:
 
 func test_the_licences_of_everything_inside_are_shown_on_each_visit() -> void:
 	await open(SIZES[1], "en", 100)
-	var licences: RichTextLabel = shell.get_node("%AboutPage/%LicencesText")
+	var licences: RichTextLabel = shell.page("about").get_node("%LicencesText")
 	for _visit: int in 2:
 		shell.show_page("about")
 		await frames(2)

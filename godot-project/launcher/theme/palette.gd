@@ -34,6 +34,12 @@ var watermark: Color
 var track: Color
 
 
+## The palette for the setting `theme`: "light", "dark", or "system" for what the desktop has.
+static func chosen(theme: String) -> Palette:
+	var wants_dark: bool = theme == "dark" or theme == "system" and DisplayServer.is_dark_mode()
+	return dark() if wants_dark else light()
+
+
 static func light() -> Palette:
 	var palette: Palette = Palette.new()
 	palette.ground = BONE

@@ -68,7 +68,6 @@ func _add_labels() -> void:
 
 
 func _add_panels() -> void:
-	_panel("Ground", _flat(_palette.ground))
 	_panel("Rail", _flat(_palette.rail))
 	_panel("Scrim", _flat(Color(_palette.rail, 0.72)))
 	var card: StyleBoxFlat = _flat(_palette.surface, 14 if _compact else 20)
@@ -225,8 +224,8 @@ func _add_spacing() -> void:
 	_theme.set_constant("h_separation", "Figures", 24)
 	_theme.set_constant("v_separation", "Figures", 0)
 	_margins("PageMargin", 28 if _compact else 48, 22 if _compact else 40)
-	_margins("RailMargin", 0, 18 if _compact else 28)
-	_margins("RailInset", 25, 0)
+	_margins("RailMargin", 0, WindowFit.rail_margin(_compact))
+	_margins("RailInset", WindowFit.RAIL_INSET, 0)
 	_margins("ReadingInset", 0, 0)
 	_theme.set_constant("margin_right", "ReadingInset", 16)
 	# What ends where the scrolled part below it does.

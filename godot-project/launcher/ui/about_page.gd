@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## Versions, links and the licences of everything inside.
 class_name AboutPage
-extends ReaderGroup
+extends LauncherPage
 
 var _session: LauncherSession
 
@@ -11,7 +11,7 @@ var _session: LauncherSession
 @onready var _licences: RichTextLabel = %LicencesText
 
 
-func start(session: LauncherSession) -> void:
+func start(session: LauncherSession, _question: Question) -> void:
 	_session = session
 	_title.text = session.config.launcher_name
 	for link: String in session.config.links:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## What happened, newest first, and a report to copy.
 class_name ActivityPage
-extends ReaderGroup
+extends LauncherPage
 
 const COPIED_SECONDS: float = 4.0
 
@@ -12,7 +12,7 @@ var _session: LauncherSession
 @onready var _copied: Label = %CopiedLabel
 
 
-func start(session: LauncherSession) -> void:
+func start(session: LauncherSession, _question: Question) -> void:
 	_session = session
 	_session.activity_added.connect(_show_entries)
 	_copy.pressed.connect(_copy_report)

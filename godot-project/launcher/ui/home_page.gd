@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 ## Shows a `HomeView` and hands presses on.
 class_name HomePage
-extends ReaderGroup
+extends LauncherPage
 
 var _session: LauncherSession
 var _question: Question
 var _shown_notes: String = ""
+var _shows_work: bool = false
 
 @onready var _head_picture: TextureRect = %HeadPicture
 @onready var _headline: Label = %Headline
@@ -50,7 +51,18 @@ func first_focus() -> Control:
 	return ActionButton.first_usable(_secondary) if _primary.disabled else _primary
 
 
-func show_view(view: HomeView) -> void:
+func show_model(model: LauncherModel) -> void:
+	var view: HomeView = HomePresenter.present(model)
+	_shows_work = view.tone == HomeView.Tone.BUSY
+	_show_view(view)
+
+
+## Something is going on that the player may be watching.
+func shows_work() -> bool:
+	return _shows_work
+
+
+func _show_view(view: HomeView) -> void:
 	_headline.text = view.headline.text()
 	_detail.text = view.detail.text()
 	_detail.visible = not view.detail.is_empty()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 ## The versions that lie in the install folder: which one is played, which are kept, and why.
 class_name LibraryPage
-extends ReaderGroup
+extends LauncherPage
 
 const ROW_SCENE: PackedScene = preload("res://ui/version_row.tscn")
 

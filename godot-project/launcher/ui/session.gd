@@ -8,6 +8,8 @@ signal changed
 signal activity_added
 signal game_started
 signal game_exited
+## Language, colours, text size or motion were chosen anew.
+signal appearance_changed
 ## The player asked for a page, and maybe a section of it, by a button of another one.
 signal page_wanted(page: String, section: String)
 

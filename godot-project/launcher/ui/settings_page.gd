@@ -3,10 +3,7 @@
 ## once: what is about updates by the engine, in the install folder, and what is about the window by
 ## the launcher.
 class_name SettingsPage
-extends ReaderGroup
-
-## Language, colours, text size or motion changed.
-signal appearance_changed
+extends LauncherPage
 
 ## Sections by their names, with their labels, in the order they are shown.
 const SECTIONS: Dictionary[String, String] = {
@@ -260,7 +257,7 @@ func _set_window(setting: String, value: String) -> void:
 	if _settings.save() != OK:
 		_tell("SETTINGS_NOT_SAVED")
 	if setting in LOOKS:
-		appearance_changed.emit()
+		_session.appearance_changed.emit()
 
 
 func _tell(key: String) -> void:

@@ -4,10 +4,8 @@ class_name Shell
 extends Control
 
 const PAGES: Array[String] = ["home", "library", "activity", "settings", "about"]
-## Below this size of the window, in scaled pixels, everything moves closer together.
-const ROOMY: Vector2 = Vector2(1120, 680)
-const RAIL_WIDTH: float = 232.0
-const COMPACT_RAIL_WIDTH: float = 196.0
+const PAGE_SCENE: String = "res://ui/%s_page.tscn"
+const MARK: String = "res://branding/mark.svg"
 const MAX_PAGE_WIDTH: float = 780.0
 ## How long a game has to run before a launcher that closes after the start does so.
 const FAREWELL_SECONDS: float = 40.0
@@ -22,6 +20,9 @@ var _compact: bool = false
 var _pointer_used: bool = true
 var _closing: bool = false
 var _farewell: Timer = Timer.new()
+var _late: LateLoading = LateLoading.new()
+## The pages that were made so far.
+var _page_nodes: Dictionary[String, LauncherPage] = {}
 
 @onready var _row: Control = $Row
 @onready var _rail: Control = %Rail
@@ -33,13 +34,6 @@ var _farewell: Timer = Timer.new()
 @onready var _stage: Control = %Stage
 @onready var _page_margin: MarginContainer = %PageMargin
 @onready var _question: Question = %Question
-@onready var _page_nodes: Dictionary[String, Control] = {
-	"home": %HomePage,
-	"library": %LibraryPage,
-	"activity": %ActivityPage,
-	"settings": %SettingsPage,
-	"about": %AboutPage,
-}
 @onready var _page_buttons: Dictionary[String, Button] = {
 	"home": %HomeButton,
 	"library": %LibraryButton,
@@ -54,44 +48,53 @@ func _enter_tree() -> void:
 
 
 func _ready() -> void:
-	for page: String in PAGES:
-		_page_buttons[page].pressed.connect(show_page.bind(page))
+	for name: String in PAGES:
+		_page_buttons[name].pressed.connect(show_page.bind(name))
 	resized.connect(_fit_layout)
 	_stage.resized.connect(_fit_layout)
 	_farewell.one_shot = true
 	_farewell.timeout.connect(_close)
 	add_child(_farewell)
+	_late.loaded.connect(_on_loaded)
+	add_child(_late)
 	PageKeys.register()
 
 
-## Shows the window's content and starts the first check. `updater` may be null.
+## Shows the window's content and starts the first check. `updater` may be null; without a `log`
+## it is the player's.
 func start(
-	updater: Node, config: LauncherConfig, settings: LauncherSettings, log: ActivityLog
+	updater: Node, config: LauncherConfig, settings: LauncherSettings, log: ActivityLog = null
 ) -> void:
+	OS.low_processor_usage_mode_sleep_usec = AWAKE_USEC
 	_settings = settings
+	log = log if log != null else ActivityLog.read()
 	_session.setup(updater, config, settings, log)
 	_session.changed.connect(_show_state)
 	_session.page_wanted.connect(_on_page_wanted)
+	_session.appearance_changed.connect(_apply_appearance)
 	_session.game_started.connect(_on_game_started)
 	_session.game_exited.connect(_on_game_exited)
 	add_child(_session)
 	get_window().title = config.launcher_name
 	_name_label.text = config.game_name
 	_apply_appearance()
-	(_page_nodes["home"] as HomePage).start(_session, _question)
-	(_page_nodes["library"] as LibraryPage).start(_session, _question)
-	(_page_nodes["activity"] as ActivityPage).start(_session)
-	(_page_nodes["settings"] as SettingsPage).start(_session, _question)
-	(_page_nodes["settings"] as SettingsPage).appearance_changed.connect(_apply_appearance)
-	(_page_nodes["about"] as AboutPage).start(_session)
-	if DisplayServer.get_name() != "headless":
-		WindowFit.fit(get_window(), true, settings.window_rect)
-		if settings.window_maximised:
-			get_window().mode = Window.MODE_MAXIMIZED
 	get_window().dpi_changed.connect(func() -> void: WindowFit.fit(get_window(), false))
 	_fit_layout()
 	show_page("home")
 	_session.open()
+	_late.begin(_late_paths())
+
+
+## Everything that the first frame could do without is there too.
+func is_complete() -> bool:
+	return _late.is_done()
+
+
+## One of `PAGES`, which is made when it is first asked for.
+func page(name: String) -> LauncherPage:
+	if not _page_nodes.has(name):
+		_page_nodes[name] = _make_page(name)
+	return _page_nodes[name]
 
 
 func session() -> LauncherSession:
@@ -107,16 +110,23 @@ func on_called(link: String) -> void:
 	window.request_attention()
 	if link:
 		show_page("home")
-		_session.open_link(link)
+		open_link(link)
+
+
+## Hands a link on to the game.
+func open_link(link: String) -> void:
+	_session.open_link(link)
 
 
 ## Shows one of `PAGES` and moves the focus to what matters most there.
-func show_page(page: String) -> void:
-	_page = page
-	for name: String in PAGES:
-		_page_nodes[name].visible = name == page
-		_page_buttons[name].set_pressed_no_signal(name == page)
-	_mark.modulate.a = 1.0 if page == "home" else 0.55
+func show_page(name: String) -> void:
+	_page = name
+	page(name).show()
+	for other: String in PAGES:
+		if other != name and _page_nodes.has(other):
+			_page_nodes[other].hide()
+		_page_buttons[other].set_pressed_no_signal(other == name)
+	_mark.modulate.a = 1.0 if name == "home" else 0.55
 	_focus_first()
 
 
@@ -150,10 +160,9 @@ func _notification(what: int) -> void:
 		_session.refresh()
 
 
-func _on_page_wanted(page: String, section: String) -> void:
-	if page == "settings":
-		(_page_nodes["settings"] as SettingsPage).show_section(section)
-	show_page(page)
+func _on_page_wanted(name: String, section: String) -> void:
+	page(name).show_section(section)
+	show_page(name)
 
 
 func _step_page(by: int) -> void:
@@ -161,15 +170,13 @@ func _step_page(by: int) -> void:
 
 
 func _show_state() -> void:
-	var view: HomeView = HomePresenter.present(_session.model)
-	_mark.busy = view.tone == HomeView.Tone.BUSY
 	_channel_label.text = _session.model.channel
 	_version_label.text = tr("RAIL_LAUNCHER").format(
 		[ProjectSettings.get_setting("application/config/version")]
 	)
-	(_page_nodes["home"] as HomePage).show_view(view)
-	(_page_nodes["library"] as LibraryPage).show_model(_session.model)
-	(_page_nodes["settings"] as SettingsPage).show_model(_session.model)
+	for name: String in _page_nodes:
+		_page_nodes[name].show_model(_session.model)
+	_mark.busy = (page("home") as HomePage).shows_work()
 	_keep_focus()
 
 
@@ -177,16 +184,12 @@ func _show_state() -> void:
 func _apply_appearance() -> void:
 	var language: String = _settings.language
 	TranslationServer.set_locale(language if language else OS.get_locale())
-	var palette: Palette = Palette.dark() if _wants_dark() else Palette.light()
+	var palette: Palette = Palette.chosen(_settings.theme)
 	theme = ThemeFactory.build(palette, _settings.text_scale, _compact)
 	_mark.colour = palette.watermark
 	_mark.moving_allowed = not _wants_reduced_motion()
 	RenderingServer.set_default_clear_color(palette.ground)
 	_session.refresh()
-
-
-func _wants_dark() -> bool:
-	return _settings.theme == "dark" or _settings.theme == "system" and DisplayServer.is_dark_mode()
 
 
 func _wants_reduced_motion() -> bool:
@@ -200,25 +203,53 @@ func _wants_reduced_motion() -> bool:
 
 
 func _fit_layout() -> void:
-	var compact: bool = size.x < ROOMY.x or size.y < ROOMY.y
-	_rail.custom_minimum_size.x = COMPACT_RAIL_WIDTH if compact else RAIL_WIDTH
-	_badge.custom_minimum_size = Vector2.ONE * (64.0 if compact else 96.0)
+	var compact: bool = WindowFit.is_compact(size)
+	_rail.custom_minimum_size.x = WindowFit.rail_width(compact)
+	_badge.custom_minimum_size = Vector2.ONE * WindowFit.badge_side(compact)
 	if compact != _compact and _settings != null:
 		_compact = compact
 		_apply_appearance()
 	# A row that was too high for a moment does not become lower by itself.
 	_row.set_anchors_and_offsets_preset.call_deferred(Control.PRESET_FULL_RECT)
-	if _settings == null:
-		return
+	for name: String in _page_nodes:
+		_page_nodes[name].custom_minimum_size.x = _page_width()
+
+
+func _page_width() -> float:
 	var margin: float = _page_margin.get_theme_constant("margin_left")
 	var room: float = _stage.size.x - 2.0 * margin
-	var width: float = minf(room, MAX_PAGE_WIDTH * _settings.text_scale / 100.0)
-	for page: String in PAGES:
-		_page_nodes[page].custom_minimum_size.x = width
+	return minf(room, MAX_PAGE_WIDTH * _settings.text_scale / 100.0)
+
+
+func _make_page(name: String) -> LauncherPage:
+	var made: LauncherPage = (load(PAGE_SCENE % name) as PackedScene).instantiate()
+	made.size_flags_horizontal = Control.SIZE_SHRINK_BEGIN
+	made.custom_minimum_size.x = _page_width()
+	made.hide()
+	_page_margin.add_child(made)
+	made.owner = self
+	made.unique_name_in_owner = true
+	made.start(_session, _question)
+	made.show_model(_session.model)
+	return made
+
+
+## What lies behind the page, and the other pages, which a click then has at hand.
+func _late_paths() -> PackedStringArray:
+	var paths: PackedStringArray = [MARK]
+	for name: String in PAGES:
+		if not _page_nodes.has(name):
+			paths.append(PAGE_SCENE % name)
+	return paths
+
+
+func _on_loaded(path: String, resource: Resource) -> void:
+	if path == MARK:
+		_mark.texture = resource as Texture2D
 
 
 func _focus_first() -> void:
-	var target: Control = _page_nodes[_page].call("first_focus")
+	var target: Control = page(_page).first_focus()
 	if target == null:
 		target = _page_buttons[_page]
 	target.grab_focus(_pointer_used)

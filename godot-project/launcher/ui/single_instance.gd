@@ -22,17 +22,22 @@ var folder: String = "user://calls"
 var _lock: RefCounted
 
 
-## Whether this is the first start for `install`, which hears the others from then on. One that
+## Whether this is the first start for `install`, which hears the others once it listens. One that
 ## cannot find out opens its window.
 func is_first(install: String) -> bool:
 	var key: String = install.md5_text().left(12)
 	folder = "user://calls-" + key
-	var first: bool = (
-		not ClassDB.class_exists(LOCK_CLASS) or _claim("user://instance-%s.lock" % key)
-	)
-	if first:
-		_listen()
-	return first
+	return not ClassDB.class_exists(LOCK_CLASS) or _claim("user://instance-%s.lock" % key)
+
+
+## Hears the calls from now on, and those that lie there.
+func listen() -> void:
+	DirAccess.make_dir_recursive_absolute(folder)
+	var timer: Timer = Timer.new()
+	timer.wait_time = LOOK_SECONDS
+	timer.timeout.connect(look)
+	add_child(timer)
+	timer.start()
 
 
 ## Leaves a call for the first start and returns the file that is gone once it was heard.
@@ -76,12 +81,3 @@ func _take(path: String) -> void:
 func _claim(path: String) -> bool:
 	_lock = ClassDB.instantiate(LOCK_CLASS)
 	return bool(_lock.call("claim", ProjectSettings.globalize_path(path)))
-
-
-func _listen() -> void:
-	DirAccess.make_dir_recursive_absolute(folder)
-	var timer: Timer = Timer.new()
-	timer.wait_time = LOOK_SECONDS
-	timer.timeout.connect(look)
-	add_child(timer)
-	timer.start()

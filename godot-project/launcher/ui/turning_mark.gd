@@ -11,7 +11,11 @@ const IDLE_SECONDS: float = 90.0
 ## Redraws a second; more cannot be seen at this speed.
 const STEPS_PER_SECOND: float = 30.0
 
-@export var texture: Texture2D
+## The mark; null until it has been loaded.
+var texture: Texture2D = null:
+	set(value):
+		texture = value
+		queue_redraw()
 
 var moving_allowed: bool = true
 ## Work is going on that the player may be watching.
@@ -42,6 +46,8 @@ func _input(_event: InputEvent) -> void:
 
 
 func _draw() -> void:
+	if texture == null:
+		return
 	var side: float = minf(size.y * 1.16, size.x * 0.92)
 	var centre: Vector2 = Vector2(size.x - side * 0.34, size.y * 0.54)
 	if is_layout_rtl():

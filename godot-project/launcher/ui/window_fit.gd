@@ -5,6 +5,10 @@ extends RefCounted
 
 const MIN_SIZE: Vector2i = Vector2i(960, 540)
 const DESIGN_SIZE: Vector2i = Vector2i(1280, 800)
+## Below this size of the window, in scaled pixels, everything moves closer together.
+const ROOMY: Vector2 = Vector2(1120, 680)
+## The distance of what is in the rail from its left edge.
+const RAIL_INSET: int = 25
 
 
 ## Sets the scale, the least size and, at the start, a size that fits the screen: the one of the
@@ -40,6 +44,23 @@ static func placed(before: Rect2i, screens: Array[Rect2i], least: Vector2i) -> R
 			var last: Vector2i = screen.end - size
 			return Rect2i(before.position.clamp(screen.position, last), size)
 	return Rect2i()
+
+
+static func is_compact(size: Vector2) -> bool:
+	return size.x < ROOMY.x or size.y < ROOMY.y
+
+
+static func rail_width(compact: bool) -> float:
+	return 196.0 if compact else 232.0
+
+
+## The distance of what is in the rail from its upper and lower edge.
+static func rail_margin(compact: bool) -> int:
+	return 18 if compact else 28
+
+
+static func badge_side(compact: bool) -> float:
+	return 64.0 if compact else 96.0
 
 
 static func _screens() -> Array[Rect2i]:
