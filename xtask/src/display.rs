@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! A virtual display: a real X server that shows nothing to anybody.
+//! A virtual display: a real X server that shows nothing to anybody, with a window manager if need be.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -14,6 +14,8 @@ use crate::workspace;
 #[derive(Debug)]
 pub struct Display {
     name: String,
+    /// Comes before the server, to be ended before it.
+    manager: Option<Running>,
     _server: Running,
 }
 
@@ -44,8 +46,24 @@ impl Display {
         ensure!(!number.trim().is_empty(), "Xvfb did not start");
         Ok(Self {
             name: format!(":{}", number.trim()),
+            manager: None,
             _server: server,
         })
+    }
+
+    /// Starts the window manager `openbox` on it, which takes the windows that are there and those that come.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn manage(&mut self, openbox: &Path) -> Result<()> {
+        let mut command = workspace::command(openbox);
+        command
+            .arg("--sm-disable")
+            .env("DISPLAY", &self.name)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.manager = Some(process::spawn(&mut command)?);
+        Ok(())
     }
 
     /// Returns the value for `DISPLAY`.

@@ -4,14 +4,15 @@
 ##     godot --path . --rendering-driver opengl3 --script res://tests/figures.gd -- \
 ##         SERVER TITLE CHANNEL INSTALL_FOLDER
 ##
-## It rests for a while, installs what the channel offers, and is minimised. The last line is JSON,
-## times in milliseconds.
+## It rests for a while, installs what the channel offers, and is minimised, which takes a window
+## manager. The last line is JSON, times in milliseconds.
 extends SceneTree
 
 const REST_FRAMES: int = 120
-const MINIMISED_FRAMES: int = 120
-## Frames until the window manager has done what it was asked for.
-const SETTLING_FRAMES: int = 30
+## How long drawn frames are counted.
+const DRAWN_SECONDS: float = 3.0
+## How long the window manager has for what it was asked for.
+const SETTLING_SECONDS: float = 1.0
 
 var _meter: Meter = Meter.new()
 
@@ -42,7 +43,7 @@ func _run() -> void:
 	figures["update"] = await _measure(0, shell.session().is_busy)
 	figures["installed"] = shell.session().model.installed
 	figures["resident_bytes"] = _resident_bytes()
-	figures["minimised"] = await _minimised()
+	figures["drawn"] = await _drawn(shell.session())
 	print(JSON.stringify(figures))
 	quit(0)
 
@@ -57,17 +58,32 @@ func _measure(count: int, goes_on: Callable) -> Dictionary:
 	return _meter.stop()
 
 
-## Frames that were drawn while the window was minimised; -1 without a window manager to do that.
-func _minimised() -> int:
+## Frames that are drawn while the window is shown, and while it is minimised (null without a window
+## manager to do that), with a download that tells its progress.
+func _drawn(session: LauncherSession) -> Dictionary:
+	session.model.on_requested("update")
+	session.model.on_state_changed("CheckForUpdates", "DownloadingUpdate")
+	process_frame.connect(_tell_progress.bind(session))
+	var drawn: Dictionary = {"seconds": DRAWN_SECONDS, "shown": await _drawn_in(DRAWN_SECONDS)}
 	root.mode = Window.MODE_MINIMIZED
-	for _frame: int in SETTLING_FRAMES:
-		await process_frame
-	if root.mode != Window.MODE_MINIMIZED:
-		return -1
+	await _drawn_in(SETTLING_SECONDS)
+	var is_minimised: bool = root.mode == Window.MODE_MINIMIZED
+	drawn["minimised"] = await _drawn_in(DRAWN_SECONDS) if is_minimised else null
+	return drawn
+
+
+func _drawn_in(seconds: float) -> int:
 	var before: int = Engine.get_frames_drawn()
-	for _frame: int in MINIMISED_FRAMES:
-		await process_frame
+	await create_timer(seconds).timeout
 	return Engine.get_frames_drawn() - before
+
+
+func _tell_progress(session: LauncherSession) -> void:
+	var done: int = Engine.get_process_frames() * 1000
+	session.model.on_progress_changed(
+		{"step": "download", "done_bytes": done, "total_bytes": done * 2, "bytes_per_second": 1000}
+	)
+	session.refresh()
 
 
 ## Memory in use (resident), where the system tells; else 0.

@@ -32,6 +32,8 @@ pub enum Tool {
     Godot,
     /// The virtual display for window tests.
     Xvfb,
+    /// A window manager, which minimises windows, for the benchmark of the window.
+    Openbox,
     /// Keys and clicks for window tests.
     Xdotool,
     /// Screenshots of a virtual display.
@@ -64,11 +66,12 @@ pub enum Tool {
 
 impl Tool {
     /// All tools, in the order in which they are shown.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Casync,
         Self::Desync,
         Self::Godot,
         Self::Xvfb,
+        Self::Openbox,
         Self::Xdotool,
         Self::Import,
         Self::DbusDaemon,
@@ -93,6 +96,7 @@ impl Tool {
             Self::Desync => "desync",
             Self::Godot => "godot",
             Self::Xvfb => "Xvfb",
+            Self::Openbox => "openbox",
             Self::Xdotool => "xdotool",
             Self::Import => "import",
             Self::DbusDaemon => "dbus-daemon",
@@ -159,6 +163,7 @@ impl Tool {
         match self {
             Self::Casync => &["casync"],
             Self::Xvfb => &["xvfb", "libgl1-mesa-dri"],
+            Self::Openbox => &["openbox"],
             Self::Xdotool => &["xdotool"],
             Self::Import => &["imagemagick"],
             Self::DbusDaemon => &["dbus-daemon"],
@@ -181,6 +186,7 @@ impl Tool {
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
             Self::Casync
+            | Self::Openbox
             | Self::DbusDaemon
             | Self::Strace
             | Self::MkfsBtrfs
