@@ -54,6 +54,16 @@ func test_the_check_starts_by_itself() -> void:
 	await close()
 
 
+func test_the_focus_waits_at_the_primary_button_for_what_the_check_finds() -> void:
+	await open(SIZES[1], "en", 100)
+	Scenes.play("starting", updater)
+	await frames(2)
+	Scenes.play("offer_install", updater)
+	await frames(2)
+	equal(viewport.gui_get_focus_owner(), shell.get_node("%HomePage/%PrimaryButton"))
+	await close()
+
+
 func test_the_primary_button_does_what_it_says() -> void:
 	var expected: Dictionary[String, String] = {
 		"offer_install": "update",

@@ -47,8 +47,10 @@ func start(session: LauncherSession, question: Question) -> void:
 		button.pressed.connect(_on_pressed.bind(button))
 
 
+## The button that matters most keeps the focus while it cannot be pressed yet and is alone.
 func first_focus() -> Control:
-	return ActionButton.first_usable(_secondary) if _primary.disabled else _primary
+	var other: ActionButton = ActionButton.first_usable(_secondary) if _primary.disabled else null
+	return other if other != null else _primary
 
 
 func show_model(model: LauncherModel) -> void:
