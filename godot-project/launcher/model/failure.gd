@@ -131,11 +131,13 @@ func is_about_space() -> bool:
 	return code == "disk-full"
 
 
-## The action that shows the settings which may help: another address or channel, or another folder;
-## empty if none do.
+## The action that shows the settings which may help: another address, channel or folder; empty if
+## none do.
 func settings_action() -> String:
 	if code in ["offline", "not-found"]:
 		return "settings_network"
+	if wants_token():
+		return "settings_updates"
 	return "settings_place" if code in ["disk-full", "permission", "disk"] else ""
 
 

@@ -67,7 +67,7 @@ static func _offer_ways_out(view: HomeView, model: LauncherModel) -> void:
 	if model.installed and not failure.leaves_the_game_alone():
 		steps.append(HomePresenter.play(model))
 	var settings: String = failure.settings_action()
-	if settings.is_empty() and not model.installed and not failure.wants_token():
+	if settings.is_empty() and not model.installed:
 		settings = "settings_network"
 	if settings:
 		steps.append(HomeView.Action.new(settings, Message.of("ACTION_SETTINGS")))

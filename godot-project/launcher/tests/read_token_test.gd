@@ -54,7 +54,7 @@ func test_a_token_in_a_file_is_read_by_the_engine() -> void:
 	await close()
 
 
-func test_what_is_no_token_is_told_and_changes_nothing() -> void:
+func test_what_is_no_token_is_told_once_and_changes_nothing() -> void:
 	await open(SIZE, "en", 100)
 	await play("private")
 	await _show_network()
@@ -65,6 +65,20 @@ func test_what_is_no_token_is_told_and_changes_nothing() -> void:
 	check(not updater.calls.has("check"), "nothing to look with")
 	var note: Label = _page().get_node("%Note")
 	check(note.visible and note.text == note.tr("TOKEN_UNUSABLE"), note.text)
+	check(shell.session().model.notice.is_empty(), "not on the home page too")
+	await close()
+
+
+func test_a_file_without_a_token_is_not_one_that_cannot_be_read() -> void:
+	await open(SIZE, "en", 100)
+	var there: String = "user://two words"
+	FileAccess.open(there, FileAccess.WRITE).store_string("two words")
+	equal(shell.session().use_read_token_file(there), "TOKEN_UNUSABLE")
+	DirAccess.remove_absolute(there)
+	equal(shell.session().use_read_token_file(there), "TOKEN_UNREADABLE")
+	await close()
+	await open(SIZE, "en", 100, false)
+	equal(shell.session().use_read_token(TOKEN), "TOKEN_NO_ENGINE")
 	await close()
 
 
@@ -84,8 +98,14 @@ func test_a_token_is_never_shown_again_and_can_be_removed() -> void:
 	await frames(2)
 	check(_button("ForgetTokenButton").is_visible_in_tree(), "there is one")
 	updater.calls.clear()
-	_button("ForgetTokenButton").pressed.emit()
-	await frames(2)
+	for sure: bool in [false, true] as Array[bool]:
+		_button("ForgetTokenButton").pressed.emit()
+		await frames(2)
+		var question: Question = shell.get_node("%Question")
+		check(question.visible, "asked")
+		equal(updater.calls.size(), 0, "not before the answer")
+		(question.get_node("%QuestionYes" if sure else "%QuestionNo") as Button).pressed.emit()
+		await frames(2)
 	equal(updater.calls, PackedStringArray(["forget_read_token"]))
 	await close()
 

@@ -34,7 +34,7 @@ func test_a_choice_is_called_by_its_setting_in_the_language_of_the_player() -> v
 		var names: Dictionary[String, bool] = {}
 		for stop: String in stops():
 			await show_stop(stop)
-			for control: Control in visible_controls(shell.get_node("%SettingsPage")):
+			for control: Control in visible_controls(shell.page("settings")):
 				if control is SettingChoice:
 					names[control.accessibility_name] = true
 		for key: String in ["SETTING_THEME", "SETTING_MODE", "SETTING_CHANNEL", "SETTING_RATE"]:
@@ -51,7 +51,7 @@ func test_a_field_is_called_by_the_words_beside_it() -> void:
 		PackedStringArray(["ReadTokenBox/%TokenField", "SETTING_READ_TOKEN"]),
 		PackedStringArray(["MirrorsField", "SETTING_MIRRORS"]),
 	]:
-		var field: LineEdit = shell.get_node("%SettingsPage/%" + pair[0])
+		var field: LineEdit = shell.page("settings").get_node("%" + pair[0])
 		equal(field.atr(field.accessibility_name), shell.tr(pair[1]), pair[0])
 	await close()
 
@@ -60,8 +60,8 @@ func test_a_tab_that_is_pressed_without_the_focus_keeps_it_from_being_lost() -> 
 	await open(SIZE, "en", 100)
 	await play("ready")
 	await show_stop("settings network")
-	(shell.get_node("%SettingsPage/%ServerField") as Control).grab_focus()
-	var tab: Button = shell.get_node("%SettingsPage/%Tabs/PlaceTab")
+	(shell.page("settings").get_node("%ServerField") as Control).grab_focus()
+	var tab: Button = shell.page("settings").get_node("%Tabs/PlaceTab")
 	tab.pressed.emit()
 	equal(viewport.gui_get_focus_owner(), tab)
 	await close()

@@ -24,7 +24,7 @@ func start(session: LauncherSession, question: Question) -> void:
 	_server.text = session.server_url()
 	_server.text_submitted.connect(_set_server)
 	_server.focus_exited.connect(func() -> void: _set_server(_server.text))
-	_token.start(session)
+	_token.start(session, question)
 	_token.told.connect(told.emit)
 	_mirrors.text_submitted.connect(_set_mirrors)
 	_mirrors.focus_exited.connect(func() -> void: _set_mirrors(_mirrors.text))

@@ -7,21 +7,23 @@ extends VBoxContainer
 signal told(key: String)
 
 var _session: LauncherSession
+var _question: Question
 
 @onready var _field: LineEdit = %TokenField
 @onready var _use: Button = %UseTokenButton
 @onready var _from_file: Button = %TokenFileButton
 @onready var _forget: Button = %ForgetTokenButton
-@onready var _note: Label = %TokenNote
+@onready var _given: Control = %Given
 
 
-func start(session: LauncherSession) -> void:
+func start(session: LauncherSession, question: Question) -> void:
 	_session = session
+	_question = question
 	_field.text_changed.connect(_show_use.unbind(1))
 	_field.text_submitted.connect(_on_used.unbind(1))
 	_use.pressed.connect(_on_used)
 	_from_file.pressed.connect(_choose_file)
-	_forget.pressed.connect(_on_forgotten)
+	_forget.pressed.connect(_ask_forget)
 	visibility_changed.connect(empty)
 
 
@@ -39,8 +41,7 @@ func show_model(model: LauncherModel, busy: bool) -> void:
 	_field.editable = not busy
 	_from_file.disabled = busy
 	_forget.disabled = busy
-	_forget.visible = model.has_read_token
-	_note.visible = model.has_read_token
+	_given.visible = model.has_read_token
 	_show_use()
 
 
@@ -65,14 +66,18 @@ func _on_file_chosen(path: String) -> void:
 	_take_outcome(_session.use_read_token_file(path))
 
 
-## What the server makes of it is told by the home page.
-func _take_outcome(usable: bool) -> void:
-	told.emit("" if usable else "TOKEN_UNUSABLE")
-	if usable:
+## Says what is `wrong`. What the server makes of a token is told by the home page.
+func _take_outcome(wrong: String) -> void:
+	told.emit(wrong)
+	if wrong.is_empty():
 		_session.page_wanted.emit("home", "")
 
 
-func _on_forgotten() -> void:
+func _ask_forget() -> void:
 	told.emit("")
-	_field.grab_focus()
-	_session.start("forget_read_token")
+	var sure: bool = await _question.ask(
+		tr("TOKEN_FORGET_TITLE"), tr("TOKEN_FORGET_WORDS"), tr("TOKEN_FORGET_YES"), tr("ANSWER_NO")
+	)
+	if sure:
+		_field.grab_focus()
+		_session.start("forget_read_token")

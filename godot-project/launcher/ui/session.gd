@@ -190,14 +190,17 @@ func use_server(address: String, unprotected: bool) -> Error:
 
 
 ## Gives the engine a token for the server's private channels and looks there for updates; the
-## launcher itself does not keep it. False if it cannot be one.
-func use_read_token(token: String) -> bool:
+## launcher itself does not keep it. Returns what is wrong with it as a translation key, or nothing.
+func use_read_token(token: String) -> String:
 	return _try_token("set_read_token", token)
 
 
 ## The same with the token in a file.
-func use_read_token_file(path: String) -> bool:
-	return _try_token("set_read_token_file", path)
+func use_read_token_file(path: String) -> String:
+	var wrong: String = _try_token("set_read_token_file", path)
+	if wrong == "TOKEN_UNUSABLE" and FileAccess.open(path, FileAccess.READ) == null:
+		return "TOKEN_UNREADABLE"
+	return wrong
 
 
 ## Uses another folder for the install.
@@ -249,7 +252,7 @@ func perform(action: String) -> void:
 				_updater.call(action)
 		"library":
 			page_wanted.emit("library", "")
-		"settings_network", "settings_place", "settings_token":
+		"settings_updates", "settings_network", "settings_place", "settings_token":
 			page_wanted.emit("settings", action.trim_prefix("settings_"))
 		"website":
 			browse.call(config.links.get("LINK_WEBSITE", ""))
@@ -279,13 +282,20 @@ func refresh() -> void:
 	_dirty = true
 
 
-func _try_token(method: String, value: String) -> bool:
+func _try_token(method: String, value: String) -> String:
+	if _updater == null:
+		return "TOKEN_NO_ENGINE"
+	var before: Message = model.notice
+	var picture_before: String = model.notice_picture
 	# A folder that is not open yet opens with it.
-	if _updater == null or not bool(_updater.call(method, value)):
-		return false
+	if not bool(_updater.call(method, value)):
+		# It is told beside the field, and once is enough.
+		model.notice = before
+		model.notice_picture = picture_before
+		return "TOKEN_UNUSABLE"
 	_log(Message.of("ACTIVITY_TOKEN_GIVEN").text())
 	perform("check")
-	return true
+	return ""
 
 
 func _play(in_vr: bool) -> void:
