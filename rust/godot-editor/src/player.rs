@@ -11,6 +11,7 @@ use vsekai_engine::{
     EngineError, ErrorCode, Event, GameExit, InstallConfig, LaunchOptions, RunningGame, Updater,
 };
 use vsekai_formats::release::Platform;
+use vsekai_store::Secret;
 
 use crate::failure::Failure;
 use crate::job::Desktop;
@@ -21,11 +22,29 @@ use crate::target::Target;
 /// Installs what the channel offers into a new folder, starts it with `arguments`, and waits until it ends; the
 /// folder is gone afterwards.
 ///
+/// A `read_token` that is none is told and left out: most channels need none.
+///
 /// # Errors
 /// Those of the engine, and a game that ends badly.
-pub async fn try_it(target: Target, arguments: Vec<String>, desktop: Desktop) -> Result<(), Failure> {
+pub async fn try_it(
+    target: Target,
+    read_token: Result<Option<Secret>, Failure>,
+    arguments: Vec<String>,
+    desktop: Desktop,
+) -> Result<(), Failure> {
+    let read_token = read_token.unwrap_or_else(|failure| {
+        desktop.say(
+            Level::Warning,
+            "Goes on without a read token: {0}",
+            &[&failure.message],
+        );
+        None
+    });
     let folder = tempfile::Builder::new().prefix("vsekai-player-").tempdir()?;
-    let config = config(&target, folder.path().join("install"))?;
+    let config = InstallConfig {
+        read_token,
+        ..config(&target, folder.path().join("install"))?
+    };
     let paths = InstallPaths::new(&config.root);
     let said = "A new player installs into {0}";
     desktop.say(Level::Info, said, &[&config.root.display()]);
@@ -77,7 +96,6 @@ fn config(target: &Target, root: PathBuf) -> Result<InstallConfig, Failure> {
     config.channel = Some(target.channel.clone());
     config.allow_http = target.server.allow_http;
     config.trusted_root = Some(trusted_root.into());
-    config.read_token = target.read_token.clone();
     Ok(config)
 }
 
@@ -208,10 +226,30 @@ mod tests {
             keys_folder: folder.path().display().to_string(),
             ..Fields::default()
         };
-        let failure = try_it(fields.target().unwrap(), Vec::new(), desktop()).await;
+        let failure = try_it(fields.target().unwrap(), Ok(None), Vec::new(), desktop()).await;
         let failure = failure.unwrap_err();
         assert!(failure.message.starts_with("there is no root in"), "{failure:?}");
         assert!(failure.hint.contains("vsekai keys init"), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn a_read_token_that_is_none_is_told_and_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let fields = Fields {
+            server_url: "http://127.0.0.1:1".to_owned(),
+            title: "my-game".to_owned(),
+            channel: "stable".to_owned(),
+            keys_folder: folder.path().display().to_string(),
+            read_token: "secret words".to_owned(),
+            ..Fields::default()
+        };
+        let desktop = desktop();
+        let target = fields.target().unwrap();
+        let went_on = try_it(target, fields.read_token(), Vec::new(), desktop.clone()).await;
+        assert!(went_on.unwrap_err().message.starts_with("there is no root in"));
+        let said = format!("{:?}", desktop.messages.drain(usize::MAX));
+        assert!(said.contains("the read token is not one word"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
     }
 
     fn desktop() -> Desktop {

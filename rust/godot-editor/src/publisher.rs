@@ -157,7 +157,7 @@ impl VSekaiPublisher {
     }
 
     /// Has [method try_player] come with [param token] to a private channel. It is kept in memory, and in the folder
-    /// that is thrown away. Empty forgets it.
+    /// that is thrown away. Empty forgets it. What cannot be a token is left out, and the log says so.
     #[func]
     fn set_read_token(&mut self, token: GString) {
         self.read_token = token;
@@ -258,13 +258,16 @@ impl VSekaiPublisher {
     /// it with [param arguments] and passes on what it prints, until it ends.
     #[func(gd_self)]
     fn try_player(this: Gd<Self>, arguments: PackedStringArray) -> bool {
-        let target = this.bind().fields().target();
-        let order = target.map(|target| (target, texts(&arguments)));
+        let fields = this.bind().fields();
+        let read_token = fields.read_token();
+        let order = fields
+            .target()
+            .map(|target| (target, read_token, texts(&arguments)));
         Self::start(
             this,
             Operation::TryPlayer,
             order,
-            |(target, arguments), desktop| player::try_it(target, arguments, desktop),
+            |(target, read_token, arguments), desktop| player::try_it(target, read_token, arguments, desktop),
         )
     }
 

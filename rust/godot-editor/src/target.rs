@@ -55,8 +55,6 @@ pub struct Target {
     pub channel: Slug,
     /// The keys.
     pub signing: Signing,
-    /// What players of the channel have, if it is private.
-    pub read_token: Option<Secret>,
 }
 
 impl Fields {
@@ -79,15 +77,7 @@ impl Fields {
             Some(file) => Some(write_token(&file)?),
             None => None,
         };
-        let read_token = Some(self.read_token.trim()).filter(|token| !token.is_empty());
-        let read_token = read_token.map(|token| {
-            read_token::parse(token).map_err(|error| Failure {
-                hint: "Paste the token as its publisher gave it".to_owned(),
-                ..Failure::from(error)
-            })
-        });
         Ok(Target {
-            read_token: read_token.transpose()?,
             server: Server {
                 token,
                 allow_http: self.allow_http,
@@ -97,6 +87,15 @@ impl Fields {
             channel: slug("channel", &self.channel)?,
             signing: self.signing(KeyFolder::new(keys)),
         })
+    }
+
+    /// Returns what a player of a private channel has; none if nothing was typed.
+    ///
+    /// # Errors
+    /// It cannot be a token. Nothing but such a player's way is concerned.
+    pub fn read_token(&self) -> Result<Option<Secret>, Failure> {
+        let typed = Some(self.read_token.trim()).filter(|token| !token.is_empty());
+        Ok(typed.map(read_token::parse).transpose()?)
     }
 
     /// Returns the title.
@@ -326,9 +325,10 @@ mod tests {
             read_token: "secret words".to_owned(),
             ..fields(folder.path())
         };
-        let failure = wrong.target().unwrap_err();
+        let failure = wrong.read_token().unwrap_err();
+        assert!(failure.message.contains("the read token"), "{failure:?}");
         assert!(!failure.message.contains("secret"), "{failure:?}");
-        assert!(failure.hint.starts_with("Paste the token"), "{failure:?}");
+        assert!(wrong.target().is_ok(), "nothing else needs it");
         let wrong = Fields {
             user_paths: vec!["../saves".to_owned()],
             ..fields(folder.path())
