@@ -41,19 +41,31 @@ impl Compressor {
     /// # Errors
     /// zstd has no memory.
     pub fn compress(&mut self, plain: &[u8]) -> Result<Vec<u8>, CodecError> {
-        // Who asks for a high level wants the last byte saved.
-        if self.level <= DEFAULT_LEVEL && is_mixed(plain) {
-            let glanced_at = self.compress_at(GLANCE_LEVEL, plain)?;
-            if glanced_at.len() >= plain.len() - plain.len() / WORTHWHILE {
-                return Ok(glanced_at);
-            }
-        }
-        self.compress_at(self.level, plain)
+        let mut frame = Vec::new();
+        self.compress_into(plain, &mut frame)?;
+        Ok(frame)
     }
 
-    fn compress_at(&mut self, level: i32, plain: &[u8]) -> Result<Vec<u8>, CodecError> {
+    /// As [`Compressor::compress`], with the frame in place of what `frame` has, whose memory is used again.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compress_into(&mut self, plain: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
+        // Who asks for a high level wants the last byte saved.
+        if self.level <= DEFAULT_LEVEL && is_mixed(plain) {
+            self.compress_at(GLANCE_LEVEL, plain, frame)?;
+            if frame.len() >= plain.len() - plain.len() / WORTHWHILE {
+                return Ok(());
+            }
+        }
+        self.compress_at(self.level, plain, frame)
+    }
+
+    fn compress_at(&mut self, level: i32, plain: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
+        frame.clear();
+        frame.reserve(zstd_safe::compress_bound(plain.len()));
         let set = self.inner.set_compression_level(level);
-        set.and_then(|()| self.inner.compress(plain))
+        set.and_then(|()| self.inner.compress_to_buffer(plain, frame).map(drop))
             .map_err(CodecError::compress)
     }
 }

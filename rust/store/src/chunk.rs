@@ -127,9 +127,24 @@ impl Chunk {
         if let Some(ready) = self.compressed.get() {
             return Ok(ready.clone());
         }
-        let frame = compress(&self.plain)
-            .map_err(|error| StoreError::io("compress chunk", std::io::Error::other(error)))?;
-        Ok(self.compressed.get_or_init(|| frame.into()).clone())
+        let frame = compressed(&self.plain, Bytes::copy_from_slice)?;
+        Ok(self.compressed.get_or_init(|| frame).clone())
+    }
+
+    /// Calls `work` with the bytes a store of `format` keeps. What has to be compressed for it is not kept.
+    ///
+    /// # Errors
+    /// As [`Chunk::encode`].
+    pub(crate) fn encoded<R>(
+        &self,
+        format: StoreFormat,
+        work: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, StoreError> {
+        match self.compressed.get() {
+            _ if !format.compressed => Ok(work(&self.plain)),
+            Some(ready) => Ok(work(ready)),
+            None => compressed(&self.plain, work),
+        }
     }
 }
 
@@ -164,11 +179,32 @@ impl<T> Spare<T> {
     }
 }
 
-fn compress(plain: &[u8]) -> Result<Vec<u8>, CodecError> {
-    COMPRESSORS.with(
-        || Compressor::new(COMPRESSION_LEVEL),
-        |compressor| compressor.compress(plain),
-    )
+/// A compressor and the memory for its frames.
+struct Packer {
+    compressor: Compressor,
+    frame: Vec<u8>,
+}
+
+impl Packer {
+    fn new() -> Result<Self, CodecError> {
+        Ok(Self {
+            compressor: Compressor::new(COMPRESSION_LEVEL)?,
+            frame: Vec::new(),
+        })
+    }
+}
+
+/// Calls `work` with the frame that `plain` makes.
+fn compressed<R>(plain: &[u8], work: impl FnOnce(&[u8]) -> R) -> Result<R, StoreError> {
+    let outcome = PACKERS.with(Packer::new, |packer| {
+        packer.compressor.compress_into(plain, &mut packer.frame)?;
+        let outcome = work(&packer.frame);
+        if packer.frame.capacity() > MAX_FRAME_KEPT {
+            packer.frame = Vec::new();
+        }
+        Ok(outcome)
+    });
+    outcome.map_err(|error| StoreError::io("compress chunk", std::io::Error::other(error)))
 }
 
 /// Returns the plain bytes of what `store` has under `id`, not checked against it.
@@ -191,11 +227,13 @@ fn plain_of(store: &str, id: ChunkId, format: StoreFormat, stored: &Bytes) -> Re
     Ok(plain.into())
 }
 
-static COMPRESSORS: Spare<Compressor> = Spare(Mutex::new(Vec::new()));
+static PACKERS: Spare<Packer> = Spare(Mutex::new(Vec::new()));
 static DECOMPRESSORS: Spare<Decompressor> = Spare(Mutex::new(Vec::new()));
 
 /// About as many as there are processors to keep busy; a compressor takes more than a MiB.
 const MAX_SPARE: usize = 8;
+/// Memory for frames that is kept for the next one; chunks of the usual sizes need less.
+const MAX_FRAME_KEPT: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -215,7 +253,7 @@ mod tests {
             let format = StoreFormat::default().with_max_chunk(300);
             let stored = chunks.into_iter().map(|(plain, at, damage)| {
                 let id = ChunkId::of(format.digest, plain.as_bytes());
-                let mut frame = compress(plain.as_bytes()).unwrap();
+                let mut frame = compressed(plain.as_bytes(), <[u8]>::to_vec).unwrap();
                 let at = at.index(frame.len());
                 frame[at] ^= damage;
                 (id, Bytes::from(frame))

@@ -110,42 +110,48 @@ impl Disk {
         Ok(Self {})
     }
 
-    /// Makes the content of these files survive a power cut.
-    pub(crate) fn sync_files(&self, files: &BTreeSet<PathBuf>) -> io::Result<()> {
-        self.sync(files, sync_files)
-    }
+    /// One call syncs the whole file system. Elsewhere it syncs nothing.
+    pub(crate) const SYNCS_ALL: bool = cfg!(target_os = "linux");
 
-    /// Makes the entries of these folders survive a power cut.
-    pub(crate) fn sync_folders(&self, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
-        self.sync(folders, sync_folders)
-    }
-
-    /// One call syncs the whole file system; what a link or a mount put on another is synced by itself.
-    #[cfg(target_os = "linux")]
-    fn sync(
-        &self,
-        paths: &BTreeSet<PathBuf>,
-        one_by_one: fn(&BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)>,
-    ) -> io::Result<()> {
-        use std::os::unix::fs::MetadataExt as _;
-        let mut elsewhere = BTreeSet::new();
-        for path in paths {
+    /// Tells whether what lies in `folder` has to be synced by itself: a link or a mount may put it on another file
+    /// system, as a file never is.
+    ///
+    /// # Errors
+    /// The folder is not there.
+    pub(crate) fn leaves_out(&self, folder: &Path) -> io::Result<bool> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::unix::fs::MetadataExt as _;
             // Where a link leads: a folder may be one, and its entries are there.
-            if fs::metadata(path)?.dev() != self.device {
-                elsewhere.insert(path.clone());
-            }
+            Ok(fs::metadata(folder)?.dev() != self.device)
         }
-        rustix::fs::syncfs(self.folder.file()).map_err(|error| named(self.folder.path(), error.into()))?;
-        first_error(one_by_one(&elsewhere))
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = folder;
+            Ok(true)
+        }
+    }
+
+    /// Makes the content of all files survive a power cut; `left_out` are those in folders that are left out.
+    pub(crate) fn sync_files(&self, left_out: &BTreeSet<PathBuf>) -> io::Result<()> {
+        self.sync_all()?;
+        first_error(sync_files(left_out))
+    }
+
+    /// Makes the entries of all folders survive a power cut; `left_out` are those that are left out.
+    pub(crate) fn sync_folders(&self, left_out: &BTreeSet<PathBuf>) -> io::Result<()> {
+        self.sync_all()?;
+        first_error(sync_folders(left_out))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self) -> io::Result<()> {
+        rustix::fs::syncfs(self.folder.file()).map_err(|error| named(self.folder.path(), error.into()))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn sync(
-        &self,
-        paths: &BTreeSet<PathBuf>,
-        one_by_one: fn(&BTreeSet<PathBuf>) -> Vec<(PathBuf, io::Error)>,
-    ) -> io::Result<()> {
-        first_error(one_by_one(paths))
+    fn sync_all(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

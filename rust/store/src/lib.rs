@@ -78,6 +78,7 @@ pub mod s3;
 pub mod throttle;
 
 mod combine;
+mod prefixes;
 mod staging;
 mod task;
 

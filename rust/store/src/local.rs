@@ -23,7 +23,8 @@ use crate::chunk::Chunk;
 use crate::durable;
 use crate::error::StoreError;
 use crate::format::StoreFormat;
-use crate::staging::Staging;
+use crate::prefixes::Prefixes;
+use crate::staging::{Staged, Staging};
 use crate::task::{blocking, blocking_each};
 use crate::{ChunkStore, KnownIds, PruneStore, WriteStore};
 
@@ -46,7 +47,12 @@ pub enum Naming {
 
 #[derive(Debug)]
 struct Shared {
+    /// As it was given, for messages.
+    name: String,
+    /// From the file system's root on: making a file below any other asks for the working folder each time.
     root: PathBuf,
+    /// Folders that were there a moment ago.
+    folders: Prefixes,
     format: StoreFormat,
     unsynced: Mutex<Unsynced>,
     /// Held during a sync: who finds nothing left to sync waits for the one that took it.
@@ -107,6 +113,8 @@ impl LocalStore {
             let error = io::Error::new(io::ErrorKind::NotADirectory, error);
             return Err(StoreError::io("open chunk store", error));
         }
+        let name = root.display().to_string();
+        let root = std::path::absolute(root).map_err(|error| StoreError::io("open chunk store", error))?;
         let staging = match naming {
             Naming::AtOnce => None,
             Naming::OnceDurable => {
@@ -115,7 +123,9 @@ impl LocalStore {
             }
         };
         Ok(Self(Arc::new(Shared {
+            name,
             root,
+            folders: Prefixes::default(),
             format,
             unsynced: Mutex::default(),
             syncing: tokio::sync::Mutex::default(),
@@ -135,7 +145,7 @@ impl LocalStore {
         Self::open(root, format)
     }
 
-    /// Returns the store's folder.
+    /// Returns the store's folder, from the file system's root on.
     pub fn root(&self) -> &Path {
         &self.0.root
     }
@@ -392,7 +402,7 @@ impl PruneStore for LocalStore {
 
 impl Shared {
     fn name(&self) -> String {
-        self.root.display().to_string()
+        self.name.clone()
     }
 
     fn path(&self, id: ChunkId) -> PathBuf {
@@ -466,38 +476,68 @@ impl Shared {
 
     /// Stores a chunk, and tells whether it is time to flush.
     fn put_chunk(&self, chunk: &Chunk) -> Result<bool, StoreError> {
-        let stored = chunk.encode(self.format)?;
-        self.write_chunk(chunk.id(), &stored)
+        let made = self.make_folder(chunk.id())?;
+        self.put_in_folder(chunk, made)
     }
 
     /// As [`Shared::put_chunk`], but nothing if the store has the chunk.
     fn put_absent(&self, chunk: &Chunk) -> Result<Option<bool>, StoreError> {
-        match self.has_chunk(chunk.id())? {
+        let made = self.make_folder(chunk.id())?;
+        // Nothing is in a folder that was not there.
+        match !made && self.has_chunk(chunk.id())? {
             true => Ok(None),
-            false => self.put_chunk(chunk).map(Some),
+            false => self.put_in_folder(chunk, made).map(Some),
         }
     }
 
-    fn write_chunk(&self, id: ChunkId, stored: &[u8]) -> Result<bool, StoreError> {
-        let failed = |error| StoreError::io("write chunk", error);
+    /// Makes the folder of a chunk unless it was there a moment ago, and tells whether that had to be done.
+    fn make_folder(&self, id: ChunkId) -> Result<bool, StoreError> {
+        let path = self.path(id);
+        match path.parent().filter(|_| !self.folders.contains(id)) {
+            None => Ok(false),
+            Some(folder) => {
+                let made = create_folder(folder).map_err(write_error)?;
+                self.folders.insert(id);
+                Ok(made)
+            }
+        }
+    }
+
+    fn put_in_folder(&self, chunk: &Chunk, made: bool) -> Result<bool, StoreError> {
+        let written = chunk.encoded(self.format, |stored| self.write_chunk(chunk.id(), stored, made));
+        written.and_then(|enough| enough)
+    }
+
+    fn write_chunk(&self, id: ChunkId, stored: &[u8], made: bool) -> Result<bool, StoreError> {
         let path = self.path(id);
         let Some(folder) = path.parent().map(Path::to_owned) else {
             return Err(StoreError::invalid(self.name(), id, "its path has no folder"));
         };
-        let made = match fs::create_dir(&folder) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(failed(error)),
+        let write = || match &self.staging {
+            Some(_) => {
+                let temporary = durable::write_beside(&path, TEMPORARY_PREFIX, stored)?;
+                temporary.keep().map_err(|refused| refused.error)
+            }
+            None => durable::replace_unsynced(&path, TEMPORARY_PREFIX, stored).map(|()| PathBuf::new()),
         };
-        if let Some(staging) = &self.staging {
-            let temporary = durable::write_beside(&path, TEMPORARY_PREFIX, stored).map_err(failed)?;
-            let temporary = temporary.keep().map_err(|refused| failed(refused.error))?;
-            return staging.put(id, temporary, path, stored.len()).map_err(failed);
+        let (mut written, mut made) = (write(), made);
+        if matches!(&written, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+            // Whoever pruned the store took the folder away.
+            made |= create_folder(&folder).map_err(write_error)?;
+            written = write();
         }
-        if let Err(error) = durable::replace_unsynced(&path, TEMPORARY_PREFIX, stored) {
+        if let Some(staging) = &self.staging {
+            let staged = Staged {
+                temporary: written.map_err(write_error)?,
+                path,
+                is_folder_new: made,
+            };
+            return staging.put(id, staged, stored.len()).map_err(write_error);
+        }
+        if let Err(error) = written {
             // Windows refuses to replace a file that is being read; the same chunk by another writer will do.
             if !self.holds(id, error.kind()) {
-                return Err(failed(error));
+                return Err(write_error(error));
             }
         }
         let mut unsynced = self.unsynced();
@@ -570,6 +610,19 @@ impl Unsynced {
             None => Ok(()),
         }
     }
+}
+
+/// Makes a folder, and tells whether it was not there.
+fn create_folder(folder: &Path) -> io::Result<bool> {
+    match fs::create_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_error(error: io::Error) -> StoreError {
+    StoreError::io("write chunk", error)
 }
 
 fn sync_error(error: io::Error) -> StoreError {

@@ -13,6 +13,7 @@ use fs_err as fs;
 use vsekai_formats::ChunkId;
 
 use crate::durable::Disk;
+use crate::prefixes::Prefixes;
 
 /// The chunks of one store that have no names yet.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub(crate) struct Staging {
     waiting: Mutex<Waiting>,
     /// Held while chunks are synced and named, so that no two do it at once.
     turn: Mutex<()>,
+    /// Folders of which is known whether one sync of the disk leaves them out, and those that it does.
+    looked_at: Prefixes,
+    left_out: Prefixes,
 }
 
 #[derive(Debug, Default)]
@@ -28,16 +32,21 @@ struct Waiting {
     files: HashMap<ChunkId, Staged>,
     /// What was put since the last flush began.
     bytes: usize,
-    /// Where names were given since the last [`Staging::finish`].
+    /// Where names were given since the last [`Staging::finish`] that one sync of the disk leaves out.
     folders: BTreeSet<PathBuf>,
     /// The first failure. What the system held for clean after it may be lost, so nothing is promised again.
     failed: Option<(io::ErrorKind, String)>,
 }
 
+/// A chunk that waits for its name.
 #[derive(Clone, Debug)]
-struct Staged {
-    temporary: PathBuf,
-    path: PathBuf,
+pub(crate) struct Staged {
+    /// Where it is.
+    pub(crate) temporary: PathBuf,
+    /// What it shall be.
+    pub(crate) path: PathBuf,
+    /// Its folder was made for it, and so is on the store's file system.
+    pub(crate) is_folder_new: bool,
 }
 
 impl Staging {
@@ -47,21 +56,26 @@ impl Staging {
             disk: Disk::open(root)?,
             waiting: Mutex::default(),
             turn: Mutex::default(),
+            looked_at: Prefixes::default(),
+            left_out: Prefixes::default(),
         })
     }
 
-    /// Takes a chunk that was written as `temporary` and shall become `path`; true asks for a flush.
+    /// Takes a chunk that was written; true asks for a flush.
     ///
     /// A chunk that waits already is kept, and the other one removed: they are the same.
-    pub(crate) fn put(&self, id: ChunkId, temporary: PathBuf, path: PathBuf, len: usize) -> io::Result<bool> {
+    pub(crate) fn put(&self, id: ChunkId, staged: Staged, len: usize) -> io::Result<bool> {
+        if staged.is_folder_new && Disk::SYNCS_ALL {
+            self.looked_at.insert(id);
+        }
         let mut waiting = self.waiting();
         let refused = waiting.check();
         if refused.is_err() || waiting.files.contains_key(&id) {
             drop(waiting);
-            let _ = fs::remove_file(temporary);
+            let _ = fs::remove_file(staged.temporary);
             return refused.map(|()| false);
         }
-        waiting.files.insert(id, Staged { temporary, path });
+        waiting.files.insert(id, staged);
         waiting.bytes = waiting.bytes.saturating_add(len);
         Ok(waiting.bytes >= FLUSH_BYTES)
     }
@@ -113,21 +127,45 @@ impl Staging {
         if batch.is_empty() {
             return Ok(());
         }
-        let named = self.sync_and_name(&batch);
+        let mut outcome = batch
+            .iter()
+            .try_for_each(|(id, staged)| self.look_at(*id, staged));
+        if outcome.is_ok() {
+            outcome = self.sync(&batch);
+        }
+        let named = self.name(&batch, outcome);
         let mut waiting = self.waiting();
         for (id, staged) in &batch {
             waiting.files.remove(id);
-            // The store's own folder too, as the chunk's may be new in it.
-            let folders = staged.path.ancestors().skip(1).take(2);
-            waiting.folders.extend(folders.map(Path::to_owned));
+            if self.left_out.contains(*id) {
+                // The store's own folder too, as the chunk's may be new in it.
+                let folders = staged.path.ancestors().skip(1).take(2);
+                waiting.folders.extend(folders.map(Path::to_owned));
+            }
         }
         drop(waiting);
         named.inspect_err(|error| self.fail(error))
     }
 
-    fn sync_and_name(&self, batch: &[(ChunkId, Staged)]) -> io::Result<()> {
-        let files = batch.iter().map(|(_, staged)| staged.temporary.clone());
-        let mut outcome = self.disk.sync_files(&files.collect());
+    /// Sees to it that for the folder of a chunk is known whether one sync of the disk leaves it out.
+    fn look_at(&self, id: ChunkId, staged: &Staged) -> io::Result<()> {
+        if let Some(folder) = staged.path.parent().filter(|_| !self.looked_at.contains(id)) {
+            if self.disk.leaves_out(folder)? {
+                self.left_out.insert(id);
+            }
+            self.looked_at.insert(id);
+        }
+        Ok(())
+    }
+
+    fn sync(&self, batch: &[(ChunkId, Staged)]) -> io::Result<()> {
+        let left_out = batch.iter().filter(|(id, _)| self.left_out.contains(*id));
+        let files = left_out.map(|(_, staged)| staged.temporary.clone());
+        self.disk.sync_files(&files.collect())
+    }
+
+    /// Names the chunks of `batch` if they are on the disk, which `outcome` says, and else removes them.
+    fn name(&self, batch: &[(ChunkId, Staged)], mut outcome: io::Result<()>) -> io::Result<()> {
         for (_, staged) in batch {
             let named = match &outcome {
                 Ok(()) => fs::rename(&staged.temporary, &staged.path),
