@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use twox_hash::XxHash64;
 use zstd::bulk;
@@ -135,6 +136,53 @@ impl Decompressor {
 impl fmt::Debug for Decompressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Decompressor")
+    }
+}
+
+/// Compressors or decompressors that wait to be used again, by any thread.
+///
+/// Their memory is larger than most chunks, and getting it from the system takes longer than using it. It holds nothing
+/// that outlives a call.
+#[derive(Debug)]
+pub struct Spare<T>(Mutex<Vec<T>>);
+
+impl<T> Spare<T> {
+    /// Starts with none.
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Lets `work` use one that waits, or else one that `make` returns.
+    ///
+    /// # Errors
+    /// What `make` or `work` reports.
+    pub fn with<R, E>(
+        &self,
+        make: impl FnOnce() -> Result<T, E>,
+        work: impl FnOnce(&mut T) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let spare = self.lock().pop();
+        let mut used = match spare {
+            Some(spare) => spare,
+            None => make()?,
+        };
+        let outcome = work(&mut used);
+        let mut spares = self.lock();
+        if spares.len() < MAX_SPARE {
+            spares.push(used);
+        }
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        // Nothing can panic while the list is changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -332,6 +380,9 @@ const CHECKSUM: u8 = 1 << 2;
 const NOT_SIMPLE: u8 = 0b1_1011;
 /// In a block's header, below the bits for its kind, which is 0, and its length.
 const LAST_BLOCK: u32 = 1;
+
+/// About as many as there are processors to keep busy; a compressor takes more than a MiB.
+const MAX_SPARE: usize = 8;
 
 const MIN_BLOCK_LEN: usize = 3;
 const MAX_BLOCK_CONTENT: usize = 128 << 10;

@@ -28,6 +28,7 @@ pub mod upload;
 
 mod cut;
 mod digest;
+mod packer;
 mod pointers;
 mod program;
 mod regions;

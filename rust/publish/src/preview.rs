@@ -13,9 +13,10 @@ use vsekai_formats::release::{MAX_INDEX_BYTES, ReleaseManifest, ReleaseRef, Slug
 use vsekai_trust::publisher::KeyFolder;
 
 use crate::build::Documents;
+use crate::packer::Packer;
 use crate::server::{Api, store_failure};
 use crate::task::blocking;
-use crate::upload::{Compared, compared, compress};
+use crate::upload::{Compared, compared};
 use crate::{Cancel, Comparison, Observer, Phase, Progress, PublishError, Release, Server};
 
 /// What publishing a release would do.
@@ -127,9 +128,10 @@ fn stored_sizes(
 ) -> Result<Vec<u32>, PublishError> {
     let total_bytes = chunks.iter().map(|chunk| u64::from(chunk.size)).sum();
     let done = AtomicU64::new(0);
+    let packer = Packer::new(level);
     let size_of = |chunk: &IndexChunk| {
         cancel.check()?;
-        let stored = compress(release, chunk, level)?.len();
+        let stored = packer.pack(release, chunk)?.len();
         let bytes = u64::from(chunk.size);
         observer.on_progress(Progress {
             phase: Phase::Comparing,

@@ -28,6 +28,7 @@ use vsekai_trust::online::Change;
 use vsekai_trust::publisher::KeyFolder;
 
 use crate::build::Documents;
+use crate::packer::Packer;
 use crate::server::{Api, MAX_ASKED, Posted};
 use crate::task::blocking;
 use crate::view::View;
@@ -219,7 +220,7 @@ pub async fn upload(
         channel,
         signing,
         rollout,
-        level: server.level,
+        packer: Arc::new(Packer::new(server.level)),
         connections: server.connections.max(1),
         processors: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         observer,
@@ -240,7 +241,7 @@ struct Upload<'a> {
     channel: &'a Slug,
     signing: &'a Signing,
     rollout: Option<Percent>,
-    level: i32,
+    packer: Arc<Packer>,
     connections: usize,
     /// One permit for each processor: more compressors at once would only take memory.
     processors: Semaphore,
@@ -340,8 +341,8 @@ impl Upload<'_> {
     async fn compressed(&self, chunk: IndexChunk) -> Result<Bytes, PublishError> {
         let permit = self.processors.acquire().await;
         let _permit = permit.map_err(|error| PublishError::Internal(error.to_string()))?;
-        let (release, level) = (Arc::clone(&self.release), self.level);
-        blocking(move || compress(&release, &chunk, level)).await
+        let (release, packer) = (Arc::clone(&self.release), Arc::clone(&self.packer));
+        blocking(move || packer.pack(&release, &chunk)).await
     }
 
     /// Signs and posts the documents until the server takes them; returns whether they are new, and the
@@ -496,12 +497,6 @@ pub(crate) async fn published(
         .documents(api, &info.title, &channel, platform, &found)
         .await?;
     Ok(Some(Published { channel, documents }))
-}
-
-pub(crate) fn compress(release: &Release, chunk: &IndexChunk, level: i32) -> Result<Bytes, PublishError> {
-    let plain = release.read_chunk(chunk)?;
-    let frame = codec::compress(&plain, level).map_err(|error| PublishError::Internal(error.to_string()))?;
-    Ok(frame.into())
 }
 
 pub(crate) async fn ask_sizes(api: &Api, chunks: &[IndexChunk]) -> Result<Vec<Option<u32>>, PublishError> {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! A verified chunk in plain and stored form.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
-use vsekai_formats::codec::{CodecError, Compressor, Decompressor, bare_content};
+use vsekai_formats::codec::{CodecError, Compressor, Decompressor, Spare, bare_content};
 use vsekai_formats::{ChunkId, DigestAlgorithm};
 
 use crate::error::StoreError;
@@ -148,37 +148,6 @@ impl Chunk {
     }
 }
 
-/// Working memory of zstd that waits to be used again.
-///
-/// It is larger than most chunks, and getting it from the system takes longer than using it. It holds nothing
-/// that outlives a call.
-struct Spare<T>(Mutex<Vec<T>>);
-
-impl<T> Spare<T> {
-    fn with<R>(
-        &self,
-        make: impl FnOnce() -> Result<T, CodecError>,
-        work: impl FnOnce(&mut T) -> Result<R, CodecError>,
-    ) -> Result<R, CodecError> {
-        let spare = self.lock().pop();
-        let mut used = match spare {
-            Some(spare) => spare,
-            None => make()?,
-        };
-        let outcome = work(&mut used);
-        let mut spares = self.lock();
-        if spares.len() < MAX_SPARE {
-            spares.push(used);
-        }
-        outcome
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
-        // Nothing can panic while the list is changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A compressor and the memory for its frames.
 struct Packer {
     compressor: Compressor,
@@ -227,11 +196,9 @@ fn plain_of(store: &str, id: ChunkId, format: StoreFormat, stored: &Bytes) -> Re
     Ok(plain.into())
 }
 
-static PACKERS: Spare<Packer> = Spare(Mutex::new(Vec::new()));
-static DECOMPRESSORS: Spare<Decompressor> = Spare(Mutex::new(Vec::new()));
+static PACKERS: Spare<Packer> = Spare::new();
+static DECOMPRESSORS: Spare<Decompressor> = Spare::new();
 
-/// About as many as there are processors to keep busy; a compressor takes more than a MiB.
-const MAX_SPARE: usize = 8;
 /// Memory for frames that is kept for the next one; chunks of the usual sizes need less.
 const MAX_FRAME_KEPT: usize = 1 << 20;
 
