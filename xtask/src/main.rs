@@ -106,7 +106,8 @@ enum Task {
     },
     /// Look for inputs that break the readers of indexes, archives and chunks.
     ///
-    /// Needs a nightly compiler and cargo-fuzz. The tests replay the corpus in the repository.
+    /// Needs cargo-fuzz (`cargo install cargo-fuzz --locked`) and a C++ compiler. The tests replay the corpus in the
+    /// repository.
     Fuzz {
         /// The targets to run [default: all].
         targets: Vec<String>,
