@@ -139,6 +139,16 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
+impl ForwardedHeader {
+    /// Returns its name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
 impl Limits {
     /// Tells whether what `address` says about its clients is believed.
     pub fn trusts(&self, address: IpAddr) -> bool {

@@ -4,7 +4,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use poem::Request;
-use poem::http::{HeaderMap, header};
 
 use crate::limits::{ForwardedHeader, Limits};
 use crate::rates::owner;
@@ -18,26 +17,33 @@ pub(super) fn peer(request: &Request) -> IpAddr {
 
 /// Returns the address that `request` is counted for.
 pub(super) fn of(request: &Request, limits: &Limits) -> IpAddr {
-    client_address(peer(request), request.headers(), limits)
+    let lines = request.headers().get_all(limits.forwarded_header.name()).iter();
+    let lines = lines.map(|line| line.to_str().unwrap_or_default());
+    client_address(peer(request), lines, limits)
 }
 
-/// Returns the address that a request from `peer` with `headers` is counted for.
+/// Returns the address that a request from `peer` is counted for; `lines` are those that it has of
+/// [`Limits::forwarded_header`], in their order, empty where they are no text.
 ///
-/// A header is believed only if the connection comes from a proxy of [`Limits::trust_proxies`], and in it only what
-/// such proxies wrote: they add to its end, so it is read from there, up to the first address that is not one of
+/// They are believed only if the connection comes from a proxy of [`Limits::trust_proxies`], and in them only what
+/// such proxies wrote: they add to the end, so it is read from there, up to the first address that is not one of
 /// theirs. Whatever stands before that, the client may have made up.
-fn client_address(peer: IpAddr, headers: &HeaderMap, limits: &Limits) -> IpAddr {
+pub(super) fn client_address<'a>(
+    peer: IpAddr,
+    lines: impl DoubleEndedIterator<Item = &'a str>,
+    limits: &Limits,
+) -> IpAddr {
     if !limits.trusts(peer) {
         return owner(peer);
     }
-    let hops = match limits.forwarded_header {
-        ForwardedHeader::XForwardedFor => hops(headers, "x-forwarded-for", |hop| Some(hop)),
-        ForwardedHeader::Forwarded => hops(headers, header::FORWARDED.as_str(), forwarded_for),
-    };
     let mut client = peer;
-    for hop in hops.iter().rev() {
+    for hop in lines.rev().flat_map(|line| line.rsplit(',')).map(str::trim) {
+        let named = match limits.forwarded_header {
+            ForwardedHeader::XForwardedFor => Some(hop),
+            ForwardedHeader::Forwarded => forwarded_for(hop),
+        };
         // An address that cannot be read hides everything before it.
-        let Some(address) = hop.as_deref().and_then(address) else {
+        let Some(address) = named.and_then(address) else {
             break;
         };
         client = address;
@@ -46,16 +52,6 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, limits: &Limits) -> IpAddr 
         }
     }
     owner(client)
-}
-
-/// Returns the elements of every line of a header, `None` for those that name nobody.
-fn hops(headers: &HeaderMap, name: &str, read: fn(&str) -> Option<&str>) -> Vec<Option<String>> {
-    let lines = headers.get_all(name).iter();
-    let lines = lines.map(|line| line.to_str().unwrap_or_default());
-    let elements = lines.flat_map(|line| line.split(','));
-    elements
-        .map(|element| read(element.trim()).map(str::to_owned))
-        .collect()
 }
 
 /// Reads `for=` out of an element such as `for="[2001:db8::1]:4711";proto=https` (RFC 7239).
@@ -92,14 +88,24 @@ mod tests {
         }
     }
 
+    /// Returns whom the router counts a request for, once it is known that the lane counts it for the same.
     fn seen(peer: &str, header: ForwardedHeader, lines: &[(&str, &str)]) -> String {
-        let mut headers = HeaderMap::new();
+        let (peer, limits): (IpAddr, _) = (peer.parse().unwrap(), limits(header));
+        let mut request = Request::builder();
         for (name, value) in lines {
-            let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
-            headers.append(name, value.parse().unwrap());
+            request = request.header(*name, *value);
         }
-        let peer: IpAddr = peer.parse().unwrap();
-        client_address(peer.to_canonical(), &headers, &limits(header)).to_string()
+        let request = request.finish();
+        let told = request.headers().get_all(limits.forwarded_header.name()).iter();
+        let told = told.map(|line| line.to_str().unwrap());
+        let found = client_address(peer.to_canonical(), told, &limits);
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            super::super::lane::tests::counted_for(peer, lines, &limits),
+            found,
+            "{lines:?}"
+        );
+        found.to_string()
     }
 
     #[test]

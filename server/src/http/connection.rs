@@ -11,7 +11,7 @@ use std::io::Cursor;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -63,6 +63,7 @@ pub(super) async fn serve_plain(
         let terms = Terms {
             first_head: begun.deadline,
             http1: begun.answered,
+            counted: begun.counted,
             ..terms
         };
         let (read, write) = begun.stream.into_split();
@@ -81,6 +82,8 @@ pub(super) struct Terms {
     first_head: Instant,
     /// Whether it has spoken HTTP/1.1 already, and so cannot begin with HTTP/2 any more.
     http1: bool,
+    /// Whether its first request was counted for its client already.
+    counted: bool,
 }
 
 impl Terms {
@@ -90,6 +93,7 @@ impl Terms {
             opened,
             first_head: opened + limits.head_timeout,
             http1: false,
+            counted: false,
         }
     }
 }
@@ -107,7 +111,10 @@ pub(super) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let remote = peer.address;
-    let requests = Arc::new(Requests::default());
+    let requests = Arc::new(Requests {
+        counted: AtomicBool::new(terms.counted),
+        ..Requests::default()
+    });
     let service = service_fn({
         let requests = requests.clone();
         move |request| answer(routes.endpoint.clone(), requests.clone(), peer.clone(), request)
@@ -151,9 +158,13 @@ async fn answer(
     peer: Peer,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Counted>, Infallible> {
+    let counted = requests.counted.swap(false, Ordering::AcqRel);
     let under_way = requests.begin();
     let remote = RemoteAddr(Addr::SocketAddr(peer.address));
-    let request = Request::from((request, LocalAddr::default(), remote, peer.scheme));
+    let mut request = Request::from((request, LocalAddr::default(), remote, peer.scheme));
+    if counted {
+        request.extensions_mut().insert(AlreadyCounted);
+    }
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let response = endpoint.get_response(request).await;
@@ -188,9 +199,15 @@ pub(super) const STOPPING: &str = "the server is stopping";
 /// As [`STOPPING`].
 pub(super) const OLD: &str = "the connection is old";
 
+/// Marks a request that was counted for its client before the router got it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AlreadyCounted;
+
 /// Counts the requests of a connection.
 #[derive(Debug, Default)]
 struct Requests {
+    /// Whether the next one was counted for its client already.
+    counted: AtomicBool,
     begun: AtomicUsize,
     ended: AtomicUsize,
 }

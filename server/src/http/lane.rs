@@ -4,7 +4,7 @@
 //! Chunks are most of what is asked for, and what a request costs on its way through the router is several times what
 //! reading a small chunk does. So a connection begins here. The lane answers what it understands to the last header, and
 //! only with 200. Anything else, and whatever the connection brings after it, goes to hyper with the bytes that were
-//! read; nothing is refused here. What is promised of time, rates and figures holds in both alike.
+//! read; nothing is refused here. What is promised of time, rates, proxies and figures holds in both alike.
 
 use std::io::{self, IoSlice, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -23,12 +23,13 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use vsekai_formats::ChunkId;
 
+use super::client_address::client_address;
 use super::connection::{self, OLD, STOPPING, late};
 use super::get_chunk;
-use super::metrics::{Kind, Metrics};
+use super::metrics::{Kind, Metrics, Way};
 use super::reply::{Caching, Source};
 use crate::limits::Limits;
-use crate::rates::{Class, owner};
+use crate::rates::Class;
 use crate::service::{Audience, Service};
 use crate::storage::{CachedFile, Store};
 
@@ -51,6 +52,8 @@ pub(super) struct Begun {
     pub(super) deadline: Instant,
     /// Whether a request was answered before.
     pub(super) answered: bool,
+    /// Whether the request that begins with these bytes was counted for its client.
+    pub(super) counted: bool,
 }
 
 impl Lane {
@@ -78,15 +81,6 @@ impl Lane {
         limits: &Limits,
         stop: &CancellationToken,
     ) -> Option<Begun> {
-        // Whom a request of a proxy is counted for stands in its headers, which the router reads.
-        if limits.trusts(remote.ip()) {
-            return Some(Begun {
-                stream,
-                bytes: Vec::new(),
-                deadline: opened + limits.head_timeout,
-                answered: false,
-            });
-        }
         let mut stopping = pin!(stop.cancelled());
         let mut visit = Visit::new(self, stream, remote.ip(), opened, limits);
         loop {
@@ -124,12 +118,14 @@ struct Visit<'a> {
     lane: &'a Lane,
     limits: &'a Limits,
     stream: TcpStream,
-    /// Whom its requests are counted for.
-    owner: IpAddr,
+    /// Who is at its other end.
+    remote: IpAddr,
     /// What was read and not answered: the first `filled` bytes.
     buffer: Vec<u8>,
     filled: usize,
     answered: bool,
+    /// Whether the request at hand was counted for its client.
+    counted: bool,
     /// Whether it is waited for a request to begin, which is no hurry, and not for a head or the rest of one.
     idle: bool,
     /// When the client is late with what it is waited for.
@@ -164,6 +160,14 @@ impl Body {
             Self::Read(bytes) => bytes.len(),
         }
     }
+
+    fn way(&self) -> Way {
+        match self {
+            Self::Copied(_) => Way::Copy,
+            Self::File(_) => Way::Sendfile,
+            Self::Read(_) => Way::Disk,
+        }
+    }
 }
 
 impl<'a> Visit<'a> {
@@ -173,10 +177,11 @@ impl<'a> Visit<'a> {
             lane,
             limits,
             stream,
-            owner: owner(remote),
+            remote,
             buffer: vec![0; HEAD_BYTES],
             filled: 0,
             answered: false,
+            counted: false,
             // The first request has to begin and arrive within the time for a head.
             idle: false,
             deadline,
@@ -192,7 +197,8 @@ impl<'a> Visit<'a> {
     /// Answers the next request.
     async fn step(&mut self, mut stopping: Pin<&mut WaitForCancellationFuture<'_>>) -> io::Result<Step> {
         let get = loop {
-            match read(self.buffer.get(..self.filled).unwrap_or_default()) {
+            let bytes = self.buffer.get(..self.filled).unwrap_or_default();
+            match read(bytes, self.remote, self.limits) {
                 Request::Chunk(get) => break get,
                 Request::Other => return Ok(Step::HandOver),
                 Request::Partial if self.filled == self.buffer.len() => return Ok(Step::HandOver),
@@ -204,8 +210,8 @@ impl<'a> Visit<'a> {
             }
         };
         self.client.be(get.user_agent, &self.lane.metrics);
-        let (id, head_len) = (get.id, get.head_len);
-        if !self.answer(id).await? {
+        let (id, owner, head_len) = (get.id, get.owner, get.head_len);
+        if !self.answer(id, owner).await? {
             // The head is whole, so it is not late, however long it took to find that it is not for the lane.
             self.deadline = Instant::now() + self.limits.head_timeout;
             return Ok(Step::HandOver);
@@ -213,6 +219,7 @@ impl<'a> Visit<'a> {
         self.buffer.copy_within(head_len..self.filled, 0);
         self.filled -= head_len;
         self.answered = true;
+        self.counted = false;
         self.idle = self.filled == 0;
         let now = Instant::now();
         self.deadline = now
@@ -271,20 +278,23 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Answers a request for a chunk; `false` if the router is to answer it.
-    async fn answer(&mut self, id: ChunkId) -> io::Result<bool> {
+    /// Answers a request for a chunk that is counted for `owner`; `false` if the router is to answer it.
+    async fn answer(&mut self, id: ChunkId, owner: IpAddr) -> io::Result<bool> {
         let Lane { service, metrics, .. } = self.lane;
         if service.audience_of_chunk(id) != Audience::Everybody {
             return Ok(false);
         }
+        // Before the chunk is looked for: whoever asks too often is to cost no more than the refusal, which is the
+        // router's, and is not counted.
+        if service.rates().address(Class::Read, owner).is_err() {
+            return Ok(false);
+        }
+        self.counted = true;
         let Some(body) = self.find(id).await else {
             return Ok(false);
         };
-        // Last of all: what the router answers is counted there.
-        if service.rates().address(Class::Read, self.owner).is_err() {
-            return Ok(false);
-        }
         self.client.count();
+        metrics.count_way(body.way());
         metrics.count(Kind::Chunk, StatusCode::OK, body.len() as u64);
         if tracing::enabled!(tracing::Level::DEBUG) {
             let path = format!("/store/{}", id.store_path(super::CHUNK_EXTENSION));
@@ -395,6 +405,7 @@ impl<'a> Visit<'a> {
             bytes: self.buffer,
             deadline: self.deadline,
             answered: self.answered,
+            counted: self.counted,
         }
     }
 }
@@ -415,25 +426,32 @@ enum Request<'a> {
 struct Get<'a> {
     id: ChunkId,
     user_agent: &'a str,
+    /// Whom it is counted for.
+    owner: IpAddr,
     /// Bytes of the request.
     head_len: usize,
 }
 
-/// Reads the request at the start of `bytes`.
-fn read(bytes: &[u8]) -> Request<'_> {
+/// Reads the request at the start of `bytes`, which came from `remote`.
+fn read<'a>(bytes: &'a [u8], remote: IpAddr, limits: &Limits) -> Request<'a> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Partial) => Request::Partial,
         Ok(httparse::Status::Complete(head_len)) => {
-            get(&request, head_len).map_or(Request::Other, Request::Chunk)
+            get(&request, head_len, remote, limits).map_or(Request::Other, Request::Chunk)
         }
         // hyper knows how to answer that, and which of it is HTTP/2.
         Err(_) => Request::Other,
     }
 }
 
-fn get<'a>(request: &httparse::Request<'_, 'a>, head_len: usize) -> Option<Get<'a>> {
+fn get<'a>(
+    request: &httparse::Request<'_, 'a>,
+    head_len: usize,
+    remote: IpAddr,
+    limits: &Limits,
+) -> Option<Get<'a>> {
     if (request.method, request.version) != (Some("GET"), Some(1)) {
         return None;
     }
@@ -457,9 +475,14 @@ fn get<'a>(request: &httparse::Request<'_, 'a>, head_len: usize) -> Option<Get<'
         }
     }
     host?;
+    let forwarded = limits.forwarded_header.name();
+    let told = request.headers.iter();
+    let told = told.filter(|header| header.name.eq_ignore_ascii_case(forwarded));
+    let told = told.map(|header| text(header.value).unwrap_or_default());
     Some(Get {
         id,
         user_agent: user_agent.unwrap_or_default(),
+        owner: client_address(remote, told, limits),
         head_len,
     })
 }
@@ -582,20 +605,30 @@ impl Client {
 const SAMPLE: ChunkId = ChunkId::from_bytes([0; 32]);
 /// Longest request that the lane reads, in bytes; requests for chunks have a few hundred.
 const HEAD_BYTES: usize = 4 << 10;
-const MOST_HEADERS: usize = 16;
-/// Headers that change nothing about the answer.
-const WITHOUT_EFFECT: [&str; 5] = [
+const MOST_HEADERS: usize = 24;
+/// Headers that change nothing about the answer: what clients say of themselves, and what proxies add.
+const WITHOUT_EFFECT: [&str; 13] = [
     "accept",
     "accept-encoding",
     "accept-language",
     "cache-control",
     "pragma",
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
 ];
 /// Largest chunk in bytes that is sent from a copy: below, one call for head and body costs less than the copy.
 const MOST_COPIED: usize = 16 << 10;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::net::Ipv4Addr;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use vsekai_formats::{DigestAlgorithm, codec};
@@ -612,6 +645,23 @@ mod tests {
             "GET /store/0123/{HEX}.cacnk HTTP/1.1\r\n{}\r\n\r\n",
             lines.join("\r\n")
         )
+    }
+
+    const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
+
+    fn read_from_stranger(bytes: &[u8]) -> Request<'_> {
+        read(bytes, STRANGER, &Limits::default())
+    }
+
+    /// Returns whom a request with these headers is counted for.
+    pub(in super::super) fn counted_for(remote: IpAddr, headers: &[(&str, &str)], limits: &Limits) -> IpAddr {
+        let lines = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+        let lines: Vec<String> = std::iter::once("Host: x".to_owned()).chain(lines).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        match read(request(&lines).as_bytes(), remote, limits) {
+            Request::Chunk(get) => get.owner,
+            other => panic!("{lines:?}: {other:?}"),
+        }
     }
 
     #[test]
@@ -631,15 +681,28 @@ mod tests {
                 ],
                 "Go-http-client/1.1",
             ),
+            (
+                &[
+                    "Host: x",
+                    "X-Forwarded-For: 192.0.2.1",
+                    "X-Forwarded-Proto: https",
+                    "X-Forwarded-Host: x",
+                    "X-Real-IP: 192.0.2.1",
+                    "Forwarded: for=192.0.2.1",
+                    "Via: 1.1 Caddy",
+                ],
+                "",
+            ),
         ] {
             let text = request(lines);
             let expected = Get {
                 id: HEX.parse().unwrap(),
                 user_agent,
+                owner: STRANGER,
                 head_len: text.len(),
             };
-            assert_eq!(read(text.as_bytes()), Request::Chunk(expected), "{text}");
-            assert_eq!(read(format!("{text}GET /").as_bytes()), Request::Chunk(expected));
+            assert_eq!(read_from_stranger(text.as_bytes()), Request::Chunk(expected), "{text}");
+            assert_eq!(read_from_stranger(format!("{text}GET /").as_bytes()), Request::Chunk(expected));
         }
     }
 
@@ -647,7 +710,7 @@ mod tests {
     fn every_beginning_of_a_head_is_waited_for() {
         let text = request(&["Host: x", "User-Agent: vsekai/1.0"]);
         for len in 0..text.len() {
-            assert_eq!(read(&text.as_bytes()[..len]), Request::Partial, "{len}");
+            assert_eq!(read_from_stranger(&text.as_bytes()[..len]), Request::Partial, "{len}");
         }
     }
 
@@ -665,24 +728,22 @@ mod tests {
             "Connection: close",
             "Connection: upgrade",
             "Connection: keep-alive, upgrade",
-            "Forwarded: for=192.0.2.1",
-            "X-Forwarded-For: 192.0.2.1",
             "X-Whatever: x",
             "Host: y",
             "User-Agent: \u{e9}",
         ] {
             let text = request(&["Host: x", line]);
-            assert_eq!(read(text.as_bytes()), Request::Other, "{line}");
+            assert_eq!(read_from_stranger(text.as_bytes()), Request::Other, "{line}");
         }
         for lines in [
             &[][..],
             &["User-Agent: a"],
             &["Host: x", "User-Agent: a", "user-agent: b"],
         ] {
-            assert_eq!(read(request(lines).as_bytes()), Request::Other, "{lines:?}");
+            assert_eq!(read_from_stranger(request(lines).as_bytes()), Request::Other, "{lines:?}");
         }
         let many = vec!["Accept: x"; MOST_HEADERS + 1];
-        assert_eq!(read(request(&many).as_bytes()), Request::Other);
+        assert_eq!(read_from_stranger(request(&many).as_bytes()), Request::Other);
     }
 
     #[test]
@@ -703,14 +764,14 @@ mod tests {
             (".cacnk", ""),
         ] {
             let text = usual.replace(part, other);
-            assert_eq!(read(text.as_bytes()), Request::Other, "{text}");
+            assert_eq!(read_from_stranger(text.as_bytes()), Request::Other, "{text}");
         }
         for bytes in [
             &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
             b"\x16\x03\x01\x02\x00\x01\x00",
             b"GET / HTTP/1.1\r\nhost : x\r\n",
         ] {
-            assert_eq!(read(bytes), Request::Other);
+            assert_eq!(read_from_stranger(bytes), Request::Other);
         }
     }
 
@@ -763,7 +824,7 @@ mod tests {
         let (limits, stop) = (Limits::default(), CancellationToken::new());
         let begun = lane.serve(stream, remote, Instant::now(), &limits, &stop);
         let begun = begun.await.unwrap();
-        assert!(begun.answered);
+        assert!(begun.answered && !begun.counted);
         assert_eq!(String::from_utf8_lossy(&begun.bytes), rest);
         drop(begun);
         let mut answers = Vec::new();

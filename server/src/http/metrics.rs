@@ -23,6 +23,8 @@ pub struct Metrics {
     /// Answers by kind and by place in [`FREQUENT`], which are counted without a lock.
     frequent: [[Counters; FREQUENT.len()]; Kind::ALL.len()],
     others: Mutex<BTreeMap<(Kind, u16), Totals>>,
+    /// Chunks that went past the router, by [`Way`].
+    by_way: [AtomicU64; Way::ALL.len()],
     problems: Mutex<BTreeMap<&'static str, u64>>,
     clients: Mutex<BTreeMap<(&'static str, String), Arc<AtomicU64>>>,
     asked: Mutex<Asked>,
@@ -49,6 +51,30 @@ pub(super) enum Kind {
     Api,
     Admin,
     Other,
+}
+
+/// How a chunk gets to a client past the router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Copied out of the system's memory.
+    Copy,
+    /// By the system itself, out of its memory.
+    Sendfile,
+    /// Read from the disk first.
+    Disk,
+}
+
+impl Way {
+    /// Every way, in the order of their numbers.
+    const ALL: [Self; 3] = [Self::Copy, Self::Sendfile, Self::Disk];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Sendfile => "sendfile",
+            Self::Disk => "disk",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,6 +115,14 @@ impl Metrics {
     /// Counts an answer whose body has so many bytes.
     pub(super) fn count(&self, kind: Kind, status: StatusCode, bytes: u64) {
         self.add(kind, status, Totals { answers: 1, bytes });
+    }
+
+    /// Counts a chunk that goes past the router, which [`Metrics::count`] is told of too.
+    #[cfg(target_os = "linux")]
+    pub(super) fn count_way(&self, way: Way) {
+        if let Some(count) = self.by_way.get(way as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Counts bytes of an answer with many chunks, as they are sent.
@@ -144,6 +178,16 @@ impl Metrics {
                 let _ = writeln!(text, "{name}{labels} {value}");
             }
         };
+        let ways = Way::ALL.into_iter().zip(&self.by_way);
+        let ways = ways.map(|(way, count)| {
+            let labels = format!("{{way=\"{}\"}}", way.as_str());
+            (labels, count.load(Ordering::Relaxed))
+        });
+        family(
+            "vsekai_server_chunks_past_router_total",
+            "Chunks sent past the router, by how they got to the client.",
+            ways.collect(),
+        );
         let problems = lock(&self.problems).clone().into_iter();
         let problems = problems.map(|(code, count)| (format!("{{code=\"{code}\"}}"), count));
         family(
@@ -432,11 +476,14 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_place() {
+    fn every_kind_and_way_has_its_place() {
         for (place, kind) in Kind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, place);
         }
         assert_eq!(Kind::Other as usize + 1, Kind::ALL.len());
+        for (place, way) in Way::ALL.into_iter().enumerate() {
+            assert_eq!(way as usize, place);
+        }
     }
 
     #[test]

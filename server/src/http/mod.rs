@@ -55,6 +55,7 @@ use crate::limits::Limits;
 use crate::service::{Service, ServiceError};
 use accept::Routes;
 use body::Upload;
+use connection::AlreadyCounted;
 use metrics::{Kind, Metrics};
 use problem::Problem;
 use reply::{Caching, Representation, Source};
@@ -162,8 +163,11 @@ fn routed(table: Vec<Row>) -> Route {
     addresses.fold(Route::new(), |route, (path, methods)| route.at(path, methods))
 }
 
-/// Counts a request for the address it comes from.
+/// Counts a request for the address it comes from, unless that was done.
 fn not_too_often(service: &Service, request: &Request) -> Result<(), ServiceError> {
+    if request.extensions().get::<AlreadyCounted>().is_some() {
+        return Ok(());
+    }
     let Some(class) = Kind::of(request.method(), request.uri().path()).class() else {
         return Ok(());
     };

@@ -9,6 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_server::Limits;
+use vsekai_server::rates::Rate;
 
 use crate::client::{TestServer, chunk_path};
 use crate::limits::{PATIENCE, closed_in_time, connect, not_taken, quick, read_head, read_to_close};
@@ -261,6 +262,148 @@ async fn who_asks_for_chunks_too_often_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_request_that_the_lane_leaves_to_the_router_is_counted_once() {
+    let limits = Limits {
+        reads: Rate {
+            per_second: 1,
+            burst: 4,
+        },
+        ..Limits::default()
+    };
+    let server = TestServer::with_limits(limits).await;
+    for number in 0..4 {
+        let absent = get(ChunkId::from_bytes([number; 32]));
+        let (head, _) = ask(&mut connect(&server).await, &absent).await;
+        assert!(head.starts_with("HTTP/1.1 404"), "{number}: {head}");
+    }
+    server.stop().await;
+}
+
+/// Tells whether a file was opened.
+#[cfg(target_os = "linux")]
+struct Watch(rustix::fd::OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Watch {
+    fn on(path: &std::path::Path) -> Self {
+        use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+        let events = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+        add_watch(&events, path, WatchFlags::OPEN).unwrap();
+        Self(events)
+    }
+
+    /// Tells whether it was since the last question.
+    fn was_opened(&self) -> bool {
+        match rustix::io::read(&self.0, &mut [0; 4096]) {
+            Ok(events) => events > 0,
+            Err(error) => {
+                assert_eq!(error, rustix::io::Errno::AGAIN);
+                false
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_over_its_rate_is_refused_before_its_chunk_is_looked_at() {
+    for more in ["", "x-other: 1\r\n"] {
+        let limits = Limits {
+            reads: RARE,
+            ..Limits::default()
+        };
+        let server = TestServer::with_limits(limits).await;
+        let (id, _) = upload(&server, 20_000).await;
+        let file = server.folder.path().join("store").join(id.store_path(".cacnk"));
+        let watch = Watch::on(&file);
+        for number in 0.. {
+            assert!(number < 200, "nobody counts");
+            let (head, _) = ask(&mut connect(&server).await, &request("GET", id, more)).await;
+            if head.starts_with("HTTP/1.1 429") {
+                assert!(!watch.was_opened(), "{more}");
+                break;
+            }
+            assert!(head.starts_with("HTTP/1.1 200") && watch.was_opened(), "{head}");
+        }
+        server.stop().await;
+    }
+}
+
+/// Returns the server's figures.
+async fn figures(server: &TestServer) -> String {
+    let observer = server.token("*", "*", "observe").await;
+    let text = observer.send(reqwest::Method::GET, "api/v1/metrics", "").await;
+    text.text().await.unwrap()
+}
+
+/// Checks how many chunks went past the router, and how.
+#[cfg(target_os = "linux")]
+async fn assert_past_router(server: &TestServer, copied: u64, by_sendfile: u64) {
+    let text = figures(server).await;
+    for (way, count) in [("copy", copied), ("sendfile", by_sendfile), ("disk", 0)] {
+        let line = format!("vsekai_server_chunks_past_router_total{{way=\"{way}\"}} {count}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn chunks_for_everybody_go_past_the_router_and_large_ones_by_sendfile() {
+    let server = TestServer::start().await;
+    let (small, stored_small) = upload(&server, 500).await;
+    let (large, stored_large) = upload(&server, 60_000).await;
+    let mut stream = connect(&server).await;
+    for (id, stored) in [
+        (small, &stored_small),
+        (large, &stored_large),
+        (small, &stored_small),
+    ] {
+        assert!(ask(&mut stream, &get(id)).await.1 == *stored);
+    }
+    assert_past_router(&server, 2, 1).await;
+    for more in ["x-other: 1\r\n", ""] {
+        assert!(ask(&mut stream, &request("GET", large, more)).await.1 == stored_large);
+    }
+    assert_past_router(&server, 2, 1).await;
+    server.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_trusted_proxy_s_clients_get_their_chunks_past_the_router_each_counted_alone() {
+    let limits = Limits {
+        trust_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        reads: RARE,
+        connections_per_address: 1,
+        ..Limits::default()
+    };
+    let server = TestServer::with_limits(limits).await;
+    let (id, stored) = upload(&server, 20_000).await;
+    let (mut proxy, mut other) = (connect(&server).await, connect(&server).await);
+    let by_proxy = |client: &str| {
+        let added = format!("x-forwarded-for: {client}\r\nx-forwarded-proto: https\r\n");
+        request("GET", id, &added)
+    };
+    for number in 0..100 {
+        let client = format!("192.0.2.{number}");
+        assert!(ask(&mut proxy, &by_proxy(&client)).await.1 == stored);
+    }
+    let mut answered = 100;
+    loop {
+        // What the client wrote itself stands before what the proxy added.
+        let client = format!("192.0.2.{answered}, 203.0.113.7");
+        let (head, _) = ask(&mut other, &by_proxy(&client)).await;
+        if head.starts_with("HTTP/1.1 429") {
+            break;
+        }
+        answered += 1;
+        assert!(answered < 200, "nobody counts");
+    }
+    assert_past_router(&server, 0, answered).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn every_chunk_and_its_client_are_counted_once() {
     let server = TestServer::start().await;
     let (id, stored) = upload(&server, 5000).await;
@@ -278,9 +421,7 @@ async fn every_chunk_and_its_client_are_counted_once() {
         bytes += ask(&mut stream, &request("GET", id, more)).await.1.len();
     }
     assert_eq!(bytes, stored.len() * 5);
-    let observer = server.token("*", "*", "observe").await;
-    let text = observer.send(reqwest::Method::GET, "api/v1/metrics", "").await;
-    let text = text.text().await.unwrap();
+    let text = figures(&server).await;
     for line in [
         "vsekai_server_answers_total{kind=\"chunk\",status=\"200\"} 5\n".to_owned(),
         format!("vsekai_server_body_bytes_total{{kind=\"chunk\",status=\"200\"}} {bytes}\n"),
