@@ -72,6 +72,8 @@ pub enum StoreError {
         store: String,
         /// What the server said.
         reason: String,
+        /// The status of its answer.
+        status: u16,
         /// How long the store asked to be left alone.
         retry_after: Option<Duration>,
     },
@@ -90,6 +92,8 @@ pub enum StoreError {
         store: String,
         /// Its answer.
         reason: String,
+        /// The status of the answer, if that is what is refused.
+        status: Option<u16>,
         /// Whether other credentials would help (401, 403).
         credentials: bool,
     },

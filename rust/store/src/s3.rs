@@ -21,6 +21,7 @@ use object_store::{
     Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, GetOptions, ObjectMeta,
     ObjectStore as _, ObjectStoreExt as _, PutOptions, RetryConfig,
 };
+use reqwest::StatusCode;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use vsekai_formats::ChunkId;
 
@@ -31,6 +32,7 @@ use crate::chunk::Chunk;
 use crate::config::S3Credentials;
 use crate::error::{Object, StoreError};
 use crate::format::StoreFormat;
+use crate::http::answer;
 use crate::http::{HttpOptions, OriginError, Secret, ServerTrust};
 use crate::index::{self, IndexName, IndexStore};
 use crate::location::{S3Location, S3Lookup};
@@ -72,6 +74,8 @@ impl S3Store {
             .with_client_options(
                 client_options(options)?.with_allow_http(location.endpoint.starts_with("http://")),
             )
+            // Chunks are removed one by one, and not every server knows the request that removes many.
+            .with_disable_bulk_delete(true)
             .with_retry(retry_config(options));
         let bucket = sign(builder, credentials).build();
         Ok(Self(Arc::new(Shared {
@@ -211,7 +215,7 @@ impl S3Store {
     fn write_error(&self, object: &Object, error: object_store::Error) -> StoreError {
         match self.error(object, error) {
             // What cannot be found when writing is the bucket.
-            StoreError::Missing { .. } => self.refused("the bucket does not exist".to_owned(), false),
+            StoreError::Missing { .. } => self.refused("the bucket does not exist"),
             other => other,
         }
     }
@@ -232,30 +236,24 @@ impl S3Store {
         use object_store::Error;
         match error {
             Error::NotFound { source, .. } if source.to_string().contains("NoSuchBucket") => {
-                self.refused("the bucket does not exist".to_owned(), false)
+                self.refused("the bucket does not exist")
             }
             Error::NotFound { .. } => StoreError::missing(&self.0.name, object.clone()),
-            Error::PermissionDenied { .. } => self.refused("status 403 Forbidden".to_owned(), true),
-            Error::Unauthenticated { .. } => self.refused("status 401 Unauthorized".to_owned(), true),
-            Error::Generic { source, .. } => self.failed(&innermost(&*source)),
-            other => self.refused(innermost(&other), false),
+            Error::PermissionDenied { .. } => self.answered(StatusCode::FORBIDDEN),
+            Error::Unauthenticated { .. } => self.answered(StatusCode::UNAUTHORIZED),
+            Error::Generic { source, .. } => {
+                let reason = innermost(&*source);
+                match status_in(&reason) {
+                    Some(status) => self.answered(status),
+                    None => self.unreachable(reason),
+                }
+            }
+            other => self.refused(innermost(&other)),
         }
     }
 
-    /// Tells an answer that may be another one later from one that stays, and both from none.
-    fn failed(&self, reason: &str) -> StoreError {
-        let Some(answer) = reason.strip_prefix(STATUS) else {
-            return self.unreachable(reason);
-        };
-        let reason = format!("status {}", answer.split(':').next().unwrap_or_default());
-        match answer.starts_with('5') || answer.starts_with("429") {
-            true => StoreError::Unavailable {
-                store: self.0.name.clone(),
-                reason,
-                retry_after: None,
-            },
-            false => self.refused(reason, false),
-        }
+    fn answered(&self, status: StatusCode) -> StoreError {
+        answer::answered(&self.0.name, status, format!("status {status}"), None)
     }
 
     fn unreachable(&self, reason: impl fmt::Display) -> StoreError {
@@ -265,11 +263,12 @@ impl S3Store {
         }
     }
 
-    fn refused(&self, reason: String, credentials: bool) -> StoreError {
+    fn refused(&self, reason: impl Into<String>) -> StoreError {
         StoreError::Refused {
             store: self.0.name.clone(),
-            reason,
-            credentials,
+            reason: reason.into(),
+            status: None,
+            credentials: false,
         }
     }
 }
@@ -488,6 +487,12 @@ fn innermost(error: &dyn std::error::Error) -> String {
         .chars()
         .take(300)
         .collect()
+}
+
+/// Returns the status of an answer out of the library's message, which is all that it tells of it.
+fn status_in(message: &str) -> Option<StatusCode> {
+    let answer = message.strip_prefix(STATUS)?;
+    answer.get(..3)?.parse().ok()
 }
 
 const DEFAULT_REGION: &str = "us-east-1";

@@ -14,7 +14,7 @@ use futures::future::join_all;
 use support::bad_server::{BadServer, End, Reply};
 use support::{chunk, conformance, small_format};
 use vsekai_store::config::{Config, S3Credentials};
-use vsekai_store::s3::S3Store;
+use vsekai_store::s3::{FileHeaders, S3Store};
 use vsekai_store::{
     Chunk, ChunkStore as _, HttpOptions, IndexName, IndexStore as _, Location, PruneStore as _, RetryPolicy,
     Secret, StoreError, StoreErrorClass, StoreFormat, StoreOpener, Throttle, WriteStore as _,
@@ -167,6 +167,7 @@ async fn an_answer_that_may_pass_is_told_from_one_that_stays() {
         (503, 2, true),
         (500, 2, true),
         (429, 2, true),
+        (501, 2, false),
         (403, 1, false),
         (400, 1, false),
     ] {
@@ -183,6 +184,12 @@ async fn an_answer_that_may_pass_is_told_from_one_that_stays() {
             .unwrap_err();
         assert!(error.to_string().contains(&status.to_string()), "{error}");
         assert_eq!(error.class() == StoreErrorClass::Retry, passes, "{error:?}");
+        let told = match &error {
+            StoreError::Unavailable { status, .. } => Some(*status),
+            StoreError::Refused { status, .. } => *status,
+            _ => None,
+        };
+        assert_eq!(told, Some(status), "{error}");
         assert_eq!(server.count(), asked, "{error}");
     }
 }
@@ -222,12 +229,36 @@ async fn no_more_requests_than_allowed_are_under_way_and_a_listing_lets_others_t
 
 #[tokio::test]
 async fn removing_a_chunk_takes_one_request() {
-    let server = BadServer::start(|_, _| Reply::status(204)).await;
+    let id = chunk(1, 10).id();
+    for (status, is_gone) in [(204, true), (404, true), (403, false)] {
+        let server = BadServer::start(move |_, _| Reply::status(status)).await;
+        let url = server.url("b").replace("http", "s3+http");
+        let outcome = store(&url, SECRET, small_format()).remove(id).await;
+        assert_eq!(outcome.is_ok(), is_gone, "{status}: {outcome:?}");
+        let [request] = &server.requests()[..] else {
+            panic!("{status}: {} requests", server.count());
+        };
+        assert_eq!(request.method, "DELETE");
+        assert_eq!(request.target, format!("/b/{}", id.store_path(".cacnk")));
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_knows_no_conditions_gets_a_file_all_the_same() {
+    let server = BadServer::start(|_, request| match request.header("if-none-match") {
+        Some(_) => Reply::status(501),
+        None => Reply::status(200).header("etag", "\"e\""),
+    })
+    .await;
     let url = server.url("b").replace("http", "s3+http");
-    let _ = store(&url, SECRET, small_format())
-        .remove(chunk(1, 10).id())
-        .await;
-    assert_eq!(server.count(), 1);
+    let headers = FileHeaders {
+        content_type: "text/plain",
+        cache_control: "no-store",
+    };
+    let bucket = store(&url, SECRET, small_format());
+    assert!(bucket.create_file("f", headers, "content".into()).await.unwrap());
+    let last = server.requests().pop().unwrap();
+    assert_eq!((last.method.as_str(), &last.body[..]), ("PUT", &b"content"[..]));
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ fn refused(store: &str) -> StoreError {
     StoreError::Refused {
         store: store.to_owned(),
         reason: "status 401".to_owned(),
+        status: Some(401),
         credentials: true,
     }
 }

@@ -44,18 +44,30 @@ pub(super) fn read_error(
 
 /// Turns a status that is no success into an error, whatever was asked.
 pub(super) fn status_error(store: &str, status: StatusCode, headers: &HeaderMap, text: &[u8]) -> StoreError {
-    let reason = describe(status, headers, text);
-    if is_passing(status) {
-        return StoreError::Unavailable {
-            store: store.to_owned(),
+    answered(store, status, describe(status, headers, text), retry_after(headers))
+}
+
+/// Tells an answer that may be another one later from one that stays.
+pub(crate) fn answered(
+    store: &str,
+    status: StatusCode,
+    reason: String,
+    retry_after: Option<Duration>,
+) -> StoreError {
+    let store = store.to_owned();
+    match is_passing(status) {
+        true => StoreError::Unavailable {
+            store,
             reason,
-            retry_after: retry_after(headers),
-        };
-    }
-    StoreError::Refused {
-        store: store.to_owned(),
-        reason,
-        credentials: matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+            status: status.as_u16(),
+            retry_after,
+        },
+        false => StoreError::Refused {
+            store,
+            reason,
+            status: Some(status.as_u16()),
+            credentials: matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+        },
     }
 }
 
@@ -184,10 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn refusals_tell_whether_credentials_would_help() {
+    fn refusals_tell_their_status_and_whether_credentials_would_help() {
         for (status, expected) in [(401, true), (403, true), (400, false), (405, false), (501, false)] {
             match error(status, true) {
-                StoreError::Refused { credentials, .. } => assert_eq!(credentials, expected, "{status}"),
+                StoreError::Refused {
+                    credentials,
+                    status: told,
+                    ..
+                } => assert_eq!((credentials, told), (expected, Some(status)), "{status}"),
                 other => panic!("{status}: {other}"),
             }
         }

@@ -6,7 +6,7 @@
 //! Credentials go to the origin they were given for and nowhere else.
 
 mod address;
-mod answer;
+pub(crate) mod answer;
 pub mod batch;
 mod body;
 mod call;

@@ -344,6 +344,7 @@ impl HttpOrigin {
         StoreError::Refused {
             store: self.0.name.clone(),
             reason,
+            status: None,
             credentials: false,
         }
     }

@@ -79,9 +79,10 @@ impl S3Store {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => match self.write_error(&Object::File(path.to_owned()), error) {
-                StoreError::Unavailable { reason, .. } if reason.starts_with(NOT_IMPLEMENTED) => {
-                    self.put_file(path, headers, bytes).await.map(|()| true)
-                }
+                StoreError::Refused {
+                    status: Some(NOT_IMPLEMENTED),
+                    ..
+                } => self.put_file(path, headers, bytes).await.map(|()| true),
                 error => Err(error),
             },
         }
@@ -114,4 +115,4 @@ impl S3Store {
 }
 
 /// How a server answers that does not know what it is asked for.
-const NOT_IMPLEMENTED: &str = "status 501";
+const NOT_IMPLEMENTED: u16 = 501;
