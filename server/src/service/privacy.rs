@@ -222,6 +222,16 @@ impl Readers {
         }
     }
 
+    /// Returns what is known of every chunk in a table with room for a piece more, unless there is room.
+    fn roomier_chunks(&self) -> Option<HashMap<ChunkId, Audience>> {
+        let (known, room) = (&self.chunks, self.chunks.capacity() - self.chunks.len());
+        (room < PIECE).then(|| {
+            let mut roomier = HashMap::with_capacity(known.len() * 2 + PIECE);
+            roomier.extend(known.iter().map(|(id, audience)| (*id, audience.clone())));
+            roomier
+        })
+    }
+
     fn add(&mut self, id: ChunkId, audience: &Audience) {
         let both = match (self.chunks.get(&id), audience) {
             (None, audience) => audience.clone(),
@@ -280,15 +290,24 @@ impl Privacy {
             change.make(chunks_of, |piece| piece(&mut readers));
             self.replace(Some(readers));
         } else {
-            // In place, for a copy of what is known of every chunk would take as much memory again. Nobody waits for longer
-            // than a piece takes.
-            change.make(chunks_of, |piece| {
-                if let Some(readers) = self.lock().as_mut() {
-                    piece(readers);
-                }
-            });
+            // In place, for a copy of what is known of every chunk would take as much memory again.
+            change.make(chunks_of, |piece| self.alter(piece));
         }
         Ok(())
+    }
+
+    /// Does one piece of a change, which only the writer does. Nobody waits for longer than the piece takes.
+    fn alter(&self, piece: &mut dyn FnMut(&mut Readers)) {
+        // A table that grows moves all that is in it. So it grows here, while others can ask, and not below.
+        let mut table = self.ask(|readers| readers.and_then(Readers::roomier_chunks));
+        if let Some(readers) = self.lock().as_mut() {
+            if let Some(roomier) = &mut table {
+                std::mem::swap(&mut readers.chunks, roomier);
+            }
+            piece(readers);
+        }
+        // Like that of [`Privacy::replace`], the old one is given back when others can ask again.
+        drop(table);
     }
 
     /// Tells whether a channel is private.
@@ -514,6 +533,24 @@ mod tests {
         assert_eq!(third.chunk(chunk(1)), of(&[]), "its release was collected");
         let fourth = next(Some(&third), &["alpha", "stable"], &more[1..], &mut read);
         assert_eq!(fourth.chunk(chunk(3)), of(&["stable"]));
+    }
+
+    #[test]
+    fn what_is_known_of_chunks_never_grows_while_others_wait() {
+        let root = std::path::PathBuf::new();
+        let privacy = Privacy::new(ContentFolder::new(root), Arc::default());
+        privacy.replace(Some(Readers::default()));
+        let mut ids = (0u64..).map(|number| ChunkId::of(DigestAlgorithm::Sha256, &number.to_le_bytes()));
+        for _ in 0..20 {
+            let new: Vec<ChunkId> = ids.by_ref().take(PIECE).collect();
+            privacy.alter(&mut |readers| {
+                let before = readers.chunks.capacity();
+                new.iter().for_each(|id| readers.add(*id, &Audience::Everybody));
+                assert_eq!(readers.chunks.capacity(), before);
+            });
+        }
+        let known = privacy.ask(|readers| readers.map(|readers| readers.chunks.len()));
+        assert_eq!(known, Some(20 * PIECE));
     }
 
     #[test]
