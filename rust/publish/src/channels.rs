@@ -48,10 +48,11 @@ pub async fn change_channel(
     platform: Option<Platform>,
     change: &ChannelChange,
 ) -> Result<Vec<ChannelPointer>, PublishError> {
-    sign_and_send(server, signing, title, channel, |view, pointers, editor| {
+    let changed = |view: &View| platforms(view, channel, platform, change);
+    sign_and_send(server, signing, title, channel, changed, |view, offers, editor| {
         let mut after = Vec::new();
-        for platform in platforms(view, channel, platform, change)? {
-            let before = pointers.get(&platform);
+        for (platform, before) in offers {
+            let (platform, before) = (*platform, before.as_ref());
             let next = match change {
                 ChannelChange::Promote { version, rollout } => {
                     let found = view.find(platform, version, channel);
@@ -67,7 +68,7 @@ pub async fn change_channel(
                 }
                 change => {
                     let before = before.ok_or_else(|| nothing_there(channel, platform))?;
-                    changed(view, before, change)?
+                    after_change(view, before, change)?
                 }
             };
             editor.put_pointer(&next)?;
@@ -78,28 +79,28 @@ pub async fn change_channel(
     .await
 }
 
-/// What a channel offers, by platform.
-pub(crate) type Pointers = BTreeMap<Platform, ChannelPointer>;
+/// What a channel offers for some platforms, if anything.
+pub(crate) type Offers = BTreeMap<Platform, Option<ChannelPointer>>;
 
-/// Signs and sends what `edit` makes of what is in force and what `channel` offers, and begins anew if somebody else
-/// changed the same in between. Nothing is sent if `edit` returns an empty list.
+/// Signs and sends what `edit` makes of what is in force and what `channel` offers for `platforms`, and begins anew if
+/// somebody else changed the same in between. Nothing is sent if `edit` returns an empty list.
 pub(crate) async fn sign_and_send<T>(
     server: &Server,
     signing: &Signing,
     title: &Slug,
     channel: &Slug,
-    edit: impl Fn(&View, &Pointers, &mut Editor) -> Result<Vec<T>, PublishError>,
+    platforms: impl Fn(&View) -> Result<Vec<Platform>, PublishError>,
+    edit: impl Fn(&View, &Offers, &mut Editor) -> Result<Vec<T>, PublishError>,
 ) -> Result<Vec<T>, PublishError> {
     let api = server.api()?;
     for _ in 0..ROUNDS {
         let mut view = View::fetch(&api, title, &signing.keys).await?;
-        let mut pointers = Pointers::new();
-        for platform in view.platforms(channel)? {
-            let pointer = view.pointer(channel, platform).await?;
-            pointers.extend(pointer.map(|pointer| (platform, pointer)));
+        let mut offers = Offers::new();
+        for platform in platforms(&view)? {
+            offers.insert(platform, view.pointer(channel, platform).await?);
         }
         let mut editor = signing.editor(view.verified.clone());
-        let done = edit(&view, &pointers, &mut editor)?;
+        let done = edit(&view, &offers, &mut editor)?;
         if done.is_empty() {
             return Ok(done);
         }
@@ -112,7 +113,7 @@ pub(crate) async fn sign_and_send<T>(
     Err(PublishError::ChangedMeanwhile)
 }
 
-fn changed(
+fn after_change(
     view: &View,
     before: &ChannelPointer,
     change: &ChannelChange,

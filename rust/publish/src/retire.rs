@@ -7,6 +7,7 @@
 use vsekai_formats::release::{ChannelPointer, Platform, ReleaseRef, Slug, Version};
 
 use crate::channels::sign_and_send;
+use crate::view::View;
 use crate::{PublishError, Server, Signing};
 
 /// Which releases of a channel are to be listed no more.
@@ -40,15 +41,16 @@ pub async fn retire(
     platform: Option<Platform>,
     retirement: &Retirement,
 ) -> Result<Vec<Retired>, PublishError> {
-    sign_and_send(server, signing, title, channel, |view, pointers, editor| {
-        let platforms = match platform {
-            Some(platform) => vec![platform],
-            None => view.platforms(channel)?,
-        };
+    let platforms = |view: &View| match platform {
+        Some(platform) => Ok(vec![platform]),
+        None => view.platforms(channel),
+    };
+    sign_and_send(server, signing, title, channel, platforms, |view, offers, editor| {
         let mut found = Vec::new();
-        for platform in platforms {
+        for (platform, pointer) in offers {
+            let platform = *platform;
             let listed = view.releases(channel, platform)?;
-            let due = due(&listed, pointers.get(&platform), channel, retirement)?;
+            let due = due(&listed, pointer.as_ref(), channel, retirement)?;
             found.extend(due.into_iter().map(|version| Retired { platform, version }));
         }
         refuse_unknown(&found, platform, retirement)?;

@@ -6,18 +6,20 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{build, game, noise, write};
+use common::{MZ, build, game, info, noise, scan_for, write};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use vsekai_formats::index::{Index, IndexLimits};
-use vsekai_formats::release::{ChannelPointer, Contents, Percent, ReleaseManifest, Slug, address};
+use vsekai_formats::release::{
+    ChannelPointer, Contents, Percent, Platform, ReleaseManifest, Slug, address,
+};
 use vsekai_formats::{ChunkId, DigestAlgorithm};
 use vsekai_publish::{
     Cancel, Change, ChannelChange, Observer, Phase, Preview, Progress, PublishError, PublishReport, Release,
     Server, Signing, Unobserved, change_channel, changed_resources, list_releases, upload,
 };
 use vsekai_server::{RunningServer, ServerConfig};
-use vsekai_store::{HttpOptions, HttpOrigin, Secret};
+use vsekai_store::{Auth, HttpOptions, HttpOrigin, Secret};
 use vsekai_trust::client::{Anchor, TrustClient, TrustedState};
 use vsekai_trust::publisher::KeyFolder;
 
@@ -379,6 +381,56 @@ async fn resources_that_differ_are_named_and_those_that_moved_are_not() {
     ];
     assert_eq!(told, expected);
     assert!(changes.iter().all(|change| change.pack.as_str() == "game.pck"));
+}
+
+impl Bench {
+    /// Returns how many signed documents the server has handed out.
+    async fn documents_served(&self) -> u64 {
+        let options = HttpOptions {
+            auth: Auth::Bearer(self.server.token.clone().unwrap()),
+            ..HttpOptions::default()
+        };
+        let origin = HttpOrigin::new(&self.server.address, options).unwrap();
+        let text = origin.get_fresh("api/v1/metrics", 1 << 20).await.unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let name = "vsekai_server_answers_total{kind=\"metadata\",status=\"200\"} ";
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().parse().unwrap()
+    }
+
+    /// Changes the channel for some platforms, and returns how many signed documents that took.
+    async fn change(&self, platform: Option<Platform>, change: ChannelChange) -> u64 {
+        let before = self.documents_served().await;
+        let title = "sample".parse().unwrap();
+        change_channel(
+            &self.server,
+            &self.signing,
+            &title,
+            &channel(),
+            platform,
+            &change,
+        )
+        .await
+        .unwrap();
+        self.documents_served().await - before
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_a_change_is_about_is_fetched() {
+    let bench = Bench::new().await;
+    let dir = game();
+    write(dir.path(), "game.exe", &MZ);
+    for platform in [Platform::LinuxX86_64, Platform::WindowsX86_64] {
+        let tree = scan_for(dir.path(), platform).unwrap();
+        let release = vsekai_publish::build(tree, info("1.0"), &Unobserved, &Cancel::default());
+        bench.upload(&Arc::new(release.unwrap())).await.unwrap();
+    }
+    let one = bench
+        .change(Some(Platform::LinuxX86_64), ChannelChange::Pin)
+        .await;
+    let both = bench.change(None, ChannelChange::Unpin).await;
+    assert_eq!(both, one + 1, "the pointer of the other platform");
 }
 
 #[tokio::test(flavor = "multi_thread")]
