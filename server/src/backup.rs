@@ -11,7 +11,7 @@ use fs_err as fs;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
-use vsekai_store::PruneStore;
+use vsekai_store::{PruneStore, bounded};
 
 use crate::db::Database;
 use crate::db::chunks::ChunkSizes;
@@ -19,8 +19,8 @@ use crate::db::references::References;
 use crate::limits::Limits;
 use crate::service::{ServiceError, keep_whole};
 use crate::storage::{
-    ContentFolder, DEV_KEYS, DataFolder, DataPlace, StorageError, database_path, document_folder, durable,
-    index_folder, online_folder,
+    ContentFolder, DEV_KEYS, DataFolder, DataPlace, StorageError, TEMPORARY_PREFIX, database_path,
+    document_folder, durable, index_folder, online_folder,
 };
 
 /// What a backup copied; files that were there already are not copied again.
@@ -160,8 +160,9 @@ fn copy_keys(source: &Path, target: &Path) -> Result<(), StorageError> {
             if !key.file_type().map_err(&failed)?.is_file() {
                 continue;
             }
-            let bytes = fs::read(key.path()).map_err(&failed)?;
-            durable::replace_secret(&folder.join(key.file_name()), &bytes).map_err(&failed)?;
+            let bytes = bounded::read_file(key.path(), MAX_KEY_FILE).map_err(&failed)?;
+            let copy = folder.join(key.file_name());
+            durable::replace_secret(&copy, TEMPORARY_PREFIX, &bytes).map_err(&failed)?;
         }
     }
     Ok(())
@@ -200,3 +201,5 @@ fn remove(path: &Path) -> Result<(), StorageError> {
 }
 
 const COPIES_AT_ONCE: usize = 8;
+/// Longest file beside keys that is copied, in bytes; a key takes some hundred.
+const MAX_KEY_FILE: usize = 1 << 20;

@@ -24,7 +24,7 @@ use crate::retention::Retention;
 use crate::service::token::{Token, TokenError, TokenRecord, TokenScope};
 use crate::service::{Access, Service, ServiceError, ServiceSettings};
 use crate::signing::Signing;
-use crate::storage::{DataFolder, DataPlace, StorageError, database_path, durable};
+use crate::storage::{DataFolder, DataPlace, StorageError, TEMPORARY_PREFIX, database_path, durable};
 use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::{dev, http};
 
@@ -260,7 +260,8 @@ async fn keep_dev_token(data: &Path, database: &Database) -> Result<(), StartErr
         })
         .await?;
     let text = format!("{}\n", token.reveal());
-    durable::replace_secret(&path, text.as_bytes()).map_err(StorageError::io("keep a token"))?;
+    durable::replace_secret(&path, TEMPORARY_PREFIX, text.as_bytes())
+        .map_err(StorageError::io("keep a token"))?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use fs_err as fs;
-use vsekai_store::bounded;
+use vsekai_store::{bounded, durable};
 
 use crate::error::{EngineError, ErrorCode, IoContext as _};
 
@@ -72,13 +72,7 @@ const RESERVE_PART: u64 = 33;
 
 /// Makes the entries of `folder` survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), EngineError> {
-    if cfg!(windows) {
-        // Windows has no such call; renames there are journaled by NTFS.
-        return Ok(());
-    }
-    fs::File::open(folder)
-        .and_then(|f| f.sync_all())
-        .during("sync the folder", folder)
+    durable::sync_folder(folder).during("sync the folder", folder)
 }
 
 /// Makes the bytes of a file survive a power cut.

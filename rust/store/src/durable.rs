@@ -22,7 +22,7 @@ pub(crate) fn replace_unsynced(path: &Path, prefix: &str, bytes: &[u8]) -> io::R
 
 /// Writes `bytes` beside `path` in a file whose name starts with `prefix`, removed unless it is kept.
 pub(crate) fn write_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<TempPath> {
-    Ok(open_beside(path, prefix, bytes)?.into_temp_path())
+    Ok(open_beside(path, prefix, bytes, FOR_ALL)?.into_temp_path())
 }
 
 /// Replaces the file `path` by one with `bytes`, durably: when this returns it survives a power cut, and until
@@ -33,7 +33,29 @@ pub(crate) fn write_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Resul
 /// # Errors
 /// A file operation failed; the file is the old or the new one.
 pub fn replace(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
-    let file = open_beside(path, prefix, bytes)?;
+    publish(path, open_beside(path, prefix, bytes, FOR_ALL)?)
+}
+
+/// As [`replace`], for a file that nobody but its owner may read.
+///
+/// # Errors
+/// As there.
+pub fn replace_secret(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
+    publish(path, open_beside(path, prefix, bytes, FOR_ITS_OWNER)?)
+}
+
+/// Removes the file `path` if it is there. The entry may come back with a power cut.
+///
+/// # Errors
+/// It may still be there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+fn publish(path: &Path, file: NamedTempFile) -> io::Result<()> {
     // Synced under the temporary name: a rename may reach the disk before the bytes do.
     file.as_file()
         .sync_all()
@@ -45,16 +67,17 @@ pub fn replace(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-fn open_beside(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn open_beside(path: &Path, prefix: &str, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // Readable by all, as desync's are, for a server under another account; the umask still applies.
-        builder.permissions(std::fs::Permissions::from_mode(0o644));
+        builder.permissions(std::fs::Permissions::from_mode(mode));
     }
+    #[cfg(not(unix))]
+    let _ = mode;
     let written = builder.tempfile_in(folder).and_then(|mut file| {
         file.write_all(bytes)?;
         Ok(file)
@@ -245,3 +268,38 @@ fn sync_file(path: &Path) -> io::Result<()> {
 }
 
 const SYNC_THREADS: usize = 16;
+/// Readable by all, as desync's are, for a server under another account; the umask still applies.
+const FOR_ALL: u32 = 0o644;
+const FOR_ITS_OWNER: u32 = 0o600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_one_that_is_gone_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for bytes in [&b"old, and longer"[..], b"new"] {
+            replace(&path, ".tmp-", bytes).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
+        for _ in 0..2 {
+            remove(&path).unwrap();
+        }
+        assert!(fs::metadata(&path).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        replace(&path, ".tmp-", b"for all").unwrap();
+        replace_secret(&path, ".tmp-", b"secret").unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

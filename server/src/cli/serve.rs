@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use vsekai_server::server::dev_token_path;
-use vsekai_server::storage::{dev_keys_folder, durable};
+use vsekai_server::storage::{TEMPORARY_PREFIX, dev_keys_folder, durable};
 use vsekai_server::{RunningServer, Server, ServerConfig};
 
 use super::settings::Settings;
@@ -46,7 +46,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     println!("listening on {url}");
     tracing::info!(data = %settings.data.display(), url, "serving");
     if let Some(path) = &settings.ready_file {
-        durable::replace(path, format!("{url}\n").as_bytes())?;
+        durable::replace(path, TEMPORARY_PREFIX, format!("{url}\n").as_bytes())?;
     }
     tokio::select! {
         () = asked_to_stop => {}

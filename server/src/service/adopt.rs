@@ -6,14 +6,14 @@
 //! the grace, collected.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use fs_err as fs;
 use futures::stream::TryStreamExt as _;
 use vsekai_formats::ChunkId;
 use vsekai_store::local::StoreEntry;
-use vsekai_store::{LocalStore, StoreError};
+use vsekai_store::{LocalStore, StoreError, bounded};
 
 use super::chunks::{decode, sizes_of};
 use super::collect::{Collection, REMOVED_AT_ONCE};
@@ -96,8 +96,10 @@ fn survey(
 }
 
 fn read(store: &LocalStore, id: ChunkId, max_chunk: usize) -> Result<Option<ChunkSizes>, ServiceError> {
-    let failed = |error| StoreError::io("read chunk", error);
-    let stored = Bytes::from(fs::read(store.path(id)).map_err(failed)?);
+    let stored = match bounded::read_file(store.path(id), store.format().max_stored()) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
+        stored => Bytes::from(stored.map_err(|error| StoreError::io("read chunk", error))?),
+    };
     Ok(decode(id, stored, max_chunk).ok().map(|chunk| sizes_of(&chunk)))
 }
 

@@ -16,7 +16,7 @@ use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreFormat, WriteStore a
 
 use super::SiteError;
 use crate::service::blocking;
-use crate::storage::{StorageError, durable, lock_file};
+use crate::storage::{StorageError, TEMPORARY_PREFIX, durable, lock_file};
 
 /// A folder.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Folder {
             if let Some(folder) = path.parent() {
                 durable::create_folders(folder).map_err(&failed)?;
             }
-            Ok(durable::replace(&path, &bytes).map_err(&failed)?)
+            Ok(durable::replace(&path, TEMPORARY_PREFIX, &bytes).map_err(&failed)?)
         });
         Ok(written.await?)
     }

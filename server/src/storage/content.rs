@@ -10,7 +10,7 @@ use fs_err as fs;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
 
-use super::{StorageError, durable};
+use super::{StorageError, TEMPORARY_PREFIX, durable};
 
 /// A folder of files named by the SHA-256 of their bytes. A file never changes, so a name is its content.
 ///
@@ -36,7 +36,7 @@ impl ContentFolder {
         for entry in fs::read_dir(self.root.as_path()).map_err(&clear)? {
             let entry = entry.map_err(&clear)?;
             let name = entry.file_name();
-            if name.to_string_lossy().starts_with(durable::TEMPORARY_PREFIX) {
+            if name.to_string_lossy().starts_with(TEMPORARY_PREFIX) {
                 fs::remove_file(entry.path()).map_err(&clear)?;
             }
         }
@@ -50,7 +50,8 @@ impl ContentFolder {
     pub fn put(&self, bytes: &[u8]) -> Result<Pinned, StorageError> {
         let pinned = Pinned::of(bytes);
         // Written even if a file of that name is there: a power cut may have torn that one.
-        durable::replace(&self.path(pinned.sha256), bytes).map_err(StorageError::io("store a document"))?;
+        durable::replace(&self.path(pinned.sha256), TEMPORARY_PREFIX, bytes)
+            .map_err(StorageError::io("store a document"))?;
         Ok(pinned)
     }
 

@@ -16,7 +16,6 @@
 
 mod cached;
 mod content;
-pub mod durable;
 mod owner;
 mod store;
 
@@ -34,6 +33,7 @@ pub use cached::CachedFile;
 pub use cached::read_cached;
 pub use content::ContentFolder;
 pub use store::{DataPlace, Store};
+pub use vsekai_store::durable;
 
 pub(crate) use owner::OWNER;
 
@@ -123,7 +123,7 @@ impl Locked {
         document_folder(root).prepare()?;
         let marker = root.join(UNCLEAN);
         let was_unclean = fs::metadata(&marker).is_ok() || fs::metadata(database_path(root)).is_err();
-        durable::replace(&marker, b"").map_err(StorageError::io("mark the data folder as in use"))?;
+        durable::replace(&marker, TEMPORARY_PREFIX, b"").map_err(StorageError::io("mark the data folder as in use"))?;
         Ok(Self { lock, was_unclean })
     }
 }
@@ -266,6 +266,8 @@ fn open_lock(path: &Path) -> io::Result<fs::File> {
     options.open(path)
 }
 
+/// Names of files being written begin with this.
+pub const TEMPORARY_PREFIX: &str = ".tmp-";
 /// Folder of the keys of titles for development.
 pub const DEV_KEYS: &str = "dev-keys";
 const UNCLEAN: &str = "unclean";

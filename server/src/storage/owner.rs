@@ -13,7 +13,7 @@ use fs_err as fs;
 use vsekai_store::s3::{FileHeaders, S3Store};
 use vsekai_store::{ChunkStore as _, Object, StoreError};
 
-use super::{StorageError, durable};
+use super::{StorageError, TEMPORARY_PREFIX, durable};
 
 /// What the file `bucket` says.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Owner {
     pub(super) fn begin(root: &Path, bucket: &S3Store) -> Result<(), StorageError> {
         let word = hex::encode(rand::random::<[u8; 16]>());
         let text = format!("{}\n{word}\n", bucket.name());
-        durable::replace(&root.join(FILE), text.as_bytes())
+        durable::replace(&root.join(FILE), TEMPORARY_PREFIX, text.as_bytes())
             .map_err(StorageError::io("write where chunks are"))
     }
 

@@ -22,7 +22,7 @@ use pkcs8::pkcs5::{pbes2, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use vsekai_store::bounded;
+use vsekai_store::{bounded, durable};
 
 use super::{KeyError, KeyId, SigningKey};
 
@@ -146,7 +146,8 @@ impl KeyFolder {
     pub fn keep_root(&self, text: &str) -> Result<(), KeyError> {
         self.create()?;
         let path = self.root_file();
-        replace(&path, text.as_bytes()).map_err(KeyError::io("write", &path))
+        durable::replace_secret(&path, TEMPORARY_PREFIX, text.as_bytes())
+            .map_err(KeyError::io("write", &path))
     }
 
     fn create(&self) -> Result<(), KeyError> {
@@ -289,19 +290,13 @@ fn not_a_key(path: &Path, reason: &str) -> KeyError {
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let file = temporary(path, bytes)?;
     file.persist_noclobber(path).map_err(|refused| refused.error)?;
-    sync_folder(folder_of(path))
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let file = temporary(path, bytes)?;
-    file.persist(path).map_err(|refused| refused.error)?;
-    sync_folder(folder_of(path))
+    durable::sync_folder(folder_of(path))
 }
 
 fn temporary(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     // The system gives these files to their owner alone.
     let mut file = tempfile::Builder::new()
-        .prefix(".tmp-")
+        .prefix(TEMPORARY_PREFIX)
         .tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -324,7 +319,7 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
     }
-    sync_folder(folder_of(folder))
+    durable::sync_folder(folder_of(folder))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -334,16 +329,9 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows journals directory entries and has no call to sync them.
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    fs::File::open(folder)?.sync_all()
-}
-
 const PLAIN_LABEL: &str = "PRIVATE KEY";
 const ID_DIGITS: usize = 16;
+const TEMPORARY_PREFIX: &str = ".tmp-";
 /// Longest key file read; one takes some hundred bytes.
 const MAX_KEY_FILE: usize = 16 << 10;
 
