@@ -12,8 +12,8 @@ const CALL_SECONDS: float = 5.0
 const CALL_STEP_SECONDS: float = 0.1
 const EXIT_NOT_HEARD: int = 1
 
-## The window is about to be there, and cannot yet be asked to close.
-var _is_opening: bool = false
+## The player closed the window before all of it was there.
+var _is_closed: bool = false
 
 
 func _ready() -> void:
@@ -41,7 +41,6 @@ func _open_window(
 	settings: LauncherSettings,
 	instance: SingleInstance
 ) -> void:
-	_is_opening = true
 	WindowFit.fit(get_window(), true, settings.window_rect)
 	if settings.window_maximised:
 		get_window().mode = Window.MODE_MAXIMIZED
@@ -52,11 +51,13 @@ func _open_window(
 	add_child(loading)
 	loading.begin([WINDOW_SCENE, HOME_SCENE])
 	await loading.finished
+	if _is_closed:
+		get_tree().quit(0)
+		return
 	var shell: Control = (load(WINDOW_SCENE) as PackedScene).instantiate()
 	add_child(shell)
 	shell.call("start", _make_updater(), config, settings)
 	first_frame.queue_free()
-	_is_opening = false
 	instance.called.connect(Callable(shell, "on_called"))
 	instance.listen()
 	if options.link:
@@ -64,8 +65,8 @@ func _open_window(
 
 
 func _notification(what: int) -> void:
-	if what == NOTIFICATION_WM_CLOSE_REQUEST and _is_opening:
-		get_tree().quit(0)
+	if what == NOTIFICATION_WM_CLOSE_REQUEST:
+		_is_closed = true
 
 
 ## Ends once the launcher that is open has heard. One that does not answer is left alone.

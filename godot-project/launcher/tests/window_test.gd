@@ -54,6 +54,19 @@ func test_the_check_starts_by_itself() -> void:
 	await close()
 
 
+func test_loading_that_is_stopped_ends_what_it_began() -> void:
+	var loading: LateLoading = LateLoading.new()
+	tree.root.add_child(loading)
+	loading.begin(["res://ui/question.tscn", "res://ui/about_page.tscn"])
+	var loaded: PackedStringArray = []
+	loading.loaded.connect(func(path: String, _what: Resource) -> void: loaded.append(path))
+	await frames(LateLoading.FRAMES_BEFORE + 1)
+	await loading.stop()
+	check(loading.is_done(), "done")
+	equal(loaded, PackedStringArray(["res://ui/question.tscn"]), "the one that had begun")
+	loading.queue_free()
+
+
 func test_the_focus_waits_at_the_primary_button_for_what_the_check_finds() -> void:
 	await open(SIZES[1], "en", 100)
 	Scenes.play("starting", updater)

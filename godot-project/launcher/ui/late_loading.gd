@@ -26,6 +26,14 @@ func begin(paths: PackedStringArray) -> void:
 	_paths = paths
 
 
+## Loads no more. Waits for what is on its way: the engine cannot leave while a thread loads without
+## an error for everything that is not there any more.
+func stop() -> void:
+	_paths.resize(1 if _is_asked else 0)
+	if not _paths.is_empty():
+		await finished
+
+
 func _process(_delta: float) -> void:
 	if _paths.is_empty():
 		set_process(false)

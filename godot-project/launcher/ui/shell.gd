@@ -281,6 +281,7 @@ func _close() -> void:
 			_closing = false
 			return
 	_remember_window()
+	await _late.stop()
 	get_tree().quit(0)
 
 
