@@ -8,7 +8,9 @@ extends RefCounted
 ## Follows everything that comes below `root` from now on. For its own children to be among it, this
 ## is called before they enter the tree.
 static func follow(root: Node) -> void:
-	var follow_node: Callable = _follow_node.bind(root)
+	# Not bound: what differs in bound values alone is one connection to the engine, and the tree may
+	# hold another window that is about to go.
+	var follow_node: Callable = func(node: Node) -> void: _follow_node(node, root)
 	root.get_tree().node_added.connect(follow_node)
 	root.tree_exiting.connect(
 		root.get_tree().node_added.disconnect.bind(follow_node), CONNECT_ONE_SHOT
