@@ -30,6 +30,9 @@ use crate::{ChunkStore, KnownIds, PruneStore, WriteStore};
 
 /// A chunk store in a folder.
 ///
+/// A folder `<4 hex>` in it may be a link, to another disk for example: its chunks are the store's as all others are, for
+/// reading, writing, listing and removing. No other link is followed.
+///
 /// Cloning gives another handle on the same store, with the same list of chunks to sync.
 #[derive(Clone, Debug)]
 pub struct LocalStore(Arc<Shared>);
@@ -558,8 +561,12 @@ impl Shared {
     }
 
     fn entries_of(&self, folder: PathBuf) -> Vec<Result<StoreEntry, StoreError>> {
-        let is_folder = fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir());
-        if !is_folder {
+        // Reads and writes follow a link in the place of chunks, and what lies behind any other is not the store's.
+        let found = match has_chunks(&folder) {
+            true => fs::metadata(&folder),
+            false => fs::symlink_metadata(&folder),
+        };
+        if !found.is_ok_and(|found| found.is_dir()) {
             return vec![Ok(self.classify(folder))];
         }
         match fs::read_dir(&folder) {
@@ -623,6 +630,14 @@ fn create_folder(folder: &Path) -> io::Result<bool> {
 
 fn write_error(error: io::Error) -> StoreError {
     StoreError::io("write chunk", error)
+}
+
+/// Tells whether a folder of a store is named as one that chunks lie in.
+fn has_chunks(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| {
+        name.len() == 4 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 fn sync_error(error: io::Error) -> StoreError {

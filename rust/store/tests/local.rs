@@ -283,3 +283,29 @@ proptest! {
         runtime.block_on(run(steps));
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_linked_folder_of_chunks_is_the_store_s_and_no_other_link_is() {
+    let (folder, store) = store(small_format());
+    let chunk = chunk(1, 1000);
+    let other_disk = folder.path().join("other disk");
+    fs::create_dir(&other_disk).unwrap();
+    let place = store.path(chunk.id());
+    let (links, foreign) = (place.parent().unwrap(), store.root().join("elsewhere"));
+    for link in [links, foreign.as_path()] {
+        fs::os::unix::fs::symlink(&other_disk, link).unwrap();
+    }
+    store.put(&chunk).await.unwrap();
+    store.sync().await.unwrap();
+    assert!(other_disk.join(place.file_name().unwrap()).exists());
+    assert_eq!(store.get(chunk.id()).await.unwrap().plain(), chunk.plain());
+    assert_eq!(store.ids().await.unwrap(), [chunk.id()]);
+    assert_eq!(store.lengths().await.unwrap().len(), 1);
+    let entries: Vec<StoreEntry> = store.entries().map(Result::unwrap).collect();
+    assert_eq!(entries.len(), 2, "{entries:?}");
+    assert!(entries.contains(&StoreEntry::Foreign(foreign)), "{entries:?}");
+    store.remove(chunk.id()).await.unwrap();
+    assert!(!store.has(chunk.id()).await.unwrap());
+    assert!(store.ids().await.unwrap().is_empty());
+}
