@@ -15,6 +15,7 @@ pub mod limits;
 pub mod mirror;
 pub mod rates;
 pub mod retention;
+mod room;
 pub mod server;
 pub mod service;
 pub mod signing;

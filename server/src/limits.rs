@@ -48,8 +48,12 @@ pub struct Limits {
     /// HTTP/2 requests taken back by the client that may be pending ("rapid reset").
     pub http2_pending_resets: usize,
     /// Largest plain chunk accepted, in bytes. Chunkers in use cut at 4 MiB or below; an upload holds about
-    /// twice this much memory.
+    /// twice this much memory while it is checked.
     pub chunk_bytes: usize,
+    /// Memory for the bodies of uploads that are under way, in bytes: chunks, indexes, releases and signed metadata. Who
+    /// finds no room is told to come again, so that no token can make the server run out of memory. Not below what one
+    /// release may have.
+    pub upload_memory: usize,
     /// Chunk uploads decompressed and hashed at once; bounds processor time taken from downloads.
     pub chunk_checks: usize,
     /// Chunk ids in one question for missing chunks.
@@ -102,6 +106,7 @@ impl Default for Limits {
             http2_streams: 64,
             http2_pending_resets: 20,
             chunk_bytes: 16 << 20,
+            upload_memory: 512 << 20,
             chunk_checks: 8,
             chunk_query: 4096,
             chunk_fetch: vsekai_store::http::batch::MOST_CHUNKS,

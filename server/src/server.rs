@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fs_err as fs;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use vsekai_formats::release::Slug;
+use vsekai_store::bounded;
 use vsekai_store::s3::S3Store;
 use vsekai_trust::publisher::KeyError;
 
@@ -239,7 +239,7 @@ pub fn dev_token_path(data: &Path) -> PathBuf {
 /// Makes a token for everything, unless the file has one that is still good.
 async fn keep_dev_token(data: &Path, database: &Database) -> Result<(), StartError> {
     let path = dev_token_path(data);
-    let kept = fs::read_to_string(&path)
+    let kept = bounded::read_text_file(&path, MAX_TOKEN_FILE)
         .ok()
         .and_then(|text| text.trim().parse::<Token>().ok());
     if let Some(token) = kept {
@@ -370,6 +370,8 @@ async fn warn_of_ends(service: &Service, signing: &Signing) {
     }
 }
 
+/// Longest file with a token that is read, in bytes.
+const MAX_TOKEN_FILE: usize = 1 << 10;
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(10);
 const COUNT_EVERY: Duration = Duration::from_secs(60);

@@ -49,33 +49,40 @@ pub async fn change_channel(
     change: &ChannelChange,
 ) -> Result<Vec<ChannelPointer>, PublishError> {
     let changed = |view: &View| platforms(view, channel, platform, change);
-    sign_and_send(server, signing, title, channel, changed, |view, offers, editor| {
-        let mut after = Vec::new();
-        for (platform, before) in offers {
-            let (platform, before) = (*platform, before.as_ref());
-            let next = match change {
-                ChannelChange::Promote { version, rollout } => {
-                    let found = view.find(platform, version, channel);
-                    let (_, release) = found.ok_or_else(|| not_listed(version, platform))?;
-                    let ReleaseRef {
-                        version,
-                        sequence,
-                        manifest,
-                    } = &release;
-                    editor.put_manifest(channel, platform, version, *sequence, manifest)?;
-                    let first = pointers::first(title, channel, platform, release.clone());
-                    pointers::moved(before, first, *rollout)
-                }
-                change => {
-                    let before = before.ok_or_else(|| nothing_there(channel, platform))?;
-                    after_change(view, before, change)?
-                }
-            };
-            editor.put_pointer(&next)?;
-            after.push(next);
-        }
-        Ok(after)
-    })
+    sign_and_send(
+        server,
+        signing,
+        title,
+        channel,
+        changed,
+        |view, offers, editor| {
+            let mut after = Vec::new();
+            for (platform, before) in offers {
+                let (platform, before) = (*platform, before.as_ref());
+                let next = match change {
+                    ChannelChange::Promote { version, rollout } => {
+                        let found = view.find(platform, version, channel);
+                        let (_, release) = found.ok_or_else(|| not_listed(version, platform))?;
+                        let ReleaseRef {
+                            version,
+                            sequence,
+                            manifest,
+                        } = &release;
+                        editor.put_manifest(channel, platform, version, *sequence, manifest)?;
+                        let first = pointers::first(title, channel, platform, release.clone());
+                        pointers::moved(before, first, *rollout)
+                    }
+                    change => {
+                        let before = before.ok_or_else(|| nothing_there(channel, platform))?;
+                        after_change(view, before, change)?
+                    }
+                };
+                editor.put_pointer(&next)?;
+                after.push(next);
+            }
+            Ok(after)
+        },
+    )
     .await
 }
 

@@ -45,20 +45,27 @@ pub async fn retire(
         Some(platform) => Ok(vec![platform]),
         None => view.platforms(channel),
     };
-    sign_and_send(server, signing, title, channel, platforms, |view, offers, editor| {
-        let mut found = Vec::new();
-        for (platform, pointer) in offers {
-            let platform = *platform;
-            let listed = view.releases(channel, platform)?;
-            let due = due(&listed, pointer.as_ref(), channel, retirement)?;
-            found.extend(due.into_iter().map(|version| Retired { platform, version }));
-        }
-        refuse_unknown(&found, platform, retirement)?;
-        for release in &found {
-            editor.remove_manifest(channel, release.platform, &release.version)?;
-        }
-        Ok(found)
-    })
+    sign_and_send(
+        server,
+        signing,
+        title,
+        channel,
+        platforms,
+        |view, offers, editor| {
+            let mut found = Vec::new();
+            for (platform, pointer) in offers {
+                let platform = *platform;
+                let listed = view.releases(channel, platform)?;
+                let due = due(&listed, pointer.as_ref(), channel, retirement)?;
+                found.extend(due.into_iter().map(|version| Retired { platform, version }));
+            }
+            refuse_unknown(&found, platform, retirement)?;
+            for release in &found {
+                editor.remove_manifest(channel, release.platform, &release.version)?;
+            }
+            Ok(found)
+        },
+    )
     .await
 }
 

@@ -10,9 +10,7 @@ use common::{MZ, build, game, info, noise, scan_for, write};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use vsekai_formats::index::{Index, IndexLimits};
-use vsekai_formats::release::{
-    ChannelPointer, Contents, Percent, Platform, ReleaseManifest, Slug, address,
-};
+use vsekai_formats::release::{ChannelPointer, Contents, Percent, Platform, ReleaseManifest, Slug, address};
 use vsekai_formats::{ChunkId, DigestAlgorithm};
 use vsekai_publish::{
     Cancel, Change, ChannelChange, Observer, Phase, Preview, Progress, PublishError, PublishReport, Release,
@@ -402,16 +400,9 @@ impl Bench {
     async fn change(&self, platform: Option<Platform>, change: ChannelChange) -> u64 {
         let before = self.documents_served().await;
         let title = "sample".parse().unwrap();
-        change_channel(
-            &self.server,
-            &self.signing,
-            &title,
-            &channel(),
-            platform,
-            &change,
-        )
-        .await
-        .unwrap();
+        change_channel(&self.server, &self.signing, &title, &channel(), platform, &change)
+            .await
+            .unwrap();
         self.documents_served().await - before
     }
 }

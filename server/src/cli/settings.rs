@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use fs_err as fs;
 use ipnet::IpNet;
 use serde::Deserialize;
 use vsekai_formats::release::Slug;
 use vsekai_server::storage::DataPlace;
 use vsekai_server::{Limits, Retention, Signing, TlsFiles};
 use vsekai_store::s3::S3Store;
-use vsekai_store::{HttpOptions, Location, RetryPolicy};
+use vsekai_store::{HttpOptions, Location, RetryPolicy, bounded};
 
 use super::bucket::{Buckets, FileBuckets};
 use super::{DEFAULT_LISTEN, LogFormat, Options, ServeOptions};
@@ -163,6 +162,8 @@ fn chunk_bucket(place: &str, buckets: &Buckets, limits: &Limits) -> anyhow::Resu
 
 /// The title that a server for development begins unless it is told others.
 const DEFAULT_TITLE: &str = "vsekai";
+/// Longest configuration file, in bytes.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Reads a network, or one address.
 fn proxy(text: &str) -> anyhow::Result<IpNet> {
@@ -173,14 +174,14 @@ fn proxy(text: &str) -> anyhow::Result<IpNet> {
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
-    let text = fs::read_to_string(path)?;
+    let text = bounded::read_text_file(path, MAX_BYTES)?;
     toml::from_str(&text).with_context(|| format!("read the configuration file {}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
-
+    use fs_err as fs;
     use vsekai_store::ChunkStore as _;
 
     use super::super::Arguments;

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{Stream, stream};
 use http_body_util::BodyExt as _;
 use poem::Body;
 use tokio::time::{Instant, timeout};
 
 use crate::limits::Limits;
+use crate::room::{Gathering, Room};
 use crate::service::ServiceError;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
@@ -39,23 +40,31 @@ impl Upload {
         }
     }
 
-    /// Returns the whole body.
+    /// Returns the whole body, which is a short one.
     ///
     /// # Errors
     /// It is too long, too slow, or broke off.
-    pub async fn read(mut self) -> Result<Bytes, ServiceError> {
-        let Some(first) = self.next().await? else {
-            return Ok(Bytes::new());
-        };
-        let Some(second) = self.next().await? else {
-            return Ok(first);
-        };
-        let mut whole = BytesMut::from(first);
-        whole.extend_from_slice(&second);
-        while let Some(more) = self.next().await? {
-            whole.extend_from_slice(&more);
+    pub async fn read(self) -> Result<Bytes, ServiceError> {
+        self.gather(Gathering::default()).await
+    }
+
+    /// As [`Upload::read`], for one that may be long: it takes room until the last copy of it is dropped.
+    ///
+    /// # Errors
+    /// As there; [`ServiceError::Unavailable`] if others leave it no room.
+    pub(crate) async fn read_within(self, room: &Room) -> Result<Bytes, ServiceError> {
+        self.gather(Gathering::within(room)).await
+    }
+
+    async fn gather(mut self, mut gathering: Gathering) -> Result<Bytes, ServiceError> {
+        while let Some(piece) = self.next().await? {
+            if let Err(full) = gathering.push(piece) {
+                drop(gathering);
+                self.drain().await;
+                return Err(full.into());
+            }
         }
-        Ok(whole.freeze())
+        Ok(gathering.finish())
     }
 
     /// Returns the body piece by piece; nothing follows an error.

@@ -701,8 +701,15 @@ pub(super) mod tests {
                 owner: STRANGER,
                 head_len: text.len(),
             };
-            assert_eq!(read_from_stranger(text.as_bytes()), Request::Chunk(expected), "{text}");
-            assert_eq!(read_from_stranger(format!("{text}GET /").as_bytes()), Request::Chunk(expected));
+            assert_eq!(
+                read_from_stranger(text.as_bytes()),
+                Request::Chunk(expected),
+                "{text}"
+            );
+            assert_eq!(
+                read_from_stranger(format!("{text}GET /").as_bytes()),
+                Request::Chunk(expected)
+            );
         }
     }
 
@@ -710,7 +717,11 @@ pub(super) mod tests {
     fn every_beginning_of_a_head_is_waited_for() {
         let text = request(&["Host: x", "User-Agent: vsekai/1.0"]);
         for len in 0..text.len() {
-            assert_eq!(read_from_stranger(&text.as_bytes()[..len]), Request::Partial, "{len}");
+            assert_eq!(
+                read_from_stranger(&text.as_bytes()[..len]),
+                Request::Partial,
+                "{len}"
+            );
         }
     }
 
@@ -740,7 +751,11 @@ pub(super) mod tests {
             &["User-Agent: a"],
             &["Host: x", "User-Agent: a", "user-agent: b"],
         ] {
-            assert_eq!(read_from_stranger(request(lines).as_bytes()), Request::Other, "{lines:?}");
+            assert_eq!(
+                read_from_stranger(request(lines).as_bytes()),
+                Request::Other,
+                "{lines:?}"
+            );
         }
         let many = vec!["Accept: x"; MOST_HEADERS + 1];
         assert_eq!(read_from_stranger(request(&many).as_bytes()), Request::Other);

@@ -220,8 +220,12 @@ where
 }
 
 async fn json<T: DeserializeOwned>(body: Body, cap: usize, limits: &Limits) -> Result<T, ServiceError> {
-    let bytes = Upload::new(body, "the request", cap, limits).read().await?;
-    serde_json::from_slice(&bytes)
+    parsed(&Upload::new(body, "the request", cap, limits).read().await?)
+}
+
+/// Reads the body of a request.
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServiceError> {
+    serde_json::from_slice(body)
         .map_err(|error| ServiceError::BadRequest(format!("the request cannot be read: {error}")))
 }
 

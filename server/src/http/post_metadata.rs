@@ -8,6 +8,7 @@ use poem::{Body, Request, handler};
 use serde::Serialize;
 use vsekai_trust::online::Change;
 
+use super::body::Upload;
 use super::problem::Problem;
 use crate::service::Service;
 use crate::service::token::Verb;
@@ -38,7 +39,10 @@ pub async fn post_metadata(
     }
     let title = super::parameter(&title)?;
     let limits = service.limits();
-    let change: Change = super::json(body, limits.metadata_bytes, limits).await?;
+    let body = Upload::new(body, "the signed metadata", limits.metadata_bytes, limits)
+        .read_within(service.upload_room())
+        .await?;
+    let change: Change = super::parsed(&body)?;
     service.change_metadata(access, title, change).await?;
     Ok(Json(Answer { accepted: true }))
 }

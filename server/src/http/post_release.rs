@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use poem::http::StatusCode;
 use poem::web::{Data, Json, Query};
@@ -14,6 +14,7 @@ use vsekai_formats::release::Slug;
 use super::body::Upload;
 use super::problem::Problem;
 use crate::limits::Limits;
+use crate::room::{Gathering, Room};
 use crate::service::releases::ReleaseUpload;
 use crate::service::token::Verb;
 use crate::service::{Service, ServiceError};
@@ -47,7 +48,8 @@ pub async fn post_release(
     let access = super::bearer::access(&service, request).await?;
     access.require_somewhere(Verb::Publish)?;
     let channel: Slug = super::parameter(&parameters.channel)?;
-    let upload = read_parts(request.content_type().unwrap_or_default(), body, service.limits()).await?;
+    let content_type = request.content_type().unwrap_or_default();
+    let upload = read_parts(content_type, body, service.limits(), service.upload_room()).await?;
     service.charge_upload(&access, upload.bytes())?;
     let created = service.publish(access, channel, upload).await?;
     let status = if created {
@@ -58,7 +60,12 @@ pub async fn post_release(
     Ok((status, Json(Answer { created })))
 }
 
-async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<ReleaseUpload, ServiceError> {
+async fn read_parts(
+    content_type: &str,
+    body: Body,
+    limits: &Limits,
+    room: &Room,
+) -> Result<ReleaseUpload, ServiceError> {
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| ServiceError::Unsupported("a release comes as multipart/form-data".to_owned()))?;
     let caps = [
@@ -87,7 +94,7 @@ async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<R
                 "a part of the release has no known name".to_owned(),
             ));
         };
-        if slot.replace(read_part(field).await?).is_some() {
+        if slot.replace(read_part(field, room).await?).is_some() {
             return Err(ServiceError::BadRequest(
                 "a part of the release came twice".to_owned(),
             ));
@@ -106,12 +113,12 @@ async fn read_parts(content_type: &str, body: Body, limits: &Limits) -> Result<R
     }
 }
 
-async fn read_part(mut field: Field<'_>) -> Result<Bytes, ServiceError> {
-    let mut bytes = BytesMut::new();
+async fn read_part(mut field: Field<'_>, room: &Room) -> Result<Bytes, ServiceError> {
+    let mut gathering = Gathering::within(room);
     while let Some(piece) = field.chunk().await.map_err(refused)? {
-        bytes.extend_from_slice(&piece);
+        gathering.push(piece)?;
     }
-    Ok(bytes.freeze())
+    Ok(gathering.finish())
 }
 
 fn refused(error: multer::Error) -> ServiceError {

@@ -8,6 +8,7 @@ use vsekai_store::StoreError;
 use vsekai_trust::publisher::KeyError;
 
 use crate::db::DatabaseError;
+use crate::room::Full;
 use crate::storage::StorageError;
 
 /// A refused or failed request.
@@ -222,6 +223,13 @@ impl ServiceError {
             code,
             detail: detail.into(),
         }
+    }
+}
+
+impl From<Full> for ServiceError {
+    fn from(_: Full) -> Self {
+        let detail = "other uploads take all the memory that there is for them; try again later";
+        Self::Unavailable(detail.to_owned())
     }
 }
 

@@ -41,6 +41,7 @@ use crate::db::{self, Database, uploads};
 use crate::limits::Limits;
 use crate::rates::Rates;
 use crate::retention::Retention;
+use crate::room::Room;
 use crate::signing::Signing;
 use crate::storage::{self, DataFolder, Store, online_folder};
 use chunks::Ledger;
@@ -73,6 +74,7 @@ pub struct Service {
     // them may be collected meanwhile.
     collecting: tokio::sync::Mutex<()>,
     rates: Rates,
+    upload_room: Room,
     uploaded: Uploaded,
     stopping: CancellationToken,
 }
@@ -109,6 +111,7 @@ impl Service {
         });
         let service = Self {
             uploaded: Uploaded::new(today.await?, now),
+            upload_room: Room::new(limits.upload_memory),
             rates: Rates::new(limits.reads, limits.calls, limits.token_requests),
             ledger: Ledger::default(),
             under_way: Arc::default(),
@@ -183,6 +186,11 @@ impl Service {
     /// Returns how often clients may ask.
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// Returns the memory for uploads.
+    pub(crate) fn upload_room(&self) -> &Room {
+        &self.upload_room
     }
 
     /// Returns the chunk store.

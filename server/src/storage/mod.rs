@@ -123,7 +123,8 @@ impl Locked {
         document_folder(root).prepare()?;
         let marker = root.join(UNCLEAN);
         let was_unclean = fs::metadata(&marker).is_ok() || fs::metadata(database_path(root)).is_err();
-        durable::replace(&marker, TEMPORARY_PREFIX, b"").map_err(StorageError::io("mark the data folder as in use"))?;
+        durable::replace(&marker, TEMPORARY_PREFIX, b"")
+            .map_err(StorageError::io("mark the data folder as in use"))?;
         Ok(Self { lock, was_unclean })
     }
 }

@@ -9,9 +9,8 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use fs_err as fs;
 use vsekai_store::s3::{FileHeaders, S3Store};
-use vsekai_store::{ChunkStore as _, Object, StoreError};
+use vsekai_store::{ChunkStore as _, Object, StoreError, bounded};
 
 use super::{StorageError, TEMPORARY_PREFIX, durable};
 
@@ -30,7 +29,7 @@ impl Owner {
     pub(super) fn read(root: &Path) -> Result<Option<Self>, StorageError> {
         let failed = StorageError::io("read where chunks are");
         let path = root.join(FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match bounded::read_text_file(&path, MAX_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.map_err(&failed)?,
         };
@@ -99,5 +98,7 @@ impl Owner {
 }
 
 const FILE: &str = "bucket";
+/// Longest such file, in bytes; it has two short lines.
+const MAX_BYTES: usize = 4 << 10;
 /// The object, relative to the chunks.
 pub(crate) const OWNER: &str = ".vsekai-owner";

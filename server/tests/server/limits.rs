@@ -189,6 +189,35 @@ async fn a_body_over_the_cap_gets_413_whatever_its_length_claims() {
 }
 
 #[tokio::test]
+async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
+    let server = TestServer::with_limits(Limits {
+        upload_memory: 64 << 10,
+        ..Limits::default()
+    })
+    .await;
+    let plain = b"a small one";
+    let small_id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
+    let small = codec::compress(plain, 1).unwrap();
+    let large = vec![7; 100 << 10];
+    let chunk = chunk_path(ChunkId::from_bytes([7; 32]));
+    for (method, path) in [
+        (Method::PUT, chunk.as_str()),
+        (Method::PUT, "index/large.caidx"),
+        (Method::POST, "api/v1/titles/test-title/metadata"),
+    ] {
+        let refused = server.client.send(method, path, large.clone()).await;
+        assert!(refused.headers().contains_key("retry-after"), "{path}");
+        problem(refused, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+        let answer = server.client.put_chunk(small_id, &small).await;
+        assert!(
+            answer.status().is_success(),
+            "the room is there again: {answer:?}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_endless_body_is_cut_off_just_above_the_cap() {
     let limits = Limits {
         chunk_bytes: 100_000,

@@ -44,7 +44,12 @@ pub(super) fn read_error(
 
 /// Turns a status that is no success into an error, whatever was asked.
 pub(super) fn status_error(store: &str, status: StatusCode, headers: &HeaderMap, text: &[u8]) -> StoreError {
-    answered(store, status, describe(status, headers, text), retry_after(headers))
+    answered(
+        store,
+        status,
+        describe(status, headers, text),
+        retry_after(headers),
+    )
 }
 
 /// Tells an answer that may be another one later from one that stays.
