@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Counts failed attempts to log in, by address and overall.
+/// Counts failed attempts to log in, by address.
 ///
-/// Tokens cannot be guessed; this only keeps guessing cheap for the server.
+/// Tokens cannot be guessed; this only keeps guessing cheap for the server. So there is no bound on all addresses
+/// together: whoever has many could keep everybody else out with it.
 #[derive(Debug, Default)]
 pub struct Attempts(Mutex<Window>);
 
 #[derive(Debug, Default)]
 struct Window {
     began: i64,
-    failures: u32,
     of_address: HashMap<IpAddr, u32>,
 }
 
@@ -23,15 +23,15 @@ impl Attempts {
     pub fn wait(&self, address: IpAddr, now: i64) -> Option<u64> {
         let window = self.window(now);
         let of_address = window.of_address.get(&address).copied().unwrap_or_default();
-        let is_closed = of_address >= MOST_OF_ADDRESS || window.failures >= MOST;
-        is_closed.then(|| (window.began + PERIOD - now).max(1).unsigned_abs())
+        (of_address >= MOST_OF_ADDRESS).then(|| (window.began + PERIOD - now).max(1).unsigned_abs())
     }
 
     /// Notes that `address` failed.
     pub fn note_failure(&self, address: IpAddr, now: i64) {
         let mut window = self.window(now);
-        window.failures = window.failures.saturating_add(1);
-        // The overall bound is also one on the addresses that are kept.
+        if window.of_address.len() >= MOST_ADDRESSES {
+            window.of_address.clear();
+        }
         *window.of_address.entry(address).or_default() += 1;
     }
 
@@ -52,8 +52,8 @@ impl Attempts {
 const PERIOD: i64 = 15 * 60;
 /// Failures of one address in that time.
 const MOST_OF_ADDRESS: u32 = 10;
-/// Failures of all addresses in that time.
-const MOST: u32 = 500;
+/// Addresses that are remembered in that time; beyond, all of them may try again.
+const MOST_ADDRESSES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -73,11 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_together_have_to_wait() {
+    fn whoever_has_many_addresses_keeps_nobody_else_out_and_is_not_remembered_without_end() {
         let attempts = Attempts::default();
-        for number in 0..MOST {
+        for number in 0..25_000_u32 {
             attempts.note_failure(IpAddr::from(number.to_be_bytes()), 0);
         }
-        assert!(attempts.wait("2001:db8::1".parse().unwrap(), 1).is_some());
+        assert_eq!(attempts.wait("2001:db8::1".parse().unwrap(), 1), None);
+        assert!(attempts.window(1).of_address.len() <= MOST_ADDRESSES);
     }
 }
