@@ -31,7 +31,7 @@ use crate::{ChunkStore, KnownIds, PruneStore, WriteStore};
 /// A chunk store in a folder.
 ///
 /// A folder `<4 hex>` in it may be a link, to another disk for example: its chunks are the store's as all others are, for
-/// reading, writing, listing and removing. No other link is followed.
+/// reading, writing, listing and removing. No other linked folder is.
 ///
 /// Cloning gives another handle on the same store, with the same list of chunks to sync.
 #[derive(Clone, Debug)]

@@ -543,7 +543,7 @@ mod tests {
         let mut ids = (0u64..).map(|number| ChunkId::of(DigestAlgorithm::Sha256, &number.to_le_bytes()));
         for _ in 0..20 {
             let new: Vec<ChunkId> = ids.by_ref().take(PIECE).collect();
-            privacy.alter(&mut |readers| {
+            privacy.alter(&mut |readers: &mut Readers| {
                 let before = readers.chunks.capacity();
                 new.iter().for_each(|id| readers.add(*id, &Audience::Everybody));
                 assert_eq!(readers.chunks.capacity(), before);
