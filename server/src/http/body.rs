@@ -126,4 +126,5 @@ impl Upload {
 
 /// Time before an upload's speed is judged.
 const RATE_GRACE: Duration = Duration::from_secs(30);
-const DRAIN_BYTES: usize = 48 << 10;
+/// Bytes that are read of a body that was refused.
+pub(super) const DRAIN_BYTES: usize = 48 << 10;

@@ -11,7 +11,7 @@ use poem::{Body, Request, handler};
 use serde::{Deserialize, Serialize};
 use vsekai_formats::release::Slug;
 
-use super::body::Upload;
+use super::body::{DRAIN_BYTES, Upload};
 use super::problem::Problem;
 use crate::limits::Limits;
 use crate::room::{Gathering, Room};
@@ -116,9 +116,24 @@ async fn read_parts(
 async fn read_part(mut field: Field<'_>, room: &Room) -> Result<Bytes, ServiceError> {
     let mut gathering = Gathering::within(room);
     while let Some(piece) = field.chunk().await.map_err(refused)? {
-        gathering.push(piece)?;
+        if let Err(full) = gathering.push(piece) {
+            drop(gathering);
+            drain(field).await;
+            return Err(full.into());
+        }
     }
     Ok(gathering.finish())
+}
+
+/// Reads a little more, as [`Upload`] does, so that the client sees the answer.
+async fn drain(mut field: Field<'_>) {
+    let mut left = DRAIN_BYTES;
+    while let Ok(Some(piece)) = field.chunk().await {
+        left = left.saturating_sub(piece.len());
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 fn refused(error: multer::Error) -> ServiceError {
