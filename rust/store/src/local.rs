@@ -632,14 +632,6 @@ fn write_error(error: io::Error) -> StoreError {
     StoreError::io("write chunk", error)
 }
 
-/// Tells whether a folder of a store is named as one that chunks lie in.
-fn has_chunks(folder: &Path) -> bool {
-    let name = folder.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| {
-        name.len() == 4 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
-}
-
 fn sync_error(error: io::Error) -> StoreError {
     StoreError::io("sync chunks", error)
 }
@@ -650,6 +642,14 @@ fn joined(outcome: Result<Result<(), StoreError>, tokio::task::JoinError>) -> Re
 
 fn list_error(error: io::Error) -> StoreError {
     StoreError::io("list chunks", error)
+}
+
+/// Tells whether a folder of a store is named as one that chunks lie in.
+fn has_chunks(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| {
+        name.len() == 4 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 /// Names of files being written begin with this, as desync's do, so that its `prune` clears them away too.
