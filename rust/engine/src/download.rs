@@ -307,13 +307,10 @@ async fn start_writing<T: Send + 'static>(
 /// Verifies chunks and writes those that are what they should be; tells which ones.
 fn write_group(stage: &Stage, group: Stored) -> Result<Vec<bool>, EngineError> {
     let (chunks, stored): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-    let largest = chunks.iter().map(|chunk| chunk.size as usize).max();
-    let format = StoreFormat::default().with_max_chunk(largest.unwrap_or_default());
-    let stored = chunks
-        .iter()
-        .map(|chunk| chunk.id)
-        .zip(stored.into_iter().map(Ok));
-    let decoded = Chunk::decode_each("server", format, stored.collect());
+    // Nothing is decoded beyond what the index says of that very chunk.
+    let stored = chunks.iter().zip(stored);
+    let stored = stored.map(|(chunk, stored)| (chunk.id, chunk.size as usize, Ok(stored)));
+    let decoded = Chunk::decode_each_within("server", StoreFormat::default(), stored);
     let write = |(chunk, decoded): (&NeededChunk, Result<Chunk, StoreError>)| match decoded {
         Ok(decoded) if decoded.plain().len() == chunk.size as usize => {
             stage.write(chunk, decoded.plain()).map(|()| true)

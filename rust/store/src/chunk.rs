@@ -68,9 +68,25 @@ impl Chunk {
         format: StoreFormat,
         stored: Vec<(ChunkId, Result<Bytes, StoreError>)>,
     ) -> Vec<Result<Self, StoreError>> {
-        let decoded = stored.into_iter().map(|(id, stored)| {
+        let stored = stored.into_iter();
+        Self::decode_each_within(
+            store,
+            format,
+            stored.map(|(id, stored)| (id, format.max_chunk, stored)),
+        )
+    }
+
+    /// The same for whoever knows how large each chunk is: beside its id stands the most bytes that it may decode to,
+    /// whatever the others may.
+    pub fn decode_each_within(
+        store: &str,
+        format: StoreFormat,
+        stored: impl IntoIterator<Item = (ChunkId, usize, Result<Bytes, StoreError>)>,
+    ) -> Vec<Result<Self, StoreError>> {
+        let decoded = stored.into_iter().map(|(id, most, stored)| {
             let stored = stored?;
-            Ok((id, plain_of(store, id, format, &stored)?, stored))
+            let plain = plain_of(store, id, format.with_max_chunk(most), &stored)?;
+            Ok((id, plain, stored))
         });
         let decoded: Vec<Result<_, StoreError>> = decoded.collect();
         let plains: Vec<&[u8]> = decoded.iter().flatten().map(|(_, plain, _)| &plain[..]).collect();
@@ -208,6 +224,28 @@ mod tests {
     use proptest::{collection, sample};
 
     use super::*;
+
+    #[test]
+    fn a_chunk_among_larger_ones_is_refused_beyond_its_own_size() {
+        let plains = [vec![1; 300], vec![2; 300], vec![3; 100]];
+        let most = [300, 100, 100];
+        for compressed in [true, false] {
+            let format = StoreFormat {
+                compressed,
+                ..StoreFormat::default()
+            };
+            let stored = plains.iter().zip(most).map(|(plain, most)| {
+                let chunk = Chunk::new(format.digest, plain.clone());
+                (chunk.id(), most, chunk.encode(format))
+            });
+            let decoded = Chunk::decode_each_within("store", format, stored);
+            let lengths: Vec<Option<usize>> = decoded
+                .iter()
+                .map(|decoded| decoded.as_ref().ok().map(|chunk| chunk.plain().len()))
+                .collect();
+            assert_eq!(lengths, [Some(300), None, Some(100)]);
+        }
+    }
 
     proptest! {
         #[test]
