@@ -58,16 +58,14 @@ pub(crate) struct InUse {
 
 impl InUse {
     /// Marks a version as being run.
+    ///
+    /// Waits for whoever looks at this moment whether a game runs ([`is_in_use`]): nobody else stands in its way, and a look
+    /// is over at once.
     pub(crate) fn mark(paths: &InstallPaths, name: &str) -> Result<Self, EngineError> {
         let path = in_use_path(paths, name);
         let file = open(&path)?;
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Self { file }),
-            Err(TryLockError::WouldBlock) => Err(EngineError::Locked {
-                path: paths.root().to_owned(),
-            }),
-            Err(TryLockError::Error(error)) => Err(error).during("lock", path),
-        }
+        file.lock_shared().during("lock", path)?;
+        Ok(Self { file })
     }
 
     /// Lets programs started from now on hold the mark too, so that it outlives this launcher.
@@ -113,4 +111,31 @@ fn open(path: &Path) -> Result<File, EngineError> {
         .write(true)
         .open(path);
     Ok(file.during("open the lock file", path)?.into_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_game_can_be_started_while_others_look_whether_one_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = InstallPaths::new(folder.path());
+        disk::create_folders(&paths.release("1.0")).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    is_in_use(&paths, "1.0");
+                }
+            });
+            let marked = (0..2000).all(|_| InUse::mark(&paths, "1.0").is_ok());
+            over.store(true, Ordering::Relaxed);
+            assert!(marked);
+        });
+        let _game = InUse::mark(&paths, "1.0").unwrap();
+        assert!(is_in_use(&paths, "1.0"));
+    }
 }
