@@ -57,16 +57,9 @@ impl Machine {
         } else {
             Input::Fail
         };
-        let applied = self.apply(input).or_else(|_| self.apply(Input::Fail));
-        if applied.is_err() {
-            // The state has no such way out (a failure after the commit): nothing is going on any more.
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            *state = State::Idle;
-            self.observer.on_event(Event::State {
-                state: state.name(),
-                phase: None,
-            });
-        }
+        // From the commit on nothing can be cancelled, only go wrong; a state that rests is where an operation ended
+        // before it began, and lasts.
+        let _ = self.apply(input).or_else(|_| self.apply(Input::Fail));
         if !matches!(error, EngineError::Cancelled) {
             self.observer.on_event(Event::Failed(error.report()));
         }

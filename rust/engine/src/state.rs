@@ -199,7 +199,7 @@ use State::{Cancelled, CheckForUpdates, Failed, Idle, Paused, RolledBack, Updati
 /// The whole machine: in this state, on this input, that state follows.
 ///
 /// From [`Phase::FinalizingUpdate`] on there is no cancelling: the commit is one rename, and what follows it
-/// only tidies up.
+/// only tidies up. What goes wrong with that changes nothing about the new version.
 pub const TRANSITIONS: &[(State, Input, State)] = &[
     (Idle, Input::Check, CheckForUpdates(Checking)),
     (
@@ -262,10 +262,13 @@ pub const TRANSITIONS: &[(State, Input, State)] = &[
     (CheckForUpdates(DownloadingUpdate), Input::Cancel, Cancelled),
     (CheckForUpdates(ApplyingUpdate), Input::Cancel, Cancelled),
     (CheckForUpdates(Checking), Input::Fail, Failed),
+    (CheckForUpdates(UpdateAvailable), Input::Fail, Failed),
     (CheckForUpdates(PreparingUpdate), Input::Fail, Failed),
     (CheckForUpdates(DownloadingUpdate), Input::Fail, Failed),
     (CheckForUpdates(ApplyingUpdate), Input::Fail, Failed),
     (CheckForUpdates(FinalizingUpdate), Input::Fail, Failed),
+    (CheckForUpdates(UpdateSuccessful), Input::Fail, Idle),
+    (Updating, Input::Fail, Idle),
     (Idle, Input::RollBack, RolledBack),
     (CheckForUpdates(NoUpdateFound), Input::RollBack, RolledBack),
     (CheckForUpdates(UpdateAvailable), Input::RollBack, RolledBack),
@@ -292,10 +295,42 @@ mod tests {
     }
 
     #[test]
-    fn every_state_but_a_resting_one_leads_on_and_can_end() {
+    fn every_state_leads_on_and_whatever_goes_wrong_brings_it_to_rest() {
         for (_, _, state) in TRANSITIONS {
             let leads_on = TRANSITIONS.iter().any(|(from, _, _)| from == state);
             assert!(leads_on, "{state} is a dead end");
+            match next(*state, Input::Fail) {
+                Ok(to) => assert!(to.is_resting(), "{state} -> {to}"),
+                Err(_) => assert!(state.is_resting(), "{state} never ends"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_that_rests_can_be_left_by_looking_again() {
+        for (_, _, state) in TRANSITIONS {
+            let looks = next(*state, Input::Check) == Ok(CheckForUpdates(Checking));
+            assert_eq!(looks, state.is_resting(), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_the_player_can_do_next_is_documented_for_every_state() {
+        let document = include_str!("../../../docs/states.md");
+        let (next_steps, _) = document.split_once("## Transitions").unwrap();
+        let rows = next_steps.lines().filter(|line| line.starts_with("| "));
+        let told: Vec<&str> = rows
+            .filter_map(|row| row.split('|').nth(1))
+            .flat_map(|states| states.split(','))
+            .map(str::trim)
+            .collect();
+        for (_, _, state) in TRANSITIONS {
+            let name = match state.phase() {
+                Some(phase) => format!("{phase:?}"),
+                None => format!("{:?}", state.name()),
+            };
+            let times = told.iter().filter(|told| **told == name).count();
+            assert_eq!(times, 1, "{name}");
         }
     }
 
