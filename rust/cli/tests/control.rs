@@ -212,6 +212,41 @@ fn an_install_is_moved_found_again_and_removed() {
 }
 
 #[test]
+fn damaged_records_are_told_with_what_to_do_and_nothing_but_that_stops() {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    bench.vsekai(&["install"]).ok();
+    let state = bench.path("player/V-Sekai/vsekai/.vsekai");
+    let release = state.join("releases").join(&names(&state.join("releases"))[0]);
+    fs_err::write(release.join("contents.json.zst"), "damaged").unwrap();
+    fs_err::write(state.join("preferences.json"), "damaged").unwrap();
+    let told = "the list of files of version 1.0.0 is damaged: ";
+    let status = bench.vsekai(&["status"]).ok();
+    assert!(
+        status.out.contains(&format!("Damaged:    {told}")),
+        "{}",
+        status.out
+    );
+    assert!(
+        status.err.contains("hint: Repair fetches it again"),
+        "{}",
+        status.err
+    );
+    let check = bench.vsekai(&["check"]).ok();
+    assert!(check.err.contains(&format!("note: {told}")), "{}", check.err);
+    for command in [["settings", "show"], ["launch", "--wait"]] {
+        let said = bench.vsekai(&command).ok().err;
+        assert!(
+            said.contains("note: All settings are as they are at first"),
+            "{said}"
+        );
+    }
+    bench.vsekai(&["repair"]).ok();
+    let status = bench.vsekai(&["status", "--json"]).ok().result();
+    assert_eq!(status["damage"], serde_json::json!([]));
+}
+
+#[test]
 fn a_copy_of_the_game_is_taken_over() {
     let bench = Bench::new();
     publish(&bench, 1, GOOD);

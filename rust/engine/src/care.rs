@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::lock::InstallLock;
 use crate::pace::UnknownSurroundings;
 use crate::policy::Wish;
-use crate::record::Current;
+use crate::record::{Current, InstalledVersion};
 use crate::relocate::{self, MoveReport};
 use crate::run::Run;
 use crate::starts::StartLog;
@@ -18,7 +18,7 @@ use crate::trust;
 use crate::uninstall::{self, UninstallReport, UserFiles};
 use crate::updater::Updater;
 use crate::verify::VerifyReport;
-use crate::versions::{self, Removal, VersionView};
+use crate::versions::{self, Removal, Sound, VersionView};
 
 impl Updater {
     /// Lists the versions in the folder, the current one first, then the newest first.
@@ -29,18 +29,20 @@ impl Updater {
         versions::list(&self.paths)
     }
 
-    /// Makes the previous version the current one again, without the network.
+    /// Makes the previous version the current one again, without the network unless documents of it are damaged: those
+    /// are fetched again first.
     ///
     /// # Errors
-    /// There is no previous version, or files of it are missing.
+    /// There is no previous version, files of it are missing, or its damaged documents cannot be fetched; nothing was
+    /// changed.
     pub async fn rollback(&self) -> Result<RollbackOutcome, EngineError> {
         self.go_back(None).await
     }
 
-    /// Makes any version in the folder the current one, named by its label or by its folder; without the network.
+    /// Does the same with any version in the folder, named by its label or by its folder.
     ///
     /// # Errors
-    /// There is no such version, or files of it are missing.
+    /// As there, or there is no such version.
     pub async fn rollback_to(&self, which: &str) -> Result<RollbackOutcome, EngineError> {
         self.go_back(Some(which)).await
     }
@@ -144,29 +146,40 @@ impl Updater {
 
     async fn go_back(&self, which: Option<&str>) -> Result<RollbackOutcome, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        self.begin()?;
-        let rolled_back = tokio::task::block_in_place(|| {
-            let _lock = InstallLock::take(&self.paths)?;
+        let session = self.begin()?;
+        let rolled_back = async {
             let current = self.current()?;
-            let to = match which {
-                Some(which) => versions::find(&current, which)?,
-                None => current
-                    .previous
-                    .as_ref()
-                    .ok_or(EngineError::NothingToRollBackTo)?,
-            };
-            // The player wants it, so it gets a new chance.
-            StartLog::change_if_there(&self.paths, |log| log.forgive(to))?;
-            let outcome = versions::go_back(&self.paths, &self.machine, &current, to)?;
-            self.machine.apply(Input::RollBack)?;
-            Ok(outcome)
-        });
+            self.mend(&session, version_to_go_back_to(&current, which)?)
+                .await?;
+            tokio::task::block_in_place(|| -> Result<RollbackOutcome, EngineError> {
+                let _lock = InstallLock::take(&self.paths)?;
+                // Decided anew under the lock: somebody may have been quicker.
+                let current = self.current()?;
+                let to = version_to_go_back_to(&current, which)?;
+                let sound = Sound::find(&self.paths, to)?;
+                // The player wants it, so it gets a new chance.
+                StartLog::change_if_there(&self.paths, |log| log.forgive(to))?;
+                let outcome = versions::go_back(&self.paths, &self.machine, &current, &sound)?;
+                self.machine.apply(Input::RollBack)?;
+                Ok(outcome)
+            })
+        };
+        let rolled_back = Box::pin(rolled_back).await;
         self.told(rolled_back)
     }
 
     fn quick_report(&self) -> Result<VerifyReport, EngineError> {
         let current = self.current()?;
-        let installed = versions::installed_at(&self.paths, &current.current.name);
-        self.place_of_current(&current)?.quick_report(installed)
+        self.place_of(&current.current)?.quick_report()
+    }
+}
+
+fn version_to_go_back_to<'a>(
+    current: &'a Current,
+    which: Option<&str>,
+) -> Result<&'a InstalledVersion, EngineError> {
+    match which {
+        Some(which) => versions::find(current, which),
+        None => current.previous.as_ref().ok_or(EngineError::NothingToRollBackTo),
     }
 }

@@ -3,6 +3,7 @@
 
 use vsekai_formats::release::Version;
 
+use crate::bearable;
 use crate::error::EngineError;
 use crate::pace::{self, Surroundings, UnknownSurroundings};
 use crate::plan::PlanSummary;
@@ -13,11 +14,13 @@ use crate::status::UpdateOutcome;
 use crate::updater::Updater;
 
 impl Updater {
-    /// Returns what the player has decided for this folder.
+    /// Returns what the player has decided for this folder; damaged decisions count as none, which is
+    /// told.
     ///
     /// # Errors
-    /// The record is there but cannot be read.
+    /// The record is there but cannot be read now.
     pub fn preferences(&self) -> Result<Preferences, EngineError> {
+        bearable::tell_of_damage(&self.paths, &self.machine);
         Preferences::load(&self.paths)
     }
 
@@ -99,7 +102,7 @@ impl Updater {
             failed_starts: plan.failed_starts,
         };
         let situation = pace::situation(&self.paths, surroundings);
-        Ok(self.preferences()?.decide(&offered, &situation, wish))
+        Ok(Preferences::load(&self.paths)?.decide(&offered, &situation, wish))
     }
 
     /// Brings the folder to what the channel offers, whatever the preferences say about that.
@@ -129,6 +132,7 @@ impl Updater {
         &self,
         change: impl FnOnce(&Preferences) -> Result<Preferences, EngineError>,
     ) -> Result<Preferences, EngineError> {
+        bearable::put_aside(&self.paths, &self.machine);
         Preferences::change(&self.paths, change)
     }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! Durable writes and bounded reads of the engine's own small files, and the space for everything else.
 
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use fs_err as fs;
 use vsekai_store::{bounded, durable};
@@ -14,16 +15,34 @@ use crate::error::{EngineError, ErrorCode, IoContext as _};
 /// The folder must exist. When this returns, the new bytes are durable: temporary file beside it, write, sync,
 /// rename, sync of the folder.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    replace(folder, path, bytes).map_err(|error| name_missing_space(error, folder, bytes.len() as u64))
+    write(path, bytes, None)
 }
 
-fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+/// The same for bytes that lay there before: the file says of itself that it was written at `time`.
+pub(crate) fn restore_durably(path: &Path, bytes: &[u8], time: SystemTime) -> Result<(), EngineError> {
+    write(path, bytes, Some(time))
+}
+
+fn write(path: &Path, bytes: &[u8], time: Option<SystemTime>) -> Result<(), EngineError> {
+    let folder = folder_of(path);
+    replace(folder, path, bytes, time).map_err(|error| name_missing_space(error, folder, bytes.len() as u64))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+fn replace(folder: &Path, path: &Path, bytes: &[u8], time: Option<SystemTime>) -> Result<(), EngineError> {
     let mut file = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempfile_in(folder)
         .during("create a file in", folder)?;
     file.write_all(bytes).during("write", path)?;
+    if let Some(time) = time {
+        file.as_file()
+            .set_modified(time)
+            .during("set the time of", path)?;
+    }
     file.as_file().sync_all().during("sync", path)?;
     file.persist(path).map_err(|e| e.error).during("replace", path)?;
     sync_folder(folder)
@@ -89,15 +108,93 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), EngineError> {
 /// Reads a file of at most `limit` bytes; `None` if it does not exist.
 ///
 /// A file that exists and cannot be read is an error, never "not there".
+///
+/// # Errors
+/// [`EngineError::BadRecord`] if its bytes are lost: there are more of them, something else lies in its place, or the
+/// disk does not give them back. [`EngineError::Io`] if something stands in the way that says nothing of the bytes.
 pub(crate) fn read_bounded(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
-    match bounded::read_file(path, limit) {
+    let lost = |reason: String| {
+        let what = format!("file {}", path.display());
+        Err(EngineError::BadRecord { what, reason })
+    };
+    match open_file(path).and_then(|file| bounded::read(file, path.display(), limit)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(EngineError::BadRecord {
-            what: path.display().to_string(),
-            reason: format!("it is larger than {limit} bytes"),
-        }),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            lost(format!("it is larger than {limit} bytes"))
+        }
+        // Where folders cannot be opened at all, the system says no more than that.
+        Err(_) if path.is_dir() => lost("there is a folder in its place".to_owned()),
+        Err(error) if is_loss(&error) => lost(format!("it cannot be read: {error}")),
         read => read.during("read", path).map(Some),
     }
+}
+
+/// Opens a file for reading, and waits for nobody: something else than a file is an error at once.
+///
+/// Not through `fs_err`, whose errors do not tell the system's number; all callers name the path.
+fn open_file(path: &Path) -> io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Opening a pipe would wait for its other end.
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(ErrorKind::NotADirectory, "it is no file")),
+    }
+}
+
+/// Tells whether bytes that cannot be read are lost: something else lies in the file's place, or the disk or its file
+/// system is damaged there. Reading again does not help then, and writing the file anew may.
+///
+/// All else says nothing of the bytes, and is no reason to give them up: rights, memory, too many open files, a disk on
+/// the network that is away.
+#[cfg(unix)]
+fn is_loss(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let losses = [
+        Errno::IO,
+        Errno::BADMSG,
+        #[cfg(target_os = "linux")]
+        Errno::UCLEAN,
+        Errno::LOOP,
+    ];
+    error.kind() == ErrorKind::NotADirectory
+        || Errno::from_io_error(error).is_some_and(|errno| losses.contains(&errno))
+}
+
+/// The same by the numbers of Windows: a checksum that is wrong, a device that failed, a damaged file or disk.
+#[cfg(not(unix))]
+fn is_loss(error: &io::Error) -> bool {
+    const LOSSES: [i32; 5] = [23, 483, 1117, 1392, 1393];
+    error.kind() == ErrorKind::NotADirectory
+        || error
+            .raw_os_error()
+            .is_some_and(|number| LOSSES.contains(&number))
+}
+
+/// Puts what lies at `path` beside it under a name that says that it is damaged, durably; returns that name. Of those
+/// that come there one after the other the last one stays.
+pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, EngineError> {
+    let aside = aside(path);
+    // A file takes the place of a file, and nothing else of anything.
+    if aside.is_dir() || path.is_dir() {
+        remove(&aside)?;
+    }
+    fs::rename(path, &aside).during("put aside", path)?;
+    sync_folder(folder_of(path))?;
+    Ok(aside)
+}
+
+/// Returns where [`set_aside`] puts what lies at `path`.
+pub(crate) fn aside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".damaged");
+    path.with_file_name(name)
 }
 
 /// Creates a folder and those above it.
@@ -184,7 +281,80 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), EngineError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => {
             other.during("remove", path)?;
-            sync_folder(path.parent().unwrap_or(Path::new(".")))
+            sync_folder(folder_of(path))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_the_place_of_a_file_is_damage_and_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(matches!(read_bounded(&at("absent"), 9), Ok(None)));
+        fs::write(at("file"), "12345").unwrap();
+        assert_eq!(read_bounded(&at("file"), 5).unwrap().unwrap(), b"12345");
+        fs::create_dir(at("folder")).unwrap();
+        let mut damaged = vec![(at("folder"), 9), (at("file/below"), 9), (at("file"), 4)];
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, FileType, Mode, mknodat};
+            mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+            damaged.push((at("pipe"), 9));
+            std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+            damaged.push((at("loop"), 9));
+        }
+        for (path, limit) in damaged {
+            let error = read_bounded(&path, limit).unwrap_err();
+            assert!(matches!(error, EngineError::BadRecord { .. }), "{error:?}");
+            assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_what_says_that_bytes_are_lost_is_damage() {
+        use rustix::io::Errno;
+        for errno in [
+            Errno::IO,
+            Errno::BADMSG,
+            Errno::UCLEAN,
+            Errno::LOOP,
+            Errno::NOTDIR,
+        ] {
+            assert!(is_loss(&errno.into()), "{errno}");
+        }
+        for errno in [
+            Errno::ACCESS,
+            Errno::PERM,
+            Errno::NOMEM,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+            Errno::NODEV,
+        ] {
+            assert!(!is_loss(&errno.into()), "{errno}");
+        }
+    }
+
+    #[test]
+    fn of_files_put_aside_the_last_one_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("record.json");
+        for text in ["first", "second"] {
+            fs::write(&file, text).unwrap();
+            let aside = set_aside(&file).unwrap();
+            assert_eq!(aside, folder.path().join("record.json.damaged"));
+            assert_eq!(fs::read(aside).unwrap(), text.as_bytes());
+            assert!(!file.exists());
+        }
+        fs::create_dir_all(file.join("inner")).unwrap();
+        assert!(set_aside(&file).unwrap().join("inner").is_dir());
+        fs::write(&file, "third").unwrap();
+        assert_eq!(fs::read(set_aside(&file).unwrap()).unwrap(), b"third");
     }
 }

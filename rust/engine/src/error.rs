@@ -26,7 +26,7 @@ pub enum EngineError {
         source: io::Error,
     },
     /// There is not enough room.
-    #[error("not enough free space in {}: {needed} bytes are needed, {available} are free", path.display())]
+    #[error("not enough free space in {}: {needed} bytes are needed, {available} are free, {} are missing", path.display(), needed.saturating_sub(*available))]
     DiskFull {
         /// The install folder.
         path: PathBuf,
@@ -68,6 +68,14 @@ pub enum EngineError {
     #[error("the {what} is damaged: {reason}")]
     DamagedDocument {
         /// Which document.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A small record of the install folder is damaged, and the install can do without it.
+    #[error("the {what} is damaged: {reason}")]
+    LostRecord {
+        /// Which record.
         what: String,
         /// What is wrong with it.
         reason: String,
@@ -257,6 +265,16 @@ pub struct ErrorReport {
     pub retry: bool,
 }
 
+impl ErrorReport {
+    /// Returns what happened and what to do next in one line.
+    pub fn line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}. {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
 impl EngineError {
     /// Returns the kind of the error.
     pub fn code(&self) -> ErrorCode {
@@ -269,6 +287,7 @@ impl EngineError {
             Self::BadDocument { .. }
             | Self::BadRecord { .. }
             | Self::DamagedDocument { .. }
+            | Self::LostRecord { .. }
             | Self::Damaged { .. } => ErrorCode::Damaged,
             Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
@@ -304,6 +323,9 @@ impl EngineError {
             ErrorCode::Damaged => match self {
                 Self::Damaged { .. } => "Repair fetches the damaged parts again",
                 Self::DamagedDocument { .. } => "Repair fetches it again",
+                Self::LostRecord { .. } => {
+                    "The game can be played; the file is put aside under a name that ends in .damaged, and what it said is to be set again"
+                }
                 Self::BadRecord { .. } => {
                     "A file of the launcher's in the install folder is damaged, maybe by the disk: put it back from a copy, or install into another folder"
                 }
@@ -358,13 +380,24 @@ impl EngineError {
         }
     }
 
+    /// Says of a record that the install can do without it.
+    pub(crate) fn bearable(self) -> Self {
+        match self {
+            Self::BadRecord { what, reason } => Self::LostRecord { what, reason },
+            other => other,
+        }
+    }
+
     /// Tells whether trying the same again can help.
     pub fn retry(&self) -> bool {
         use ErrorCode::{
             Cancelled, Clock, Damaged, Disk, DiskFull, Expired, GameRunning, Locked, NotFound, Offline,
             RolledBack, Server, Untrusted,
         };
-        let is_at_home = matches!(self, Self::BadRecord { .. } | Self::DamagedDocument { .. });
+        let is_at_home = matches!(
+            self,
+            Self::BadRecord { .. } | Self::DamagedDocument { .. } | Self::LostRecord { .. }
+        );
         !is_at_home
             && matches!(
                 self.code(),

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use fs_err as fs;
@@ -30,24 +31,30 @@ pub(crate) fn load_manifest(
     paths: &InstallPaths,
     installed: &InstalledVersion,
 ) -> Result<ReleaseManifest, EngineError> {
-    release::parse_manifest(&manifest_bytes(paths, installed)?).map_err(EngineError::at_home)
+    Ok(load_manifest_with_bytes(paths, installed)?.0)
+}
+
+/// The same, with the bytes that it was served as.
+pub(crate) fn load_manifest_with_bytes(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+) -> Result<(ReleaseManifest, Bytes), EngineError> {
+    let bytes = manifest_bytes(paths, installed)?;
+    let manifest = release::parse_manifest(&bytes).map_err(EngineError::at_home)?;
+    Ok((manifest, bytes.into()))
 }
 
 fn manifest_bytes(paths: &InstallPaths, installed: &InstalledVersion) -> Result<Vec<u8>, EngineError> {
-    let built_with = document(paths, installed, MANIFEST, MAX_MANIFEST_BYTES)?;
-    if installed.manifest.matches(&built_with) {
-        return Ok(built_with);
+    let built_with = pinned(paths, installed, MANIFEST, &installed.manifest);
+    if !matches!(built_with, Err(EngineError::BadRecord { .. })) {
+        return built_with;
     }
-    let later = paths
-        .release(&installed.name)
-        .join(later_manifest(&installed.manifest));
-    let later = disk::read_bounded(&later, MAX_MANIFEST_BYTES)?;
-    later
-        .filter(|bytes| installed.manifest.matches(bytes))
-        .ok_or_else(|| EngineError::BadRecord {
-            what: format!("manifest of the installed version {}", installed.version),
-            reason: "it is not the one that was installed".to_owned(),
-        })
+    // Another release since then may have made it its own.
+    let later = later_manifest(&installed.manifest);
+    match pinned(paths, installed, &later, &installed.manifest) {
+        Err(EngineError::BadRecord { .. }) => built_with,
+        later => later,
+    }
 }
 
 /// Names the file of a manifest that came after the one that the tree beside it was built with.
@@ -64,9 +71,26 @@ pub(crate) fn load_release(
     installed: &InstalledVersion,
 ) -> Result<Release, EngineError> {
     let manifest = load_manifest(paths, installed)?;
-    let contents = document(paths, installed, CONTENTS, MAX_CONTENTS_STORED_BYTES)?;
-    let index = document(paths, installed, INDEX, MAX_INDEX_BYTES)?;
+    let contents = document(paths, installed, CONTENTS)?;
+    let index = document(paths, installed, INDEX)?;
     Release::parse(manifest, &contents, &index).map_err(EngineError::at_home)
+}
+
+/// Checks that the documents of a version in the folder are those that were installed; only manifests are parsed.
+///
+/// # Errors
+/// [`EngineError::DamagedDocument`] if one of them is damaged, another one if it cannot be read now.
+pub(crate) fn check_documents(paths: &InstallPaths, installed: &InstalledVersion) -> Result<(), EngineError> {
+    let check = || -> Result<(), EngineError> {
+        // Whoever knows no more of the version than its folder goes by the one that it was built with.
+        release::parse_manifest(&document(paths, installed, MANIFEST)?).map_err(EngineError::at_home)?;
+        let manifest = load_manifest(paths, installed)?;
+        for (file, pin) in [(CONTENTS, &manifest.contents), (INDEX, &manifest.index)] {
+            pinned(paths, installed, file, pin)?;
+        }
+        Ok(())
+    };
+    check().map_err(EngineError::fetchable)
 }
 
 /// Reads the documents of an installed version as they were served.
@@ -78,8 +102,8 @@ pub(crate) fn load_documents(
     installed: &InstalledVersion,
 ) -> Result<(Bytes, Documents), EngineError> {
     let manifest = manifest_bytes(paths, installed)?;
-    let contents = document(paths, installed, CONTENTS, MAX_CONTENTS_STORED_BYTES)?.into();
-    let index = document(paths, installed, INDEX, MAX_INDEX_BYTES)?.into();
+    let contents = document(paths, installed, CONTENTS)?.into();
+    let index = document(paths, installed, INDEX)?.into();
     Ok((manifest.into(), Documents { contents, index }))
 }
 
@@ -127,25 +151,50 @@ pub(crate) fn keep_documents(
 }
 
 /// Puts documents in the place of those of an installed version that are missing or not the same, durably.
+///
+/// When it was installed stays what it was, or unknown.
 pub(crate) fn replace_documents(
     paths: &InstallPaths,
     installed: &InstalledVersion,
-    manifest: Option<&Bytes>,
+    manifest: &Bytes,
     documents: &Documents,
 ) -> Result<(), EngineError> {
     let folder = paths.release(&installed.name);
+    let time = installed_at(paths, &installed.name).unwrap_or(SystemTime::UNIX_EPOCH);
+    if !folder.is_dir() {
+        disk::remove(&folder)?;
+    }
     disk::create_folders_durably(&folder)?;
-    let pinned = [(CONTENTS, &documents.contents), (INDEX, &documents.index)];
     // A manifest that came later than the tree says of it what the one before said, so it can stand in its place.
-    let manifest = manifest.map(|bytes| (MANIFEST, bytes));
-    for (file, bytes) in pinned.into_iter().chain(manifest) {
+    let documents = [
+        (MANIFEST, manifest),
+        (CONTENTS, &documents.contents),
+        (INDEX, &documents.index),
+    ];
+    for (file, bytes) in documents {
         let path = folder.join(file);
         let there = disk::read_bounded(&path, bytes.len()).ok().flatten();
         if there.as_deref() != Some(&bytes[..]) {
-            disk::write_durably(&path, bytes)?;
+            // A file takes the place of a file, and nothing of a folder.
+            if path.is_dir() {
+                disk::remove(&path)?;
+            }
+            disk::restore_durably(&path, bytes, time)?;
         }
     }
     Ok(())
+}
+
+/// Returns when a version was put in place: its documents are written once its tree is finished. One that was fetched
+/// again says what those before it said, and damage makes none of them older.
+pub(crate) fn installed_at(paths: &InstallPaths, name: &str) -> Option<SystemTime> {
+    let folder = paths.release(name);
+    let written = |file: &str| {
+        let data = fs::metadata(folder.join(file)).ok().filter(|data| data.is_file());
+        data.and_then(|data| data.modified().ok())
+    };
+    let earliest = [MANIFEST, CONTENTS, INDEX].into_iter().filter_map(written).min();
+    earliest.filter(|time| *time != SystemTime::UNIX_EPOCH)
 }
 
 /// Keeps a manifest for a tree that is there already, durably and beside the one that is in force, which `before` pins.
@@ -267,17 +316,52 @@ pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Curre
     name
 }
 
-fn document(
+fn document(paths: &InstallPaths, installed: &InstalledVersion, file: &str) -> Result<Vec<u8>, EngineError> {
+    let path = paths.release(&installed.name).join(file);
+    let bad = |reason: String| EngineError::BadRecord {
+        what: format!("{} of version {}", in_words(file), installed.version),
+        reason: format!("{}: {reason}", path.display()),
+    };
+    match disk::read_bounded(&path, most_bytes(file)) {
+        Ok(bytes) => bytes.ok_or_else(|| bad("it is missing".to_owned())),
+        Err(EngineError::BadRecord { reason, .. }) => Err(bad(reason)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a document of a version in the folder that must be the pinned one.
+fn pinned(
     paths: &InstallPaths,
     installed: &InstalledVersion,
     file: &str,
-    limit: usize,
+    pin: &Pinned,
 ) -> Result<Vec<u8>, EngineError> {
-    let path = paths.release(&installed.name).join(file);
-    disk::read_bounded(&path, limit)?.ok_or_else(|| EngineError::BadRecord {
-        what: format!("record of the installed version {}", installed.version),
-        reason: format!("{} is missing", path.display()),
-    })
+    let bytes = document(paths, installed, file)?;
+    match pin.matches(&bytes) {
+        true => Ok(bytes),
+        false => Err(EngineError::BadRecord {
+            what: format!("{} of version {}", in_words(file), installed.version),
+            reason: "it is not the one that was installed".to_owned(),
+        }),
+    }
+}
+
+/// Names a document for people.
+fn in_words(file: &str) -> &'static str {
+    match file {
+        CONTENTS => "list of files",
+        INDEX => "chunk index",
+        _ => "manifest",
+    }
+}
+
+/// Returns how long a document may be.
+fn most_bytes(file: &str) -> usize {
+    match file {
+        CONTENTS => MAX_CONTENTS_STORED_BYTES,
+        INDEX => MAX_INDEX_BYTES,
+        _ => MAX_MANIFEST_BYTES,
+    }
 }
 
 /// Lists the version folders in `folder`; a folder that cannot be listed has none.

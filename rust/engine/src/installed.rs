@@ -19,7 +19,7 @@ use crate::record::InstalledVersion;
 use crate::release::Release;
 use crate::session::Session;
 use crate::tree::{self, EntryFiles, Folders};
-use crate::verify::{self, VerifyReport};
+use crate::verify::{self, Looks, VerifyReport};
 
 /// A complete tree, or what should be one, as a source of files and chunks.
 pub(crate) struct InstalledTree {
@@ -80,12 +80,18 @@ impl EntryFiles for InstalledTree {
 pub(crate) struct Place {
     folder: PathBuf,
     pub(crate) release: Arc<Release>,
+    /// When all of them were there, if that is known.
+    installed: Option<SystemTime>,
 }
 
 impl Place {
-    /// Names a folder; nothing is looked at.
+    /// Names a folder that is not ours; nothing is looked at.
     pub(crate) fn new(folder: PathBuf, release: Arc<Release>) -> Self {
-        Self { folder, release }
+        Self {
+            folder,
+            release,
+            installed: None,
+        }
     }
 
     /// Returns where a version of this install should lie.
@@ -93,8 +99,17 @@ impl Place {
     /// # Errors
     /// Its documents are not those it was installed with.
     pub(crate) fn of(paths: &InstallPaths, version: &InstalledVersion) -> Result<Self, EngineError> {
-        let release = Arc::new(install::load_release(paths, version)?);
-        Ok(Self::new(paths.version(&version.name), release))
+        let release = install::load_release(paths, version)?;
+        Ok(Self::with_documents(paths, version, release))
+    }
+
+    /// The same by documents that the caller has.
+    pub(crate) fn with_documents(paths: &InstallPaths, version: &InstalledVersion, release: Release) -> Self {
+        Self {
+            folder: paths.version(&version.name),
+            release: Arc::new(release),
+            installed: install::installed_at(paths, &version.name),
+        }
     }
 
     /// Tells whether the folder is there.
@@ -121,33 +136,41 @@ impl Place {
         }
     }
 
-    /// Returns the entries that are not there as they should be, by their looks.
-    pub(crate) fn quick_damage(&self) -> HashSet<usize> {
-        self.looks_damaged(self.open().ok().flatten().as_ref())
+    /// Returns the entries that are not there as they should be: by their looks, and those files by their bytes that were
+    /// written to since they were installed.
+    pub(crate) fn damage(&self) -> HashSet<usize> {
+        let opened = self.open().ok().flatten();
+        let Looks {
+            mut damaged,
+            modified,
+        } = self.looks(opened.as_ref());
+        if let Some(InstalledTree { folders, release }) = &opened {
+            damaged.extend(verify::differing(&tree::Tree { folders, release }, &modified));
+        }
+        damaged
     }
 
-    /// The same of the folder as it was opened, `None` if it is gone.
-    fn looks_damaged(&self, opened: Option<&InstalledTree>) -> HashSet<usize> {
+    /// Looks at the folder as it was opened, `None` if it is gone.
+    fn looks(&self, opened: Option<&InstalledTree>) -> Looks {
         match opened {
-            Some(tree) => verify::quick(&tree.folders, &tree.release),
-            None => self.release.published_entries().collect(),
+            Some(tree) => verify::quick(&tree.folders, &tree.release, self.installed),
+            None => Looks {
+                damaged: self.release.published_entries().collect(),
+                ..Looks::default()
+            },
         }
     }
 
-    /// Checks everything but the bytes of the files, which were all there at the time `installed`.
+    /// Checks everything but the bytes of the files.
     ///
     /// # Errors
     /// The folder cannot be opened; that it is gone is damage.
-    pub(crate) fn quick_report(&self, installed: Option<SystemTime>) -> Result<VerifyReport, EngineError> {
+    pub(crate) fn quick_report(&self) -> Result<VerifyReport, EngineError> {
         let opened = self.open()?;
-        let damaged = self.looks_damaged(opened.as_ref());
-        let modified = match (&opened, installed) {
-            (Some(tree), Some(time)) => verify::written_after(&tree.folders, &tree.release, time),
-            _ => HashSet::new(),
-        };
+        let looks = self.looks(opened.as_ref());
         Ok(VerifyReport {
-            modified: self.release.paths_of(&(&modified - &damaged)),
-            ..self.report_of(opened.as_ref(), &damaged)
+            modified: self.release.paths_of(&looks.modified),
+            ..self.report_of(opened.as_ref(), &looks.damaged)
         })
     }
 

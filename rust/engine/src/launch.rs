@@ -174,7 +174,7 @@ pub(crate) fn launch(
     let mut command = command(&path, &folder, program, options);
     let log = redirect(&mut command, paths, options.output)?;
     // Written down before the game is started: whatever happens next, the start is known of.
-    let mut watch = Watch::begin(paths, machine, version, log)?;
+    let mut watch = Watch::begin(paths, machine, version, log);
     command.env(START_FILE, watch.report_file());
     in_use.inherit(true).during("hand on the lock of", &folder)?;
     let child = command.spawn();

@@ -10,6 +10,7 @@
 //! a [`Control`] pauses, limits or cancels it from any thread; the command line, the Godot classes and tests
 //! are thin shells around that.
 
+mod bearable;
 mod building;
 mod care;
 mod carry;

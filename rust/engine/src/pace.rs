@@ -83,8 +83,8 @@ impl Pacing<'_> {
         let mut told = None;
         let mut preferences = Preferences::default();
         loop {
-            // A file that cannot be read right now is no reason to drop what was decided.
-            preferences = Preferences::load(self.paths).unwrap_or(preferences);
+            // A file that is damaged or cannot be read right now is no reason to drop what was decided.
+            preferences = Preferences::read(self.paths).map_or(preferences, Option::unwrap_or_default);
             let counted = match self.limit_is_named {
                 true => Preferences {
                     rate_limit: None,

@@ -11,6 +11,7 @@
 //! ROOT/.vsekai/moving.json         where it comes from, while it is being moved here
 //! ROOT/.vsekai/mirror.json         which address worked last
 //! ROOT/.vsekai/read-token.json     the token for the server's private channels, for its owner alone
+//! ROOT/.vsekai/<record>.damaged    preferences, starts or token that were found damaged
 //! ROOT/.vsekai/current.json        which tree is current, which was before: the commit point
 //! ROOT/.vsekai/releases/<name>/    manifest, contents and index of each tree, and later manifests
 //! ROOT/.vsekai/staging/<name>/     a tree being built

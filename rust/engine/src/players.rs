@@ -93,11 +93,14 @@ pub(crate) fn find_beside(
     dir: &Dir,
 ) -> Result<(PlayersFiles, Contents), EngineError> {
     let folder = paths.release(name);
-    let stored = disk::read_bounded(&folder.join(install::CONTENTS), MAX_CONTENTS_STORED_BYTES)?;
-    let contents = release::parse_contents(&stored.unwrap_or_default())?;
-    let manifest = disk::read_bounded(&folder.join(install::MANIFEST), MAX_MANIFEST_BYTES)?;
-    let manifest = release::parse_manifest(&manifest.unwrap_or_default())?;
-    let user_paths: UserPaths = release::user_paths(&manifest, &contents)?;
+    let at_home = |error: EngineError| error.at_home().fetchable();
+    let stored = disk::read_bounded(&folder.join(install::CONTENTS), MAX_CONTENTS_STORED_BYTES);
+    let stored = stored.map_err(at_home)?;
+    let contents = release::parse_contents(&stored.unwrap_or_default()).map_err(at_home)?;
+    let manifest = disk::read_bounded(&folder.join(install::MANIFEST), MAX_MANIFEST_BYTES);
+    let manifest = manifest.map_err(at_home)?;
+    let manifest = release::parse_manifest(&manifest.unwrap_or_default()).map_err(at_home)?;
+    let user_paths: UserPaths = release::user_paths(&manifest, &contents).map_err(at_home)?;
     let found = find(dir, &contents, |path| user_paths.contains(path));
     Ok((found, contents))
 }

@@ -7,13 +7,14 @@ use vsekai_store::Secret;
 
 use crate::disk;
 use crate::error::EngineError;
+use crate::lock::Turn;
 use crate::paths::InstallPaths;
 use crate::record;
 
 /// What is kept, in a file that its owner alone can read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+pub(crate) struct Kept {
     schema: u32,
     server: String,
     token: Secret,
@@ -25,22 +26,32 @@ struct Kept {
 /// It is not one word of letters that can be sent, or is longer than [`Secret::MAX_TOKEN_BYTES`].
 pub fn parse(text: &str) -> Result<Secret, EngineError> {
     let token = text.trim();
-    let sendable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    match sendable && token.len() <= Secret::MAX_TOKEN_BYTES {
+    // Without the token itself: whatever it is, it may be a secret.
+    let refused = |reason: String| Err(EngineError::InvalidInput(format!("the read token {reason}")));
+    let most = Secret::MAX_TOKEN_BYTES;
+    if token.len() > most {
+        return refused(format!("is longer than {most} bytes"));
+    }
+    match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
         true => Ok(Secret::new(token)),
-        // Without the token itself: whatever it is, it may be a secret.
-        false => Err(EngineError::InvalidInput(
-            "the read token is not one word of ASCII letters, digits and signs".to_owned(),
-        )),
+        false => refused("is not one word of ASCII letters, digits and signs".to_owned()),
     }
 }
 
-/// Returns the token that is kept for `server`.
+/// Reads what is kept.
 ///
 /// # Errors
-/// The file is there but cannot be read or understood.
+/// [`EngineError::LostRecord`] if it is damaged, another one if it cannot be read now.
+pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Kept>, EngineError> {
+    record::load(&paths.read_token(), "kept read token").map_err(EngineError::bearable)
+}
+
+/// Returns the token that is kept for `server`; a damaged one is none.
+///
+/// # Errors
+/// The file is there but cannot be read now.
 pub(crate) fn load(paths: &InstallPaths, server: &str) -> Result<Option<Secret>, EngineError> {
-    let kept: Option<Kept> = record::load(&paths.read_token(), "kept read token")?;
+    let kept = record::unless_lost(read(paths))?;
     let of_server = kept.filter(|kept| kept.server == server.trim_end_matches('/'));
     Ok(of_server.map(|kept| kept.token))
 }
@@ -50,6 +61,11 @@ pub(crate) fn load(paths: &InstallPaths, server: &str) -> Result<Option<Secret>,
 /// # Errors
 /// The file cannot be written or removed.
 pub(crate) fn keep(paths: &InstallPaths, server: &str, token: Option<&Secret>) -> Result<(), EngineError> {
+    if token.is_none() && !paths.state().is_dir() {
+        return Ok(());
+    }
+    // So that nobody who puts a damaged one aside takes this one for it.
+    let _turn = Turn::wait(&record::turns(&paths.read_token()))?;
     match token {
         // The file is made with mode 0600, as every file is that is written durably.
         Some(token) => record::store(
@@ -60,7 +76,10 @@ pub(crate) fn keep(paths: &InstallPaths, server: &str, token: Option<&Secret>) -
                 token: token.clone(),
             },
         ),
-        None => disk::remove_file(&paths.read_token()),
+        None => {
+            disk::remove_file(&paths.read_token())?;
+            disk::remove(&disk::aside(&paths.read_token()))
+        }
     }
 }
 
@@ -75,6 +94,8 @@ mod tests {
         assert!(parse(&longest).is_ok());
         for wrong in ["", " \n", "two words", "line\nbreak", "tökén", &(longest + "t")] {
             let error = parse(wrong).unwrap_err().to_string();
+            let is_long = wrong.len() > Secret::MAX_TOKEN_BYTES;
+            assert_eq!(error.contains("longer than 4096 bytes"), is_long, "{error}");
             assert!(
                 wrong.trim().is_empty() || !error.contains(wrong.trim()),
                 "{error}"

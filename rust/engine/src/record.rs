@@ -11,6 +11,7 @@ use crate::lock::Turn;
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
 use crate::starts::StartLog;
+use crate::watch;
 
 /// Where an install gets its releases from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +86,14 @@ impl Settings {
         load(&paths.settings(), "settings of this installation")
     }
 
+    /// The same, `None` also for damaged ones: enough to start what is installed and to tell of it.
+    ///
+    /// # Errors
+    /// The file is there but cannot be read now.
+    pub fn known(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
+        unless_lost(Self::load(paths).map_err(EngineError::bearable))
+    }
+
     pub(crate) fn store(&self, paths: &InstallPaths) -> Result<(), EngineError> {
         store(&paths.settings(), self)
     }
@@ -149,30 +158,41 @@ impl Current {
 }
 
 impl Preferences {
-    /// Reads the preferences; those of a folder without any are the standard ones.
+    /// Reads the preferences; those of a folder without any, or with damaged ones, are the standard ones.
     ///
     /// # Errors
-    /// The file is there but cannot be read or understood.
+    /// The file is there but cannot be read now.
     pub fn load(paths: &InstallPaths) -> Result<Self, EngineError> {
+        Ok(unless_lost(Self::read(paths))?.unwrap_or_default())
+    }
+
+    /// The same; `None` in a folder without any.
+    ///
+    /// # Errors
+    /// [`EngineError::LostRecord`] if they are damaged, another one if they cannot be read now.
+    pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
         let what = "record of the player's settings";
-        let Some(preferences) = load::<Self>(&paths.preferences(), what)? else {
-            return Ok(Self::default());
-        };
-        preferences.check().map_err(|error| EngineError::BadRecord {
-            what: format!("{what} ({})", paths.preferences().display()),
-            reason: error.to_string(),
-        })?;
-        Ok(preferences)
+        let read = load::<Self>(&paths.preferences(), what).map_err(EngineError::bearable)?;
+        if let Some(Err(error)) = read.as_ref().map(Self::check) {
+            return Err(EngineError::LostRecord {
+                what: named(what, &paths.preferences()),
+                reason: error.to_string(),
+            });
+        }
+        Ok(read)
     }
 
     /// Changes the preferences durably; works beside a running update, and two changes do not undo each other.
+    ///
+    /// # Errors
+    /// As [`Preferences::read`], or they cannot be written: damaged ones are put aside first, not written over.
     pub(crate) fn change(
         paths: &InstallPaths,
         change: impl FnOnce(&Self) -> Result<Self, EngineError>,
     ) -> Result<Self, EngineError> {
         disk::create_folders(&paths.state())?;
-        let _turn = Turn::wait(&paths.preferences().with_extension("lock"))?;
-        let before = Self::load(paths)?;
+        let _turn = Turn::wait(&turns(&paths.preferences()))?;
+        let before = Self::read(paths)?.unwrap_or_default();
         let changed = change(&before)?;
         if changed != before {
             store(&paths.preferences(), &changed)?;
@@ -182,12 +202,20 @@ impl Preferences {
 }
 
 impl StartLog {
-    /// Reads the log; empty in a folder that nothing was started from.
+    /// Reads the log; empty in a folder that nothing was started from, or whose log is damaged.
     ///
     /// # Errors
-    /// The file is there but cannot be read or understood.
+    /// The file is there but cannot be read now.
     pub fn load(paths: &InstallPaths) -> Result<Self, EngineError> {
-        Ok(load(&paths.start_log(), "record of starts")?.unwrap_or_default())
+        Ok(unless_lost(Self::read(paths))?.unwrap_or_default())
+    }
+
+    /// The same; `None` in a folder that nothing was started from.
+    ///
+    /// # Errors
+    /// [`EngineError::LostRecord`] if it is damaged, another one if it cannot be read now.
+    pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
+        load(&paths.start_log(), "record of starts").map_err(EngineError::bearable)
     }
 
     /// Changes the log as [`StartLog::change`] does, but only if there is one.
@@ -202,13 +230,20 @@ impl StartLog {
     }
 
     /// Changes the log durably if `change` does; works beside a running update.
+    ///
+    /// # Errors
+    /// As [`StartLog::read`], or it cannot be written: a damaged one is put aside first, not written over.
     pub(crate) fn change<T>(
         paths: &InstallPaths,
         change: impl FnOnce(&mut Self) -> T,
     ) -> Result<T, EngineError> {
         disk::create_folders(&paths.state())?;
-        let _turn = Turn::wait(&paths.start_log().with_extension("lock"))?;
-        let before = Self::load(paths)?;
+        let _turn = Turn::wait(&turns(&paths.start_log()))?;
+        let before = Self::read(paths)?.unwrap_or_else(|| Self {
+            // A log that was lost had given out numbers, and no start may find what another one has left.
+            next: watch::unused_number(paths),
+            ..Self::default()
+        });
         let mut log = before.clone();
         let result = change(&mut log);
         if log != before {
@@ -255,18 +290,44 @@ pub(crate) fn is_version_name(name: &str) -> bool {
     vsekai_formats::TreePath::parse(name).is_ok_and(|path| path.depth() == 1)
 }
 
+/// Reads the record at `path`; `what` is what errors call it.
+///
+/// # Errors
+/// [`EngineError::BadRecord`] if it is damaged, another one if it cannot be read now.
 pub(crate) fn load<T: for<'de> Deserialize<'de>>(
     path: &std::path::Path,
     what: &str,
 ) -> Result<Option<T>, EngineError> {
-    let Some(bytes) = disk::read_bounded(path, MAX_RECORD_BYTES)? else {
+    let bad = |reason: String| EngineError::BadRecord {
+        what: named(what, path),
+        reason,
+    };
+    let read = disk::read_bounded(path, MAX_RECORD_BYTES).map_err(|error| match error {
+        EngineError::BadRecord { reason, .. } => bad(reason),
+        other => other,
+    });
+    let Some(bytes) = read? else {
         return Ok(None);
     };
     let parsed = serde_json::from_slice(&bytes);
-    parsed.map(Some).map_err(|error| EngineError::BadRecord {
-        what: format!("{what} ({})", path.display()),
-        reason: error.to_string(),
-    })
+    parsed.map(Some).map_err(|error| bad(error.to_string()))
+}
+
+fn named(what: &str, path: &std::path::Path) -> String {
+    format!("{what} ({})", path.display())
+}
+
+/// Takes a record that is damaged for one that is not there.
+pub(crate) fn unless_lost<T>(read: Result<Option<T>, EngineError>) -> Result<Option<T>, EngineError> {
+    match read {
+        Err(EngineError::LostRecord { .. }) => Ok(None),
+        read => read,
+    }
+}
+
+/// Returns the file that whoever changes the record at `path` takes turns at.
+pub(crate) fn turns(path: &std::path::Path) -> std::path::PathBuf {
+    path.with_extension("lock")
 }
 
 pub(crate) fn store<T: Serialize>(path: &std::path::Path, value: &T) -> Result<(), EngineError> {

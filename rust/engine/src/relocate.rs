@@ -19,6 +19,7 @@ use crate::control;
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
 use crate::event::Step;
+use crate::install;
 use crate::installed::InstalledTree;
 use crate::lock::InstallLock;
 use crate::paths::InstallPaths;
@@ -75,6 +76,10 @@ pub(crate) fn relocate(
         let current = Current::load(paths)?.ok_or_else(|| EngineError::NotInstalled {
             path: paths.root().to_owned(),
         })?;
+        // What arrives is checked by them, so damage here is told before anything is copied.
+        for version in current.versions() {
+            install::check_documents(paths, version)?;
+        }
         prepare(paths, &new)?;
         let _lock = InstallLock::take(&new)?;
         let needed = check_space(paths, &new, &current, &session.token)?;

@@ -116,7 +116,7 @@ impl Target {
 
 impl Run {
     /// Plans the way to an offer; `home` is where the installed version should lie, if that can be of help. Looks at the
-    /// installed files' sizes, changes nothing.
+    /// installed files, reads those that were written to since they were installed, changes nothing.
     pub(crate) fn plan(
         config: &InstallConfig,
         paths: &InstallPaths,
@@ -139,7 +139,7 @@ impl Run {
         let left = current.as_ref().and_then(|current| current.left.as_ref());
         let seed = seed.or_else(|| home.clone());
         let circumstances = Circumstances {
-            damaged: seed.as_ref().map(Place::quick_damage).unwrap_or_default(),
+            damaged: seed.as_ref().map(Place::damage).unwrap_or_default(),
             name_only,
             left_before: failed_starts > 0 || left == Some(&target.manifest),
             failed_starts,

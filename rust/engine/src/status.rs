@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use vsekai_formats::release::{Platform, Slug, Version};
 
+use crate::error::ErrorReport;
 use crate::record::InstalledVersion;
 
 /// An install folder at a glance.
@@ -35,6 +36,8 @@ pub struct Status {
     pub has_read_token: bool,
     /// Whether a game runs from this folder.
     pub game_running: bool,
+    /// What the folder remembers and is damaged, each with what to do next; documents of the installed version too.
+    pub damage: Vec<ErrorReport>,
 }
 
 /// A title's channels.

@@ -119,14 +119,6 @@ impl EntryFiles for Tree<'_> {
     }
 }
 
-/// Looks at the file that is an entry of a release; a link in its place is not followed.
-pub(crate) fn look_at(folders: &Folders, release: &Release, entry: usize) -> io::Result<Metadata> {
-    let entry = release.contents.entries.get(entry);
-    let entry = entry.ok_or(io::ErrorKind::NotFound)?;
-    let (folder, name) = folders.of(entry.path.as_str())?;
-    folder.symlink_metadata(name)
-}
-
 /// Returns what an entry of a folder is; not every file system says so when it lists the folder.
 pub(crate) fn kind(entry: &DirEntry) -> io::Result<FileType> {
     match entry.file_type()? {

@@ -4,27 +4,31 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
-use vsekai_formats::release::{InstallId, Slug, Version};
+use vsekai_formats::release::{InstallId, ReleaseManifest, Slug, Version};
 use vsekai_store::{HttpOrigin, Secret};
 use vsekai_trust::client::{TrustedState, VerifiedTitle};
 
+use crate::bearable::{self, Bearable};
 use crate::choice::{self, Choice};
 use crate::config::InstallConfig;
 use crate::control::Control;
 use crate::disk;
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorReport};
 use crate::event::{Event, Observer};
 use crate::install;
 use crate::installed::Place;
 use crate::launch::{self, LaunchOptions, RunningGame};
 use crate::lock::InstallLock;
+use crate::origin::Documents;
 use crate::pace::{self, Pacing, Surroundings, UnknownSurroundings};
 use crate::paths::InstallPaths;
 use crate::policy::{Decision, Wish};
 use crate::preferences::Preferences;
 use crate::read_token;
-use crate::record::{Current, Settings};
+use crate::record::{Current, InstalledVersion, Settings};
+use crate::release::Release;
 use crate::run::Run;
 use crate::session::{Machine, Session};
 use crate::starts::StartLog;
@@ -33,6 +37,7 @@ use crate::status::{ChannelView, ChannelsView, CheckOutcome, Done, RepairReport,
 use crate::trust::{self, TrustView};
 use crate::verify::VerifyReport;
 use crate::versions;
+use crate::watch;
 
 /// Installs, updates, checks, repairs and starts what lies in one install folder.
 ///
@@ -66,12 +71,12 @@ impl Updater {
     /// Opens an install folder, which need not exist yet; nothing is created or changed.
     ///
     /// # Errors
-    /// The folder's records are there but cannot be read.
+    /// The record of the installed version is damaged, or something cannot be read now. Other damage stops only what
+    /// needs what is damaged; a start of the game does not.
     pub fn open(config: InstallConfig, observer: Arc<dyn Observer>) -> Result<Self, EngineError> {
         let paths = InstallPaths::new(&config.root);
-        let kept = Settings::load(&paths)?.and_then(|settings| settings.install);
+        let kept = Settings::known(&paths)?.and_then(|settings| settings.install);
         Current::load(&paths)?;
-        StartLog::load(&paths)?;
         let preferences = Preferences::load(&paths)?;
         let control = Control::new(config.rate_limit);
         control.hold(false, preferences.rate_limit.map(u64::from));
@@ -98,27 +103,25 @@ impl Updater {
         self.machine.state()
     }
 
-    /// Tells what is installed, without the network.
+    /// Tells what is installed, and what is damaged of what the folder remembers; without the network.
+    ///
+    /// Hashes the documents of the installed version; no file of it is read.
     ///
     /// # Errors
-    /// The folder's records are there but cannot be read.
+    /// The record of the installed version is damaged, or a record cannot be read now.
     pub fn status(&self) -> Result<Status, EngineError> {
-        let settings = Settings::load(&self.paths)?;
+        let settings = Settings::known(&self.paths)?;
         let current = Current::load(&self.paths)?;
         let manifest = current
             .as_ref()
-            .map(|c| install::load_manifest(&self.paths, &c.current).map_err(EngineError::fetchable))
-            .transpose()?;
+            .and_then(|current| install::load_manifest(&self.paths, &current.current).ok());
+        let damage = self.damage(current.as_ref());
         let log = StartLog::load(&self.paths)?;
         let gave_up = log.given_up.last().filter(|given_up| {
             let installed = current.as_ref().map(|current| &current.current.manifest);
             installed.is_some_and(|manifest| *manifest != given_up.manifest)
         });
-        let server = self
-            .config
-            .server
-            .clone()
-            .or_else(|| settings.as_ref().map(|s| s.server.clone()));
+        let server = self.server(settings.as_ref());
         Ok(Status {
             root: self.config.root.clone(),
             title: self
@@ -135,6 +138,7 @@ impl Updater {
                 .as_deref()
                 .is_some_and(|server| self.has_read_token(server)),
             game_running: pace::game_runs(&self.paths),
+            damage,
             has_vr: manifest.as_ref().is_some_and(|m| m.launch.vr.is_some()),
             notes: manifest.map(|m| m.notes).unwrap_or_default(),
             previous: current.as_ref().and_then(|c| c.previous.clone()),
@@ -144,16 +148,38 @@ impl Updater {
         })
     }
 
+    /// Returns what is damaged of what the folder remembers, but for the record of the installed version.
+    fn damage(&self, current: Option<&Current>) -> Vec<ErrorReport> {
+        let settings = Settings::load(&self.paths).err();
+        let bearable = Bearable::ALL.map(|record| record.damage(&self.paths).unwrap_or_else(Some));
+        let documents =
+            current.and_then(|current| install::check_documents(&self.paths, &current.current).err());
+        let damage = settings.into_iter().chain(bearable.into_iter().flatten());
+        damage.chain(documents).map(|error| error.report()).collect()
+    }
+
+    /// Returns the server that is asked: what the caller says goes before what the folder remembers.
+    fn server(&self, stored: Option<&Settings>) -> Option<String> {
+        let named = self.config.server.clone();
+        named.or_else(|| stored.map(|stored| stored.server.clone()))
+    }
+
     /// Asks the server whether the channel offers something else, and what taking it would cost.
     ///
-    /// Ends in `NoUpdateFound` or `UpdateAvailable`.
+    /// Ends in `NoUpdateFound` or `UpdateAvailable`. Tells first, whether the server can be asked or not, what of the
+    /// folder's documents and records is damaged, and mends nothing: a look changes nothing on disk but what is
+    /// remembered of the server. That is its verified metadata, which address worked, and a token that it took.
     ///
     /// # Errors
     /// The server cannot be asked or answers with something that cannot be believed.
     pub async fn check(&self) -> Result<CheckOutcome, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        let session = self.begin()?;
-        let checked = self.look(&session).await;
+        let session = self.session()?;
+        tokio::task::block_in_place(|| {
+            bearable::tell_of_damage(&self.paths, &self.machine);
+            self.tell_of_damaged_documents(&session);
+        });
+        let checked = self.look(&session, Aim::Tell).await;
         let found = self.settle(checked)?;
         Ok(match found {
             Found::UpToDate(version) => CheckOutcome::UpToDate { version },
@@ -176,6 +202,7 @@ impl Updater {
     }
 
     /// Checks every byte of the installed version and fetches what is damaged, its manifest, list of files and index too.
+    /// Those of older versions are fetched where they can be had; that they cannot is told and no more.
     ///
     /// The repaired version is built beside the damaged one, like an update.
     ///
@@ -184,8 +211,11 @@ impl Updater {
     pub async fn repair(&self) -> Result<RepairReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
-        let checked = Box::pin(self.check_with_documents(&session)).await;
-        let checked = self.told(checked)?;
+        let checked = async {
+            self.mend_all(&session).await?;
+            tokio::task::block_in_place(|| self.check_files(&session))
+        };
+        let checked = self.told(Box::pin(checked).await)?;
         let repaired = checked.report.damaged.clone();
         let done = match checked.report.is_intact() {
             true => None,
@@ -249,7 +279,7 @@ impl Updater {
     /// # Errors
     /// What is kept cannot be read.
     pub fn read_token_for(&self) -> Result<Option<String>, EngineError> {
-        let Some(server) = self.status()?.server else {
+        let Some(server) = self.server(Settings::known(&self.paths)?.as_ref()) else {
             return Ok(None);
         };
         Ok(read_token::load(&self.paths, &server)?.map(|_| server))
@@ -300,8 +330,14 @@ impl Updater {
     /// # Errors
     /// Nothing is installed, or the program cannot be started.
     pub fn launch(&self, options: &LaunchOptions) -> Result<RunningGame, EngineError> {
+        bearable::put_aside(&self.paths, &self.machine);
         // A version that kept failing is gone back from now, if that was not possible when it failed.
-        versions::settle(&self.paths, &self.machine)?;
+        if let Err(error) = versions::settle(&self.paths, &self.machine) {
+            // On a full disk nothing can be written down, and the game can be played all the same.
+            let message = format!("How earlier starts went could not be noted: {error}");
+            let code = watch::NOT_NOTED;
+            self.machine.tell(Event::Notice { code, message });
+        }
         let current = self.current()?;
         let manifest = install::load_manifest(&self.paths, &current.current);
         let manifest = manifest.map_err(EngineError::fetchable)?;
@@ -311,10 +347,19 @@ impl Updater {
         Ok(game)
     }
 
+    /// Begins an operation that may change the folder.
     pub(crate) fn begin(&self) -> Result<Session, EngineError> {
-        let session = Session::begin(self.machine.clone(), self.control.clone())?;
-        tokio::task::block_in_place(|| versions::settle(&self.paths, &self.machine))?;
+        let session = self.session()?;
+        tokio::task::block_in_place(|| {
+            bearable::put_aside(&self.paths, &self.machine);
+            versions::settle(&self.paths, &self.machine)
+        })?;
         Ok(session)
+    }
+
+    /// Begins an operation that only looks.
+    fn session(&self) -> Result<Session, EngineError> {
+        Session::begin(self.machine.clone(), self.control.clone())
     }
 
     /// Brings the machine to rest if an operation failed.
@@ -333,7 +378,7 @@ impl Updater {
         result
     }
 
-    async fn look(&self, session: &Session) -> Result<Found, EngineError> {
+    async fn look(&self, session: &Session, aim: Aim) -> Result<Found, EngineError> {
         self.machine.apply(Input::Check)?;
         let settings = self.settings()?;
         let (address, mut title, pointer) = self.pointer(session, &settings).await?;
@@ -347,6 +392,9 @@ impl Updater {
         let release = match choice {
             Choice::Take(release) => release,
             Choice::Stay(version) => {
+                if aim == Aim::Take {
+                    tokio::task::block_in_place(|| self.tell_of_damaged_documents(session));
+                }
                 self.machine.apply(Input::NothingNew)?;
                 return Ok(Found::UpToDate(version));
             }
@@ -359,7 +407,7 @@ impl Updater {
             .offer(session, &settings, &address, &mut title, &release)
             .await?;
         let home = match &current {
-            Some(current) => Box::pin(self.home(session, &settings, current)).await?,
+            Some(current) => Box::pin(self.home(session, &settings, &current.current, aim)).await?,
             None => None,
         };
         let run = tokio::task::block_in_place(|| {
@@ -392,7 +440,7 @@ impl Updater {
         let _one = self.one_at_a_time.lock().await;
         let session = self.begin()?;
         let updated = async {
-            let newer = match self.look(&session).await? {
+            let newer = match self.look(&session, Aim::Take).await? {
                 Found::UpToDate(version) => return Ok(UpdateOutcome::UpToDate { version }),
                 Found::Newer(newer) => newer,
             };
@@ -462,19 +510,7 @@ impl Updater {
             .await
     }
 
-    /// Does the same as [`Self::check_files`], and where a document is damaged that says what the files should be,
-    /// fetches it first.
-    async fn check_with_documents(&self, session: &Session) -> Result<Checked, EngineError> {
-        let damage = match tokio::task::block_in_place(|| self.check_files(session)) {
-            Err(error @ EngineError::DamagedDocument { .. }) => error.to_string(),
-            checked => return checked,
-        };
-        let (current, settings) = (self.current()?, self.settings()?);
-        self.mend_documents(session, &settings, &current, &damage).await?;
-        tokio::task::block_in_place(|| self.check_files(session))
-    }
-
-    /// Returns where the current version should lie, for an update: `None` if what says what should lie there is damaged
+    /// Returns where the installed version should lie, for an update: `None` if what says what should lie there is damaged
     /// and cannot be had again. Then it cannot help, but neither can it stop the update.
     ///
     /// # Errors
@@ -483,17 +519,23 @@ impl Updater {
         &self,
         session: &Session,
         settings: &Settings,
-        current: &Current,
+        version: &InstalledVersion,
+        aim: Aim,
     ) -> Result<Option<Place>, EngineError> {
-        let damage = match tokio::task::block_in_place(|| self.place_of_current(current)) {
-            Err(error @ EngineError::DamagedDocument { .. }) => error.to_string(),
-            found => return Ok(found.ok()),
+        let found = match tokio::task::block_in_place(|| self.place_of(version)) {
+            Err(damage @ EngineError::DamagedDocument { .. }) => {
+                if aim == Aim::Take {
+                    session.notice(DAMAGED_DOCUMENT, format!("It is fetched again: {damage}"));
+                }
+                self.fetched_place(session, settings, version, aim).await
+            }
+            found => found,
         };
-        match self.mend_documents(session, settings, current, &damage).await {
-            Ok(()) => Ok(tokio::task::block_in_place(|| self.place_of_current(current)).ok()),
+        match found {
+            Ok(place) => Ok(Some(place)),
             Err(EngineError::Cancelled) => Err(EngineError::Cancelled),
             Err(error) => {
-                let version = &current.current.version;
+                let version = &version.version;
                 let message =
                     format!("Nothing of {version} is taken over, your own files stay there: {error}");
                 session.notice("not-mended", message);
@@ -502,41 +544,121 @@ impl Updater {
         }
     }
 
-    /// Fetches the documents of the current version again; `damage` says why.
-    async fn mend_documents(
+    /// Returns where a version should lie by documents that are fetched, because those in the folder are damaged; whoever
+    /// is about to take something keeps them too.
+    async fn fetched_place(
         &self,
         session: &Session,
         settings: &Settings,
-        current: &Current,
-        damage: &str,
-    ) -> Result<(), EngineError> {
-        session.notice("damaged-document", format!("It is fetched again: {damage}"));
-        let version = &current.current;
-        let (manifest, documents) = match install::load_manifest(&self.paths, version) {
-            Ok(manifest) => (None, self.documents(session, settings, None, &manifest).await?),
-            Err(_) => {
-                let (offer, documents) = self.offer_of(session, settings, version).await?;
-                (Some(offer.manifest_bytes), documents)
-            }
-        };
+        version: &InstalledVersion,
+        aim: Aim,
+    ) -> Result<Place, EngineError> {
+        let fetched = self.fetch_documents(session, settings, version).await?;
         tokio::task::block_in_place(|| {
-            let _lock = InstallLock::take(&self.paths)?;
-            install::replace_documents(&self.paths, version, manifest.as_ref(), &documents)
+            if aim == Aim::Take {
+                self.keep_fetched(version, &fetched)?;
+            }
+            let Fetched {
+                manifest, documents, ..
+            } = fetched;
+            let release = Release::parse(manifest, &documents.contents, &documents.index)?;
+            Ok(Place::with_documents(&self.paths, version, release))
         })
     }
 
-    /// Returns where the current version should lie.
+    /// Fetches the documents of all versions in the folder again that are damaged.
+    ///
+    /// # Errors
+    /// Those of the installed version cannot be had, or the player cancelled; of older ones that is told.
+    async fn mend_all(&self, session: &Session) -> Result<(), EngineError> {
+        let current = self.current()?;
+        self.mend(session, &current.current).await?;
+        for older in current.older() {
+            match self.mend(session, older).await {
+                Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
+                Err(error) => {
+                    let message = format!("{} cannot be gone back to: {error}", older.version);
+                    session.notice("not-mended", message);
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches the documents of a version in the folder again if one is damaged.
+    ///
+    /// # Errors
+    /// They cannot be had or kept; they are as they were.
+    pub(crate) async fn mend(
+        &self,
+        session: &Session,
+        version: &InstalledVersion,
+    ) -> Result<(), EngineError> {
+        let checked = tokio::task::block_in_place(|| install::check_documents(&self.paths, version));
+        let Err(damage @ EngineError::DamagedDocument { .. }) = checked else {
+            return checked;
+        };
+        session.notice(DAMAGED_DOCUMENT, format!("It is fetched again: {damage}"));
+        let settings = self.settings()?;
+        let fetched = self.fetch_documents(session, &settings, version).await?;
+        tokio::task::block_in_place(|| self.keep_fetched(version, &fetched))
+    }
+
+    /// Returns what the documents of a version in the folder should be; fetches those that no version there has whole.
+    async fn fetch_documents(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        version: &InstalledVersion,
+    ) -> Result<Fetched, EngineError> {
+        match install::load_manifest_with_bytes(&self.paths, version) {
+            Ok((manifest, manifest_bytes)) => Ok(Fetched {
+                documents: self.documents(session, settings, None, &manifest).await?,
+                manifest,
+                manifest_bytes,
+            }),
+            Err(EngineError::BadRecord { .. }) => {
+                let (offer, documents) = self.offer_of(session, settings, version).await?;
+                Ok(Fetched {
+                    manifest: offer.manifest,
+                    manifest_bytes: offer.manifest_bytes,
+                    documents,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts fetched documents in the place of damaged ones.
+    fn keep_fetched(&self, version: &InstalledVersion, fetched: &Fetched) -> Result<(), EngineError> {
+        let _lock = InstallLock::take(&self.paths)?;
+        install::replace_documents(&self.paths, version, &fetched.manifest_bytes, &fetched.documents)
+    }
+
+    /// Says what is damaged of the installed version's documents, and what to do next.
+    fn tell_of_damaged_documents(&self, session: &Session) {
+        // What is installed is told by whoever needs it.
+        let Ok(Some(current)) = Current::load(&self.paths) else {
+            return;
+        };
+        if let Err(error) = install::check_documents(&self.paths, &current.current) {
+            session.notice(DAMAGED_DOCUMENT, error.report().line());
+        }
+    }
+
+    /// Returns where a version in the folder should lie.
     ///
     /// # Errors
     /// [`EngineError::DamagedDocument`] if a document of it is.
-    pub(crate) fn place_of_current(&self, current: &Current) -> Result<Place, EngineError> {
-        Place::of(&self.paths, &current.current).map_err(EngineError::fetchable)
+    pub(crate) fn place_of(&self, version: &InstalledVersion) -> Result<Place, EngineError> {
+        Place::of(&self.paths, version).map_err(EngineError::fetchable)
     }
 
     /// Hashes every file of the current version, and tells of that.
     fn check_files(&self, session: &Session) -> Result<Checked, EngineError> {
         let current = self.current()?;
-        let place = self.place_of_current(&current)?;
+        let place = self.place_of(&current.current)?;
         let damaged = place.check(session)?;
         let report = VerifyReport {
             bytes: place.release.published_bytes(),
@@ -561,11 +683,7 @@ impl Updater {
             ))
         };
         let stored = stored.as_ref();
-        let server = self
-            .config
-            .server
-            .clone()
-            .or_else(|| stored.map(|s| s.server.clone()));
+        let server = self.server(stored);
         let title = self
             .config
             .title
@@ -591,10 +709,29 @@ impl Updater {
     }
 }
 
+/// What the channel is looked at for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// To tell what it offers.
+    Tell,
+    /// To take it.
+    Take,
+}
+
 pub(crate) enum Found {
     UpToDate(Version),
     Newer(Box<Newer>),
 }
+
+/// What the documents of a version in the folder should be.
+struct Fetched {
+    manifest: ReleaseManifest,
+    manifest_bytes: Bytes,
+    documents: Documents,
+}
+
+/// The code of the notice that a document of a version in the folder is damaged.
+const DAMAGED_DOCUMENT: &str = "damaged-document";
 
 /// What a full check found.
 struct Checked {

@@ -103,7 +103,7 @@ pub(crate) fn list(paths: &InstallPaths) -> Result<Vec<VersionView>, EngineError
         channel: version.channel.clone(),
         installed_bytes: version.installed_bytes,
         own_bytes: own_bytes.get(&version.name).copied().unwrap_or_default(),
-        installed_at: installed_at(paths, &version.name).map_or(0, seconds_since_1970),
+        installed_at: install::installed_at(paths, &version.name).map_or(0, seconds_since_1970),
         pinned: pinned.as_ref() == Some(&version.version),
         left_before: current.left.as_ref() == Some(&version.manifest)
             || log.given_up(&version.manifest).is_some(),
@@ -116,12 +116,6 @@ pub(crate) fn list(paths: &InstallPaths) -> Result<Vec<VersionView>, EngineError
         given_up: why_given_up(&log, version),
     };
     Ok(current.versions().enumerate().map(view).collect())
-}
-
-/// Returns when a version was put in place: its documents are written once its tree is finished.
-pub(crate) fn installed_at(paths: &InstallPaths, name: &str) -> Option<SystemTime> {
-    let document = paths.release(name).join(install::INDEX);
-    fs::metadata(document).and_then(|data| data.modified()).ok()
 }
 
 fn seconds_since_1970(time: SystemTime) -> u64 {
@@ -157,23 +151,41 @@ pub(crate) fn find<'a>(current: &'a Current, which: &str) -> Result<&'a Installe
     })
 }
 
+/// A version beside the current one that can take its place.
+pub(crate) struct Sound<'a> {
+    version: &'a InstalledVersion,
+    tree: InstalledTree,
+}
+
+impl<'a> Sound<'a> {
+    /// Looks at a version as [`verify::quick`] does; changes nothing.
+    ///
+    /// # Errors
+    /// Documents or files of it are damaged.
+    pub(crate) fn find(paths: &InstallPaths, version: &'a InstalledVersion) -> Result<Self, EngineError> {
+        let tree = InstalledTree::open(paths, version).map_err(EngineError::fetchable)?;
+        let missing = verify::quick(&tree.folders, &tree.release, None).damaged;
+        match missing.is_empty() {
+            true => Ok(Self { version, tree }),
+            false => Err(EngineError::Damaged {
+                files: tree.release.paths_of(&missing),
+            }),
+        }
+    }
+}
+
 /// Makes `to` the current version, with what the player has now at the places that are left to them; the lock is held.
 ///
 /// # Errors
-/// Files of it are missing; nothing was changed.
+/// It cannot be written down; the current version is the one it was.
 pub(crate) fn go_back(
     paths: &InstallPaths,
     machine: &Machine,
     current: &Current,
-    to: &InstalledVersion,
+    to: &Sound<'_>,
 ) -> Result<RollbackOutcome, EngineError> {
-    let tree = InstalledTree::open(paths, to)?;
-    let missing = verify::quick(&tree.folders, &tree.release);
-    if !missing.is_empty() {
-        let files = tree.release.paths_of(&missing);
-        return Err(EngineError::Damaged { files });
-    }
-    catch_up(paths, machine, &current.current, (&tree, &to.name));
+    let Sound { version: to, tree } = to;
+    catch_up(paths, machine, &current.current, (tree, &to.name));
     current.went_back_to(to).store(paths)?;
     Ok(RollbackOutcome {
         from_version: current.current.version.clone(),
@@ -297,7 +309,8 @@ fn give_up(
     // Written down first: if the power goes now, the version is given up all the same.
     StartLog::change(paths, |log| log.give_up(&current.current, failures, outcome))?;
     for version in &to {
-        match go_back(paths, machine, &current, version) {
+        let sound = Sound::find(paths, version);
+        match sound.and_then(|sound| go_back(paths, machine, &current, &sound)) {
             Ok(went) => {
                 // A check that began this very moment keeps its own states; the notice tells all the same.
                 let _ = machine.apply(Input::RollBack);

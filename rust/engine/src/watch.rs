@@ -43,24 +43,29 @@ impl std::fmt::Debug for Watch {
 
 impl Watch {
     /// Writes down durably that `version` is about to be started, its output going to `log`.
+    ///
+    /// Where that cannot be written down, on a full disk for instance, it is told, and the game is started all the same.
     pub(crate) fn begin(
         paths: &InstallPaths,
         machine: &Arc<Machine>,
         version: &InstalledVersion,
         log: PathBuf,
-    ) -> Result<Self, EngineError> {
-        let limit = Preferences::load(paths)?.start_seconds;
-        let id = StartLog::change(paths, |log| log.begin(version))?;
-        disk::create_folders(&paths.reports())?;
-        Ok(Self {
+    ) -> Self {
+        let limit = Preferences::load(paths).unwrap_or_default().start_seconds;
+        let mut watch = Self {
             paths: paths.clone(),
             machine: machine.clone(),
             version: version.clone(),
-            id,
+            id: UNNUMBERED,
             limit: Duration::from_secs(u64::from(limit)),
             log,
             good: false,
-        })
+        };
+        // The folder first: a game that cannot say that it is there should not fail over that.
+        let noted = disk::create_folders(&paths.reports())
+            .and_then(|()| StartLog::change(paths, |log| log.begin(version)));
+        watch.id = watch.tell_error(noted).unwrap_or(UNNUMBERED);
+        watch
     }
 
     /// Returns the file that the game's output goes to.
@@ -133,7 +138,7 @@ impl Watch {
 
     /// Keeps the end of the game's output under a name of its own, and the last few of those.
     fn keep_crash_log(&self, exit: &GameExit) -> Option<PathBuf> {
-        let kept = self.paths.logs().join(format!("crash-{:06}.log", self.id));
+        let kept = self.paths.logs().join(format!("{CRASH}{:06}.log", self.id));
         let head = format!(
             "version {}, exit code {}, signal {}, after {} s\n",
             self.version.version,
@@ -153,7 +158,7 @@ impl Watch {
         result
             .map_err(|error| {
                 self.machine.tell(Event::Notice {
-                    code: "start-record",
+                    code: NOT_NOTED,
                     message: format!("How the start went could not be noted: {error}"),
                 });
             })
@@ -178,7 +183,7 @@ fn forget_old_crashes(logs: &Path) -> Result<(), EngineError> {
     let entries = fs::read_dir(logs).during("list", logs)?;
     let mut crashes: Vec<PathBuf> = entries
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("crash-"))
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(CRASH))
         .map(|entry| entry.path())
         .collect();
     crashes.sort();
@@ -189,6 +194,31 @@ fn forget_old_crashes(logs: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// Returns a number of a start that no start has left anything under.
+pub(crate) fn unused_number(paths: &InstallPaths) -> u64 {
+    let of_report = |name: &str| name.parse::<u64>().ok();
+    let of_crash = |name: &str| of_report(name.strip_prefix(CRASH)?.strip_suffix(".log")?);
+    let reports = names_in(&paths.reports()).into_iter();
+    let crashes = names_in(&paths.logs()).into_iter();
+    let used = reports
+        .filter_map(|name| of_report(&name))
+        .chain(crashes.filter_map(|name| of_crash(&name)));
+    used.max().map_or(1, |last| last.saturating_add(1))
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+/// In place of the number of a start that is not written down; no start has it.
+const UNNUMBERED: u64 = 0;
+/// The code of the notice that something about a start could not be written down.
+pub(crate) const NOT_NOTED: &str = "start-record";
+/// How the names of crash logs begin.
+const CRASH: &str = "crash-";
 /// Crash logs that are kept.
 const CRASH_LOGS: usize = 5;
 /// Most bytes of output in one of them.

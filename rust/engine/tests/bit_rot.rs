@@ -4,11 +4,12 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use fs_err as fs;
 use support::web::Answer;
-use support::{Scene, game};
-use vsekai_engine::EngineError;
+use support::{Scene, game, listing, memory_folder};
+use vsekai_engine::{CheckOutcome, EngineError, ErrorCode, UserFiles};
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{Contents, address};
@@ -148,6 +149,183 @@ async fn an_update_takes_along_what_a_damaged_list_of_files_says_nothing_of() {
             assert_eq!(fs::read(player.current().join(path)).unwrap(), bytes);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_and_the_status_tell_of_damaged_documents_whether_the_server_can_be_asked_or_not() {
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
+    assert_eq!(player.updater.status().unwrap().damage, []);
+    for document in [MANIFEST, CONTENTS, INDEX] {
+        let file = documents(&scene).join(document);
+        let whole = fs::read(&file).unwrap();
+        for damage in [Some(flipped(&whole)), None] {
+            match &damage {
+                Some(bytes) => overwrite(&file, bytes),
+                None => fs::remove_file(&file).unwrap(),
+            }
+            for is_online in [true, false] {
+                web.on(move |_| match is_online {
+                    true => Answer::Serve,
+                    false => Answer::HangUp,
+                });
+                let before = player.notices("damaged-document").len();
+                assert_eq!(player.updater.check().await.is_ok(), is_online);
+                let told = player.notices("damaged-document").split_off(before);
+                assert!(
+                    told.len() == 1 && told[0].contains("Repair"),
+                    "{document}: {told:?}"
+                );
+                let damage = player.updater.status().unwrap().damage;
+                assert!(damage.len() == 1 && damage[0].line() == told[0], "{damage:?}");
+            }
+            assert_eq!(fs::read(&file).ok(), damage, "a look mends nothing");
+            let _ = fs::remove_file(&file);
+            fs::write(&file, &whole).unwrap();
+        }
+    }
+    assert_eq!(player.updater.status().unwrap().damage, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_changes_nothing_in_the_folder_whatever_is_damaged_and_offered() {
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
+    let root = scene.root.path();
+    scene.site.publish(&game(2), "2.0", 2);
+    let everything = || {
+        let mut found = listing(root);
+        // What is remembered of the server's signed metadata, so that it never shows older ones.
+        found.retain(|path, _| !path.starts_with(root.join(".vsekai/trust")));
+        found
+    };
+    let whole = [MANIFEST, CONTENTS, INDEX].map(|document| {
+        let file = documents(&scene).join(document);
+        let whole = fs::read(&file).unwrap();
+        (file, whole)
+    });
+    for (file, whole) in &whole {
+        overwrite(file, &flipped(whole));
+        for record in ["preferences.json", "starts.json", "read-token.json"] {
+            fs::write(root.join(".vsekai").join(record), b"damaged").unwrap();
+        }
+        web.reset();
+        let before = everything();
+        let CheckOutcome::Available { plan } = player.updater.check().await.unwrap() else {
+            panic!("not offered")
+        };
+        assert!(plan.reused_bytes > 0, "planned as an update would go about it");
+        assert_eq!(everything(), before, "{}", file.display());
+        overwrite(file, whole);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_documents_of_an_older_version_are_fetched_before_it_is_gone_back_to() {
+    for document in [MANIFEST, CONTENTS, INDEX] {
+        let scene = Scene::installed().await;
+        let Scene { web, player, .. } = &scene;
+        let file = documents(&scene).join(document);
+        scene.site.publish(&game(2), "2.0", 2);
+        player.updater.update().await.unwrap();
+        let whole = fs::read(&file).unwrap();
+        overwrite(&file, &flipped(&whole));
+        web.on(|_| Answer::HangUp);
+        let before = listing(scene.root.path());
+        let error = player.updater.rollback().await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Offline, "{error}");
+        assert!(player.notices("damaged-document")[0].contains("version 1.0"));
+        assert_eq!(listing(scene.root.path()), before, "{document}");
+        player.assert_has(&game(2));
+        web.reset();
+        player.updater.rollback().await.unwrap();
+        player.assert_has(&game(1));
+        assert_eq!(fs::read(&file).unwrap(), whole);
+        assert!(player.updater.verify().await.unwrap().is_intact());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_fetches_the_documents_of_older_versions_where_they_can_be_had() {
+    let scene = Scene::installed().await;
+    let Scene { web, player, .. } = &scene;
+    let file = documents(&scene).join(INDEX);
+    scene.site.publish(&game(2), "2.0", 2);
+    player.updater.update().await.unwrap();
+    let whole = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    web.on(|_| Answer::Status(404));
+    assert!(player.updater.repair().await.unwrap().done.is_none());
+    assert!(player.notices("not-mended")[0].starts_with("1.0 cannot be gone back to: "));
+    web.reset();
+    assert!(player.updater.repair().await.unwrap().done.is_none());
+    assert_eq!(fs::read(&file).unwrap(), whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_was_fetched_again_does_not_make_its_version_younger() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    let installed_at = || updater.versions().unwrap()[0].installed_at;
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for document in [MANIFEST, CONTENTS, INDEX] {
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(documents(&scene).join(document));
+        file.unwrap().file().set_modified(long_ago).unwrap();
+    }
+    for document in [MANIFEST, CONTENTS, INDEX] {
+        let file = documents(&scene).join(document);
+        overwrite(&file, b"damaged");
+        updater.repair().await.unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), long_ago);
+        assert_eq!(installed_at(), 1_000_000_000, "{document}");
+    }
+    fs::remove_dir_all(documents(&scene)).unwrap();
+    updater.repair().await.unwrap();
+    assert_eq!(installed_at(), 0, "what nobody knows any more is not made up");
+    assert!(updater.verify_quick().await.unwrap().is_intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn something_else_in_the_place_of_a_document_is_damage_that_a_repair_mends() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    for document in [MANIFEST, CONTENTS, INDEX] {
+        let file = documents(&scene).join(document);
+        let whole = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        fs::create_dir_all(file.join("inner")).unwrap();
+        let error = updater.verify().await.unwrap_err();
+        assert!(matches!(error, EngineError::DamagedDocument { .. }), "{error:?}");
+        updater.repair().await.unwrap();
+        assert_eq!(fs::read(&file).unwrap(), whole);
+    }
+    let folder = documents(&scene);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, b"no folder").unwrap();
+    updater.repair().await.unwrap();
+    assert!(updater.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_damaged_list_of_files_cannot_tell_stops_a_move_and_an_uninstall_before_they_begin() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    overwrite(&documents(&scene).join(CONTENTS), b"damaged");
+    let elsewhere = memory_folder();
+    let to = elsewhere.path().join("new");
+    let before = listing(scene.root.path());
+    for error in [
+        updater.move_to(&to).await.unwrap_err(),
+        updater.uninstall(UserFiles::Keep).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, EngineError::DamagedDocument { .. }), "{error:?}");
+    }
+    assert!(!to.exists());
+    assert_eq!(listing(scene.root.path()), before);
+    updater.repair().await.unwrap();
+    updater.move_to(&to).await.unwrap();
 }
 
 const MANIFEST: &str = "manifest.json";

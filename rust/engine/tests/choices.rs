@@ -62,10 +62,33 @@ async fn settings_are_kept_in_the_install_and_are_the_same_for_every_launcher() 
     let reset = other.updater.reset_preferences(None).unwrap();
     assert_eq!(reset.skipped.len(), 1, "a skipped version is no setting");
     assert_eq!(reset.quiet_hours, Preferences::default().quiet_hours);
-    let file = root.path().join(".vsekai/preferences.json");
-    fs_err::write(&file, "{\"keep_versions\": 4000000}").unwrap();
-    let error = updater.preferences().unwrap_err();
-    assert_eq!(error.code(), ErrorCode::Damaged, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_settings_are_those_at_first_and_kept_beside_from_the_first_change_on() {
+    let scene = Scene::published().await;
+    let updater = &scene.player.updater;
+    updater.set_preference("rate-limit", "250000").unwrap();
+    let file = scene.root.path().join(".vsekai/preferences.json");
+    let aside = scene.root.path().join(".vsekai/preferences.json.damaged");
+    for damage in ["{\"keep_versions\": 4000000}", "{\"schema\"", "7"] {
+        fs_err::write(&file, damage).unwrap();
+        assert_eq!(updater.preferences().unwrap(), Preferences::default());
+        let report = &updater.status().unwrap().damage[0];
+        assert_eq!(report.code, ErrorCode::Damaged);
+        assert!(report.message.contains("preferences.json"), "{}", report.message);
+        assert!(report.hint.as_ref().unwrap().contains(".damaged") && !report.retry);
+        assert_eq!(
+            fs_err::read_to_string(&file).unwrap(),
+            damage,
+            "looking changes nothing"
+        );
+        updater.set_preference("keep-versions", "2").unwrap();
+        assert_eq!(fs_err::read_to_string(&aside).unwrap(), damage);
+        let preferences = updater.preferences().unwrap();
+        assert_eq!((preferences.keep_versions, preferences.rate_limit), (2, None));
+        assert_eq!(updater.status().unwrap().damage, []);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use support::site::Site;
 use support::web::Web;
 use support::{Player, game, names_in};
-use vsekai_engine::{EngineError, ErrorCode};
+use vsekai_engine::{EngineError, ErrorCode, LaunchOptions};
 
 /// A file system in memory of a fixed size, unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
@@ -75,10 +75,7 @@ async fn a_disk_that_is_full_before_there_is_a_plan_is_told_with_figures() {
     let player = Player::open(&disk.path().join("install"), &web.address);
     player.updater.update().await.unwrap();
     site.publish(&game(2), "2.0", 2);
-    let mut space = vec![1u8; 8 << 20];
-    while fs_err::write(disk.path().join("hog"), &space).is_err() {
-        space.truncate(space.len() - 4096);
-    }
+    fill(disk.path());
     let set = player.updater.set_preference("updates", "automatic").unwrap_err();
     for error in [player.updater.check().await.unwrap_err(), set] {
         assert_eq!(error.code(), ErrorCode::DiskFull, "{error}");
@@ -89,6 +86,34 @@ async fn a_disk_that_is_full_before_there_is_a_plan_is_told_with_figures() {
         );
     }
     player.assert_has(&game(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_from_a_full_disk() {
+    let Some(disk) = SmallDisk::mount(6 * 1024) else {
+        return;
+    };
+    let site = Site::new();
+    let web = Web::start(site.path()).await;
+    let mut files = game(1);
+    let program = b"#!/bin/sh\nexit 0\n".to_vec();
+    files.insert("Game.x86_64".to_owned(), (program, true));
+    site.publish(&files, "1.0", 1);
+    let player = Player::open(&disk.path().join("install"), &web.address);
+    player.updater.update().await.unwrap();
+    fill(disk.path());
+    let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
+    assert_eq!(exit.unwrap().code, Some(0));
+    let told = player.notices("start-record");
+    assert!(told[0].contains("not enough free space"), "{told:?}");
+}
+
+/// Takes all the space that is left on a disk, for a file `hog`.
+fn fill(disk: &Path) {
+    let mut space = vec![1u8; 8 << 20];
+    while fs_err::write(disk.join("hog"), &space).is_err() {
+        space.truncate(space.len() - 4096);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,15 +213,11 @@ async fn a_disk_that_fills_up_during_an_update_leaves_the_old_version_and_the_ne
     player.updater.update().await.unwrap();
     site.publish(&game(2), "2.0", 2);
     // Somebody else takes the space after it was checked: when the first chunk is asked for.
-    let hog = disk.path().join("hog");
-    let (mut taken, place) = (false, hog.clone());
+    let (mut taken, place) = (false, disk.path().to_owned());
     web.on(move |path| {
         if path.starts_with("/store/") && !taken {
             taken = true;
-            let mut space = vec![1u8; 8 << 20];
-            while fs_err::write(&place, &space).is_err() {
-                space.truncate(space.len() - 4096);
-            }
+            fill(&place);
         }
         support::web::Answer::Serve
     });
@@ -204,7 +225,7 @@ async fn a_disk_that_fills_up_during_an_update_leaves_the_old_version_and_the_ne
     assert_eq!(error.code(), ErrorCode::DiskFull, "{error}");
     player.assert_has(&game(1));
     assert!(player.updater.verify().await.unwrap().is_intact());
-    fs_err::remove_file(hog).unwrap();
+    fs_err::remove_file(disk.path().join("hog")).unwrap();
     web.reset();
     player.updater.update().await.unwrap();
     player.assert_has(&game(2));

@@ -226,6 +226,70 @@ async fn a_game_starts_whatever_became_of_the_documents_that_only_repairs_and_up
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_whatever_became_of_settings_and_records_and_what_was_lost_is_told_once() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    stage.play();
+    let root = stage.player.updater.status().unwrap().root;
+    let state = root.join(".vsekai");
+    let bearable = ["preferences.json", "starts.json", "read-token.json"];
+    for record in bearable.iter().chain(&["settings.json"]) {
+        fs_err::write(state.join(record), "damaged").unwrap();
+    }
+    let player = Player::open(&root, "http://127.0.0.1:9");
+    assert_eq!(player.updater.status().unwrap().damage.len(), 4);
+    for _ in 0..2 {
+        let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
+        assert!(!exit.unwrap().crashed);
+    }
+    let told = player.notices("damaged-record");
+    assert_eq!(told.len(), bearable.len(), "{told:?}");
+    for (record, told) in bearable.iter().zip(told) {
+        let aside = state.join(format!("{record}.damaged"));
+        assert!(told.contains(aside.to_str().unwrap()), "{told}");
+        assert_eq!(fs_err::read_to_string(aside).unwrap(), "damaged");
+    }
+    assert!(player.updater.versions().unwrap()[0].started_well);
+    // Without these nobody knows whom to trust, so they are neither made up nor written over.
+    let error = player.updater.check().await.unwrap_err();
+    assert!(
+        error.code() == ErrorCode::Damaged && error.hint().is_some(),
+        "{error}"
+    );
+    player.updater.update().await.unwrap_err();
+    assert_eq!(
+        fs_err::read_to_string(state.join("settings.json")).unwrap(),
+        "damaged"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_number_of_a_start_is_given_twice_though_the_record_of_starts_is_lost() {
+    let stage = Stage::new().await;
+    stage.player.updater.set_preference("failed-starts", "0").unwrap();
+    stage.install(1, BAD).await;
+    let first = stage.play().crash_log.unwrap();
+    let root = stage.player.updater.status().unwrap().root;
+    fs_err::write(root.join(".vsekai/starts.json"), "damaged").unwrap();
+    let second = stage.play().crash_log.unwrap();
+    assert!(first.ends_with("crash-000001.log") && second.ends_with("crash-000002.log"));
+    assert!(first.exists() && second.exists());
+    fs_err::remove_file(root.join(".vsekai/starts.json")).unwrap();
+    fs_err::write(root.join(".vsekai/starts/7"), "").unwrap();
+    assert!(stage.play().crash_log.unwrap().ends_with("crash-000008.log"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_although_nothing_can_be_written_down_of_it() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    let root = stage.player.updater.status().unwrap().root;
+    fs_err::create_dir(root.join(".vsekai/starts.lock")).unwrap();
+    assert!(!stage.play().crashed);
+    assert!(!stage.player.notices("start-record").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_launcher_that_goes_before_the_game_does_not_make_it_a_failed_start() {
     let stage = Stage::new().await;
     stage.install(1, GOOD).await;

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::{Duration, SystemTime};
+
 use support::site::Site;
 use support::web::{Answer, Web};
 use support::{Player, Scene, game, noise};
@@ -473,13 +475,46 @@ async fn a_program_that_may_not_be_started_and_a_folder_that_is_gone_are_damage_
 async fn an_installed_file_that_was_damaged_does_not_damage_the_next_version() {
     let scene = Scene::installed().await;
     let Scene { site, player, .. } = &scene;
-    let pack = player.current().join("Game.pck");
-    fs_err::remove_file(&pack).unwrap();
-    fs_err::write(&pack, noise(9, 700_000)).unwrap();
+    // By its time nobody has written to it: that it is damaged is only seen when it is read.
+    replace(
+        &player.current().join("Game.pck"),
+        &noise(9, 700_000),
+        SystemTime::UNIX_EPOCH,
+    );
     fs_err::remove_file(player.current().join("data/level1/part01.txt")).unwrap();
     site.publish(&game(2), "2.0", 2);
     player.updater.update().await.unwrap();
     player.assert_has(&game(2));
+    assert_eq!(player.notices("damaged-seed").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_written_to_since_it_was_installed_is_taken_over_only_if_it_has_the_same_bytes() {
+    let scene = Scene::installed().await;
+    let Scene { site, player, .. } = &scene;
+    let (files, later) = (game(1), SystemTime::now() + Duration::from_secs(10));
+    let other = noise(99, 1500);
+    for (path, bytes) in [
+        ("data/level0/part00.txt", &other),
+        ("moved/to-1/big.bin", &files["moved/to-1/big.bin"].0),
+    ] {
+        replace(&player.current().join(path), bytes, later);
+    }
+    site.publish(&game(2), "2.0", 2);
+    player.updater.update().await.unwrap();
+    player.assert_has(&game(2));
+    let plan = &player.plans()[1];
+    assert!(plan.reused_bytes > 900_000, "{plan:?}");
+}
+
+/// Puts other bytes in the place of an installed file, as if they had been written at `time`.
+fn replace(file: &std::path::Path, bytes: &[u8], time: SystemTime) {
+    let mode = fs_err::metadata(file).unwrap().permissions();
+    fs_err::remove_file(file).unwrap();
+    fs_err::write(file, bytes).unwrap();
+    let opened = fs_err::OpenOptions::new().write(true).open(file).unwrap();
+    opened.file().set_modified(time).unwrap();
+    fs_err::set_permissions(file, mode).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,8 +11,8 @@ use vsekai_engine::clock::TimeOfDay;
 use vsekai_engine::pace::WAITS;
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::{
-    EngineError, Event, GameExit, NetworkKind, Observer, Phase, PlanSummary, Preferences, StateName, Status,
-    Surroundings, Updater, Wish,
+    EngineError, ErrorReport, Event, GameExit, NetworkKind, Observer, Phase, PlanSummary, Preferences,
+    StateName, Status, Surroundings, Updater, Wish,
 };
 
 use crate::message::{Judgement, Message, Messages};
@@ -83,6 +83,7 @@ impl Shared {
             has_vr: status.has_vr,
             gave_up: text(status.gave_up.clone()),
             has_read_token: status.has_read_token,
+            damage: status.damage.iter().map(ErrorReport::line).collect(),
         };
     }
 

@@ -293,13 +293,13 @@ impl VSekaiUpdater {
         self.submit(Command::Repair)
     }
 
-    /// Makes the previous version the installed one; uses no network.
+    /// Makes the previous version the installed one; uses no network, unless damaged lists of it are to be fetched first.
     #[func]
     fn rollback(&mut self) -> bool {
         self.submit(Command::Rollback)
     }
 
-    /// Makes any version in the install the current one, by its label or its folder's name; uses no network.
+    /// Makes any version in the install the current one, by its label or its folder's name; as [method rollback].
     #[func]
     fn rollback_to(&mut self, version: GString) -> bool {
         self.submit(Command::RollbackTo(version.to_string()))
@@ -463,7 +463,8 @@ impl VSekaiUpdater {
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
     /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
-    /// server's private channels was given or is kept), and `version_path`, the folder of the installed version.
+    /// server's private channels was given or is kept), `version_path`, the folder of the installed version, and `damage`
+    /// (what the folder remembers and is damaged, each with what to do next; documents of the installed version too).
     /// Never waits; empty while no folder is open.
     #[func]
     fn get_status(&self) -> VarDictionary {

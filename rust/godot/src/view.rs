@@ -45,6 +45,8 @@ pub struct StatusView {
     pub gave_up: String,
     /// Whether there is a token for the server's private channels.
     pub has_read_token: bool,
+    /// What the folder remembers and is damaged, each with what to do next.
+    pub damage: Vec<String>,
 }
 
 /// Returns the fields of `status_changed`.
@@ -66,6 +68,7 @@ pub fn status(view: &StatusView) -> Fields {
         ("has_vr", Value::Flag(view.has_vr)),
         ("gave_up", text(&view.gave_up)),
         ("has_read_token", Value::Flag(view.has_read_token)),
+        ("damage", list(&view.damage)),
     ]
 }
 

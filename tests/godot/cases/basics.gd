@@ -22,6 +22,7 @@ const STATUS_KEYS: Array = [
 	"has_vr",
 	"gave_up",
 	"has_read_token",
+	"damage",
 ]
 
 

@@ -40,8 +40,14 @@ pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliE
         row("Server", without_secrets(server));
     }
     row("Folder", status.root.display().to_string());
+    for damage in &status.damage {
+        row("Damaged", damage.message.clone());
+    }
     lines.extend(report::notes(&status.notes));
     context.lines(lines);
+    for hint in status.damage.iter().filter_map(|damage| damage.hint.as_ref()) {
+        context.output.note(&format!("hint: {hint}"));
+    }
     Finish::ok(&vsekai_engine::Status {
         server: status.server.as_deref().map(without_secrets),
         ..status

@@ -209,6 +209,16 @@ impl Player {
         plans.collect()
     }
 
+    /// Returns what was told under `code`, in order.
+    pub fn notices(&self, code: &str) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        let notices = events.iter().filter_map(|event| match event {
+            Event::Notice { code: told, message } if *told == code => Some(message.clone()),
+            _ => None,
+        });
+        notices.collect()
+    }
+
     /// Waits until the engine has told of `state`.
     pub async fn reaches(&self, state: &str) {
         while !self.states().iter().any(|told| told == state) {
