@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::fs::{File, OpenOptions};
-use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
+use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher, TreePathRef};
 
 use crate::disk;
 use crate::release::FileFacts;
@@ -28,7 +28,7 @@ pub(crate) struct Building {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
     pub(crate) entry: usize,
-    pub(crate) path: &'a str,
+    pub(crate) path: TreePathRef<'a>,
     pub(crate) facts: FileFacts,
     /// The mode it gets once it is complete.
     pub(crate) mode: u32,
@@ -259,6 +259,8 @@ const WRITE_BACK_STEP: u64 = 8 << 20;
 
 #[cfg(test)]
 mod tests {
+    use vsekai_formats::TreePath;
+
     use super::*;
 
     struct Place {
@@ -282,7 +284,11 @@ mod tests {
         (0..100_000u32).flat_map(u32::to_le_bytes).collect()
     }
 
-    fn target<'a>(path: &'a str, entry: usize, content: &[u8]) -> Target<'a> {
+    fn path(text: &str) -> TreePath {
+        TreePath::parse(text).unwrap()
+    }
+
+    fn target<'a>(path: &'a TreePath, entry: usize, content: &[u8]) -> Target<'a> {
         let facts = FileFacts {
             size: content.len() as u64,
             executable: false,
@@ -290,7 +296,7 @@ mod tests {
         };
         Target {
             entry,
-            path,
+            path: path.borrowed(),
             facts,
             mode: 0o444,
         }
@@ -313,7 +319,8 @@ mod tests {
         let thirds = [0..100_000, 100_000..200_000, 200_000..400_000];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let place = place();
-            let target = target("file", 7, &content);
+            let path = path("file");
+            let target = target(&path, 7, &content);
             for (number, third) in order.iter().enumerate() {
                 assert!(!place.building.is_done(7));
                 let written = place.write(&target, &content, thirds[*third].clone());
@@ -328,7 +335,8 @@ mod tests {
     fn many_writers_of_one_file_hash_it_once() {
         let content = content();
         let place = place();
-        let target = target("file", 0, &content);
+        let path = path("file");
+        let target = target(&path, 0, &content);
         let whole = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for writer in 0..4 {
@@ -352,7 +360,8 @@ mod tests {
         let mut other = content.clone();
         other[200_000] ^= 1;
         let place = place();
-        let target = target("file", 0, &content);
+        let path = path("file");
+        let target = target(&path, 0, &content);
         assert_eq!(place.write(&target, &other, 0..400_000), Written::Contradicts);
         assert_eq!(place.write(&target, &other, 100_000..400_000), Written::InPart);
         assert_eq!(place.write(&target, &other, 0..100_000), Written::Contradicts);
@@ -363,7 +372,7 @@ mod tests {
     fn a_handle_that_was_given_up_costs_the_shortcut_only() {
         let content = content();
         let place = place();
-        let names: Vec<String> = (0..=MOST_OPEN).map(|number| format!("{number}")).collect();
+        let names: Vec<TreePath> = (0..=MOST_OPEN).map(|number| path(&number.to_string())).collect();
         let target = |entry: usize| target(&names[entry], entry, &content);
         for entry in 0..names.len() {
             assert_eq!(place.write(&target(entry), &content, 0..1000), Written::InPart);
@@ -386,7 +395,8 @@ mod tests {
         let outside = tempfile::NamedTempFile::new().unwrap();
         let link = place.folder.path().join("file");
         fs_err::os::unix::fs::symlink(outside.path(), link).unwrap();
-        let target = target("file", 0, &content);
+        let path = path("file");
+        let target = target(&path, 0, &content);
         for range in [0..400_000, 0..10] {
             let part = Part {
                 bytes: &content[range],

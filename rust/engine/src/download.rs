@@ -15,7 +15,7 @@ use vsekai_store::{Chunk, ChunkStore, HttpBatches, StoreError, StoreFormat};
 
 use crate::error::EngineError;
 use crate::mirrors::Stores;
-use crate::plan::NeededChunk;
+use crate::needed::{NeededChunk, NeededChunks};
 use crate::progress::Meter;
 use crate::session::Session;
 use crate::stage::Stage;
@@ -44,10 +44,10 @@ pub(crate) struct Download<'a> {
 
 /// What one request brought.
 #[derive(Debug, Default)]
-struct Brought<'a> {
+struct Brought {
     bytes: u64,
-    /// Chunks that it should have brought and did not.
-    left: Vec<&'a NeededChunk>,
+    /// Chunks that it should have brought and did not, by number.
+    left: Vec<u32>,
     failed: bool,
     not_offered: bool,
 }
@@ -56,10 +56,10 @@ struct Brought<'a> {
 type Stored = Vec<(NeededChunk, Bytes)>;
 
 impl<'a> Download<'a> {
-    /// Fetches `chunks` and writes each where it belongs as it comes.
+    /// Fetches the chunks with these numbers and writes each where it belongs as it comes.
     ///
     /// Whatever was written before an error or a cancellation is found again by the next run.
-    pub(crate) async fn fetch_all(self, chunks: &[&'a NeededChunk]) -> Result<(), EngineError> {
+    pub(crate) async fn fetch_all(self, chunks: Vec<u32>) -> Result<(), EngineError> {
         tokio::select! {
             biased;
             error = tell_pauses(self.session) => Err(error),
@@ -68,8 +68,8 @@ impl<'a> Download<'a> {
     }
 
     /// Does the same where the state machine has no pause; a pause still stops the bytes.
-    pub(crate) async fn fetch_now(self, chunks: &[&'a NeededChunk]) -> Result<(), EngineError> {
-        let mut left = chunks.to_vec();
+    pub(crate) async fn fetch_now(self, chunks: Vec<u32>) -> Result<(), EngineError> {
+        let mut left = chunks;
         for batches in &self.source.batches {
             // What single requests can get in one round trip is not worth asking for another way.
             if left.len() <= self.source.connections {
@@ -81,14 +81,10 @@ impl<'a> Download<'a> {
     }
 
     /// Fetches many chunks in each answer from one address; returns those that did not come that way.
-    async fn in_batches(
-        self,
-        batches: &'a HttpBatches,
-        chunks: Vec<&'a NeededChunk>,
-    ) -> Result<Vec<&'a NeededChunk>, EngineError> {
+    async fn in_batches(self, batches: &'a HttpBatches, chunks: Vec<u32>) -> Result<Vec<u32>, EngineError> {
         let mut window = Window::new(FIRST_BATCHES, self.source.connections.min(MOST_BATCHES));
         let (mut left, mut failures, mut offered) = (Vec::new(), 0, true);
-        let mut lots = lots(chunks);
+        let mut lots = lots(self.stage.chunks(), chunks);
         let started = Instant::now();
         let mut running = FuturesUnordered::new();
         loop {
@@ -99,7 +95,7 @@ impl<'a> Download<'a> {
             let Some(brought) = running.next().await else {
                 break;
             };
-            let mut brought: Brought<'a> = brought?;
+            let mut brought = brought?;
             left.append(&mut brought.left);
             offered &= !brought.not_offered;
             failures += u32::from(brought.failed);
@@ -108,14 +104,14 @@ impl<'a> Download<'a> {
                 false => window.completed(started.elapsed(), brought.bytes),
             }
         }
-        left.extend(lots.flatten());
+        left.extend(lots.flatten().map(|chunk| chunk.number));
         Ok(left)
     }
 
     /// Fetches each chunk by a request of its own, with all the patience of the store.
-    async fn one_by_one(self, chunks: Vec<&'a NeededChunk>) -> Result<(), EngineError> {
+    async fn one_by_one(self, chunks: Vec<u32>) -> Result<(), EngineError> {
         let mut window = Window::new(FIRST_REQUESTS, self.source.connections);
-        let mut chunks = chunks.into_iter();
+        let mut chunks = self.stage.chunks().select(chunks);
         let started = Instant::now();
         let mut running: FuturesUnordered<BoxFuture<'a, Result<u64, EngineError>>> = FuturesUnordered::new();
         loop {
@@ -131,7 +127,7 @@ impl<'a> Download<'a> {
     }
 
     /// Fetches one chunk and writes it where it belongs.
-    async fn fetch_one(self, chunk: &'a NeededChunk) -> Result<u64, EngineError> {
+    async fn fetch_one(self, chunk: NeededChunk) -> Result<u64, EngineError> {
         wait_while_paused(self.session).await?;
         let fetched = self
             .session
@@ -147,7 +143,7 @@ impl<'a> Download<'a> {
                 reason,
             });
         }
-        let (stage, chunk) = (self.stage.clone(), chunk.clone());
+        let stage = self.stage.clone();
         let stored_size = u64::from(chunk.stored_size);
         joined(start_writing(move || stage.write(&chunk, &plain)).await.await)?;
         self.meter.add(stored_size);
@@ -155,11 +151,7 @@ impl<'a> Download<'a> {
     }
 
     /// Fetches chunks in one answer and writes them in groups while the next ones come.
-    async fn fetch_lot(
-        self,
-        batches: &HttpBatches,
-        lot: Vec<&'a NeededChunk>,
-    ) -> Result<Brought<'a>, EngineError> {
+    async fn fetch_lot(self, batches: &HttpBatches, lot: Vec<NeededChunk>) -> Result<Brought, EngineError> {
         wait_while_paused(self.session).await?;
         let ids = lot.iter().map(|chunk| chunk.id).collect();
         let opened = self.session.unless_cancelled(batches.open(ids)).await;
@@ -168,10 +160,10 @@ impl<'a> Download<'a> {
             Ok(Some(batch)) => batch,
             Ok(None) => {
                 brought.not_offered = true;
-                brought.left = lot;
+                brought.left = numbers(lot);
                 return Ok(brought);
             }
-            Err(error) => return given_up(error, brought, lot),
+            Err(error) => return given_up(error, brought, numbers(lot)),
         };
         let mut writer = Writer::new(self);
         let mut lot = lot.into_iter();
@@ -179,7 +171,7 @@ impl<'a> Download<'a> {
             match self.session.unless_cancelled(batch.next()).await {
                 Ok(Some((_, stored))) => match (lot.next(), stored) {
                     (Some(chunk), Some(stored)) => writer.add(chunk, stored, &mut brought).await?,
-                    (chunk, _) => brought.left.extend(chunk),
+                    (chunk, _) => brought.left.extend(numbers(chunk)),
                 },
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
@@ -189,17 +181,13 @@ impl<'a> Download<'a> {
         writer.finish(&mut brought).await?;
         match ended {
             Ok(()) => Ok(brought),
-            Err(error) => given_up(error, brought, lot.collect()),
+            Err(error) => given_up(error, brought, numbers(lot)),
         }
     }
 }
 
 /// Leaves `rest` to be fetched one by one; what only the player can end is an error.
-fn given_up<'a>(
-    error: EngineError,
-    brought: Brought<'a>,
-    rest: Vec<&'a NeededChunk>,
-) -> Result<Brought<'a>, EngineError> {
+fn given_up(error: EngineError, brought: Brought, rest: Vec<u32>) -> Result<Brought, EngineError> {
     let EngineError::Store(error) = error else {
         return Err(error);
     };
@@ -213,17 +201,17 @@ fn given_up<'a>(
 /// Decodes and writes chunks on other threads, a group at a time and one group behind the network.
 struct Writer<'a> {
     download: Download<'a>,
-    group: Vec<(&'a NeededChunk, Bytes)>,
+    group: Stored,
     /// Bytes of the group as they came.
     bytes: usize,
     /// Bytes that they become.
     plain_bytes: u64,
-    writing: Option<Writing<'a>>,
+    writing: Option<Writing>,
 }
 
 /// A group that another thread writes.
-struct Writing<'a> {
-    chunks: Vec<&'a NeededChunk>,
+struct Writing {
+    chunks: Vec<NeededChunk>,
     /// Tells of each chunk whether it was what it should be.
     ended: JoinHandle<Result<Vec<bool>, EngineError>>,
 }
@@ -241,9 +229,9 @@ impl<'a> Writer<'a> {
 
     async fn add(
         &mut self,
-        chunk: &'a NeededChunk,
+        chunk: NeededChunk,
         stored: Bytes,
-        brought: &mut Brought<'a>,
+        brought: &mut Brought,
     ) -> Result<(), EngineError> {
         self.bytes += stored.len();
         self.plain_bytes += u64::from(chunk.size);
@@ -254,27 +242,24 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn finish(mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
+    async fn finish(mut self, brought: &mut Brought) -> Result<(), EngineError> {
         self.write(brought).await?;
         self.settle(brought).await
     }
 
     /// Waits for the group before and hands over this one, so that memory holds two of them at the most.
-    async fn write(&mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
+    async fn write(&mut self, brought: &mut Brought) -> Result<(), EngineError> {
         self.settle(brought).await?;
         (self.bytes, self.plain_bytes) = (0, 0);
-        let (mut chunks, mut group) = (Vec::new(), Stored::new());
-        for (chunk, stored) in self.group.drain(..) {
-            chunks.push(chunk);
-            group.push((chunk.clone(), stored));
-        }
+        let group = std::mem::take(&mut self.group);
+        let chunks = group.iter().map(|(chunk, _)| *chunk).collect();
         let stage = self.download.stage.clone();
         let ended = start_writing(move || write_group(&stage, group)).await;
         self.writing = Some(Writing { chunks, ended });
         Ok(())
     }
 
-    async fn settle(&mut self, brought: &mut Brought<'a>) -> Result<(), EngineError> {
+    async fn settle(&mut self, brought: &mut Brought) -> Result<(), EngineError> {
         let Some(Writing { chunks, ended }) = self.writing.take() else {
             return Ok(());
         };
@@ -284,7 +269,7 @@ impl<'a> Writer<'a> {
             match written {
                 true => bytes += u64::from(chunk.stored_size),
                 // The way for single chunks asks once more, past every cache, and says what is wrong.
-                false => brought.left.push(chunk),
+                false => brought.left.push(chunk.number),
             }
         }
         brought.bytes += bytes;
@@ -320,9 +305,13 @@ fn write_group(stage: &Stage, group: Stored) -> Result<Vec<bool>, EngineError> {
     chunks.iter().zip(decoded).map(write).collect()
 }
 
+fn numbers(chunks: impl IntoIterator<Item = NeededChunk>) -> Vec<u32> {
+    chunks.into_iter().map(|chunk| chunk.number).collect()
+}
+
 /// Divides chunks into lots for one request each.
-fn lots(chunks: Vec<&NeededChunk>) -> impl Iterator<Item = Vec<&NeededChunk>> {
-    let mut rest = chunks.into_iter();
+fn lots(chunks: &NeededChunks, wanted: Vec<u32>) -> impl Iterator<Item = Vec<NeededChunk>> {
+    let mut rest = chunks.select(wanted);
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let mut lot = Vec::new();

@@ -19,6 +19,7 @@ use crate::record::{Current, InstalledVersion, is_version_name};
 use crate::release::{self, FileFacts, Release};
 use crate::stage::Stage;
 use crate::tree;
+use vsekai_formats::TreePath;
 use vsekai_formats::release::{
     MAX_CONTENTS_STORED_BYTES, MAX_INDEX_BYTES, MAX_MANIFEST_BYTES, Pinned, ReleaseManifest,
 };
@@ -130,24 +131,43 @@ pub(crate) fn find_documents(
     })
 }
 
-/// Keeps a release's documents beside its tree. Nothing points at them yet, and [`make_durable`] does what it says.
+/// Keeps a release's documents beside the tree that is being built. Nothing points at them yet, and [`make_durable`]
+/// does what it says.
 pub(crate) fn keep_documents(
     paths: &InstallPaths,
     name: &str,
-    manifest: &Bytes,
     documents: &Documents,
 ) -> Result<(), EngineError> {
+    disk::create_folders(&paths.release(name))?;
+    keep(paths, name, CONTENTS, &documents.contents)?;
+    keep(paths, name, INDEX, &documents.index)
+}
+
+/// Keeps the manifest of a tree that is finished, beside its documents, which all get the time of now: it is when the
+/// version was put in place.
+pub(crate) fn keep_first_manifest(
+    paths: &InstallPaths,
+    name: &str,
+    manifest: &Bytes,
+) -> Result<(), EngineError> {
+    keep(paths, name, MANIFEST, manifest)?;
     let folder = paths.release(name);
-    disk::create_folders(&folder)?;
-    for (file, bytes) in [
-        (MANIFEST, manifest),
-        (CONTENTS, &documents.contents),
-        (INDEX, &documents.index),
-    ] {
+    let first = folder.join(MANIFEST);
+    let data = fs::metadata(&first).during("look at", &first)?;
+    let time = data.modified().during("look at", &first)?;
+    for file in [CONTENTS, INDEX] {
         let path = folder.join(file);
-        fs::write(&path, bytes).during("write", path)?;
+        let opened = fs::File::options().write(true).open(&path);
+        opened
+            .and_then(|file| file.set_modified(time))
+            .during("set the time of", path)?;
     }
     Ok(())
+}
+
+fn keep(paths: &InstallPaths, name: &str, file: &str, bytes: &Bytes) -> Result<(), EngineError> {
+    let path = paths.release(name).join(file);
+    fs::write(&path, bytes).during("write", path)
 }
 
 /// Puts documents in the place of those of an installed version that are missing or not the same, durably.
@@ -287,13 +307,13 @@ fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool 
     let Ok((found, contents)) = players::find_beside(paths, name, &dir) else {
         return true;
     };
-    let published = release::files_by_path(&contents);
+    let published = |path: &str| {
+        let path = TreePath::parse(path).ok()?;
+        release::file_facts(&contents, contents.entries.find(path.borrowed())?)
+    };
     let is_as_published = |path: &String| {
-        let same =
-            |facts: &FileFacts| tree::has_content(tree::open_file(&dir, path)?, *facts, &mut Vec::new());
-        published
-            .get(path.as_str())
-            .is_some_and(|facts| same(facts).unwrap_or(false))
+        let same = |facts: FileFacts| tree::has_content(tree::open_file(&dir, path)?, facts, &mut Vec::new());
+        published(path).is_some_and(|facts| same(facts).unwrap_or(false))
     };
     let is_worth_nothing = |path: &String| !carry::is_news(&dir, &current, path) || is_as_published(path);
     !found.out_of_reach.is_empty() || !found.paths().all(is_worth_nothing)

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //! What an earlier attempt at a version has left ready, looked at without changing anything.
 
-use std::collections::HashSet;
 use std::io;
 
 use cap_std::fs::File;
 use rayon::prelude::*;
 
 use crate::paths::InstallPaths;
-use crate::plan::Plan;
+use crate::plan::{Plan, number};
 use crate::release::Release;
 use crate::tree::{self, EntryFiles, Folders, Tree};
 
@@ -16,7 +15,8 @@ use crate::tree::{self, EntryFiles, Folders, Tree};
 struct Leftover<'a> {
     folders: &'a Folders,
     release: &'a Release,
-    built: HashSet<usize>,
+    /// In ascending order.
+    built: &'a [u32],
 }
 
 impl EntryFiles for Leftover<'_> {
@@ -25,10 +25,10 @@ impl EntryFiles for Leftover<'_> {
             folders: self.folders,
             release: self.release,
         };
-        match self.built.contains(&entry) {
-            true => tree.open(entry),
+        match self.built.binary_search(&number(entry)) {
+            Ok(_) => tree.open(entry),
             // Taken over from elsewhere once the rest is there.
-            false => Err(io::ErrorKind::NotFound.into()),
+            Err(_) => Err(io::ErrorKind::NotFound.into()),
         }
     }
 }
@@ -45,15 +45,16 @@ pub(crate) fn staged(paths: &InstallPaths, name: &str, release: &Release, plan: 
     let leftover = Leftover {
         folders: &folders,
         release,
-        built: plan.build.iter().copied().collect(),
+        built: &plan.build,
     };
-    let is_ready = |buffer: &mut Vec<u8>, position: &usize| {
-        tree::read_chunk(release, *position, &leftover, buffer).is_some()
+    let is_ready = |buffer: &mut Vec<u8>, position: usize| {
+        tree::read_chunk(release, position, &leftover, buffer).is_some()
     };
-    plan.chunks
-        .par_iter()
+    let chunks = plan.chunks.numbers().into_par_iter();
+    chunks
         .map_init(Vec::new, |buffer, chunk| {
-            chunk.positions.iter().all(|position| is_ready(buffer, position))
+            let mut positions = plan.chunks.positions(chunk);
+            positions.all(|position| is_ready(buffer, position))
         })
         .collect()
 }

@@ -43,6 +43,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod launch;
+pub mod needed;
 pub mod pace;
 pub mod paths;
 pub mod plan;

@@ -5,26 +5,28 @@
 //! taken over whole, chunks that exist already are cut out of installed files, the rest comes from the
 //! network. Chunks that hold only names and sizes are never needed: the documents say the same.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::Serialize;
-use vsekai_formats::ChunkId;
-use vsekai_formats::release::Version;
+use vsekai_formats::release::{EntryKind, Version};
+use vsekai_formats::{ByDigest, ChunkId, TreePathRef};
 
+use crate::needed::NeededChunks;
 use crate::release::{FileFacts, Release, file_facts};
 
 /// What an update does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Files taken over whole from a tree that has them.
-    pub reuse: Vec<Reuse>,
-    /// Files put together from chunks: entries of the new release's contents.
-    pub build: Vec<usize>,
+    /// Files taken over whole from a tree that has them, in the order of the new release's entries.
+    pub reuse: Arc<[Reuse]>,
+    /// Files put together from chunks: entries of the new release's contents, in order.
+    pub build: Vec<u32>,
     /// Entries that stay as the player has them.
     pub kept: HashSet<usize>,
-    /// The chunks that the built files need, in the order of the new index.
-    pub chunks: Vec<NeededChunk>,
+    /// The chunks that the built files need.
+    pub chunks: Arc<NeededChunks>,
     /// Whether the installed tree is the new version's as it lies: nothing is built, nothing is taken over.
     pub tree_stays: bool,
     /// The figures to show.
@@ -35,70 +37,12 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reuse {
     /// Entry of the seed's release.
-    pub from: usize,
+    pub from: u32,
     /// Entry of the new release.
-    pub to: usize,
+    pub to: u32,
     /// Whether both may be one file on disk; otherwise (one is executable, the other not, or the new one is left to
     /// the player) it is copied.
     pub shareable: bool,
-}
-
-/// A chunk that built files need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NeededChunk {
-    /// Its id.
-    pub id: ChunkId,
-    /// Its plain size in bytes.
-    pub size: u32,
-    /// Its size in bytes as served.
-    pub stored_size: u32,
-    /// Where the new index has it.
-    pub positions: Positions,
-    /// Where the seed's index has it, if it does.
-    pub installed: Option<usize>,
-}
-
-impl NeededChunk {
-    /// Returns the bytes that it fills, all its places counted.
-    pub fn filled_bytes(&self) -> u64 {
-        u64::from(self.size) * self.positions.len() as u64
-    }
-}
-
-/// The positions of a chunk in an index: nearly always one, which takes no memory of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Positions(OneOrMore);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum OneOrMore {
-    One(usize),
-    // A chunk that repeats pays with one step more.
-    #[allow(clippy::box_collection)]
-    More(Box<Vec<usize>>),
-}
-
-impl Positions {
-    fn one(position: usize) -> Self {
-        Self(OneOrMore::One(position))
-    }
-
-    fn push(&mut self, position: usize) {
-        match &mut self.0 {
-            OneOrMore::One(first) => self.0 = OneOrMore::More(Box::new(vec![*first, position])),
-            OneOrMore::More(positions) => positions.push(position),
-        }
-    }
-}
-
-impl std::ops::Deref for Positions {
-    type Target = [usize];
-
-    fn deref(&self) -> &Self::Target {
-        match &self.0 {
-            OneOrMore::One(position) => std::slice::from_ref(position),
-            OneOrMore::More(positions) => positions,
-        }
-    }
 }
 
 /// The figures of a [`Plan`], shown before the player agrees.
@@ -193,14 +137,14 @@ impl Plan {
             return Self::keeping_the_tree(new, installed, kept).under(circumstances, new);
         }
         let (reuse, build) = split_files(new, seed, circumstances);
-        let chunks = needed_chunks(new, seed, &build);
+        let chunks = NeededChunks::of(new, seed, &build);
         let mut plan = Self {
             summary: summarise(new, &reuse, &build, &chunks, &kept),
             tree_stays: false,
-            reuse,
+            reuse: reuse.into(),
             build,
             kept,
-            chunks,
+            chunks: chunks.into(),
         };
         plan.compare(new, installed);
         plan.under(circumstances, new)
@@ -208,15 +152,16 @@ impl Plan {
 
     /// Plans a change of name: the files are not looked at one by one, for none of them differs.
     fn keeping_the_tree(new: &Release, installed: Option<&Release>, kept: HashSet<usize>) -> Self {
-        let mut summary = summarise(new, &[], &[], &[], &kept);
+        let chunks = NeededChunks::none(new);
+        let mut summary = summarise(new, &[], &[], &chunks, &kept);
         summary.from_version = installed.map(|old| old.manifest.version.clone());
         summary.reused_bytes = summary.installed_bytes;
         summary.network_bytes = 0;
         Self {
-            reuse: Vec::new(),
+            reuse: Arc::default(),
             build: Vec::new(),
             kept,
-            chunks: Vec::new(),
+            chunks: chunks.into(),
             tree_stays: true,
             summary,
         }
@@ -241,7 +186,7 @@ impl Plan {
         }
         let names = new.contents.entries.len() as u64 * NAME_ALLOWANCE;
         let blocks = self.build.len() as u64 * BLOCK_ALLOWANCE;
-        let size_of = |entry: usize| file_facts(&new.contents, entry).map_or(0, |facts| facts.size);
+        let size_of = |entry: u32| size_of(new, entry);
         let copies: u64 = match circumstances.can_share {
             true => 0,
             false => self
@@ -279,15 +224,17 @@ fn split_files(
     new: &Release,
     seed: Option<&Release>,
     circumstances: &Circumstances,
-) -> (Vec<Reuse>, Vec<usize>) {
-    let candidates = seed.map(|seed| Candidates::of(seed, &circumstances.damaged));
+) -> (Vec<Reuse>, Vec<u32>) {
+    let mut candidates = seed.map(|seed| Candidates::of(seed, &circumstances.damaged));
     let (mut reuse, mut build) = (Vec::new(), Vec::new());
     for (to, wanted) in new.files().filter(|(to, _)| !circumstances.occupied.contains(to)) {
-        match candidates.as_ref().and_then(|candidates| candidates.find(wanted)) {
+        let is_players = new.is_players(to);
+        let to = number(to);
+        match candidates.as_mut().and_then(|candidates| candidates.find(wanted)) {
             Some((from, facts)) => reuse.push(Reuse {
                 from,
                 to,
-                shareable: facts == wanted && !new.is_players(to),
+                shareable: facts == wanted && !is_players,
             }),
             None => build.push(to),
         }
@@ -295,127 +242,103 @@ fn split_files(
     (reuse, build)
 }
 
-/// Files of a seed by their content and whether they are executable.
+/// Files of a seed to be found by their content and whether they are executable.
 struct Candidates<'a> {
     seed: &'a Release,
-    entries: HashMap<(ChunkId, bool), usize>,
+    damaged: &'a HashSet<usize>,
+    /// The entry behind the one found last, which is the next one wanted where nothing changed.
+    next: usize,
+    /// Programs and other files, once one is wanted that is not next.
+    tables: OnceCell<[Table<'a>; 2]>,
 }
 
+type Table<'a> = ByDigest<Box<dyn Fn(u32) -> Option<ChunkId> + 'a>>;
+
 impl<'a> Candidates<'a> {
-    fn of(seed: &'a Release, damaged: &HashSet<usize>) -> Self {
-        let mut entries = HashMap::new();
-        // What is left to the player may have any content by now.
-        for (entry, facts) in seed
-            .published_files()
-            .filter(|(entry, _)| !damaged.contains(entry))
-        {
-            entries.entry((facts.digest, facts.executable)).or_insert(entry);
+    fn of(seed: &'a Release, damaged: &'a HashSet<usize>) -> Self {
+        Self {
+            seed,
+            damaged,
+            next: 0,
+            tables: OnceCell::new(),
         }
-        Self { seed, entries }
     }
 
     /// Finds a file with the same content, one with the same mode first.
-    fn find(&self, wanted: FileFacts) -> Option<(usize, FileFacts)> {
-        let find = |executable| {
-            let entry = *self.entries.get(&(wanted.digest, executable))?;
-            let facts = file_facts(&self.seed.contents, entry)?;
-            // Lists that give one digest two sizes contradict themselves.
-            (facts.size == wanted.size).then_some((entry, facts))
+    fn find(&mut self, wanted: FileFacts) -> Option<(u32, FileFacts)> {
+        let entry = match self.next_file() {
+            Some((entry, facts)) if facts == wanted => entry,
+            _ => self.look_up(wanted)?,
         };
-        find(wanted.executable).or_else(|| find(!wanted.executable))
+        let facts = self.facts(entry)?;
+        self.next = entry + 1;
+        // Lists that give one digest two sizes contradict themselves.
+        (facts.size == wanted.size).then_some((number(entry), facts))
     }
-}
 
-/// Collects the distinct chunks below the payloads of `build`.
-fn needed_chunks(new: &Release, seed: Option<&Release>, build: &[usize]) -> Vec<NeededChunk> {
-    if build.is_empty() {
-        return Vec::new();
-    }
-    let mut needed = vec![false; new.index.chunks.len()];
-    for entry in build {
-        let Some(payload) = new.layout.payload(*entry).filter(|range| !range.is_empty()) else {
-            continue;
+    fn next_file(&self) -> Option<(usize, FileFacts)> {
+        let is_folder = |entry: &usize| {
+            let entry = self.seed.contents.entries.get(*entry);
+            entry.is_some_and(|entry| entry.kind == EntryKind::Folder)
         };
-        let first = new
-            .index
-            .chunks
-            .partition_point(|chunk| chunk.end() <= payload.start);
-        let chunks = new.index.chunks.iter().enumerate().skip(first);
-        for (position, _) in chunks.take_while(|(_, chunk)| chunk.start < payload.end) {
-            if let Some(flag) = needed.get_mut(position) {
-                *flag = true;
-            }
-        }
+        let entry = (self.next..).find(|entry| !is_folder(entry))?;
+        Some((entry, self.facts(entry)?))
     }
-    let at_home = seed.map(chunks_at_home).unwrap_or_default();
-    group_by_id(new, &needed, &at_home)
+
+    fn look_up(&self, wanted: FileFacts) -> Option<usize> {
+        let [programs, others] = self
+            .tables
+            .get_or_init(|| [true, false].map(|which| self.table(which)));
+        let (same, other) = match wanted.executable {
+            true => (programs, others),
+            false => (others, programs),
+        };
+        let found = same.find(&wanted.digest).or_else(|| other.find(&wanted.digest));
+        found.map(|entry| entry as usize)
+    }
+
+    fn table(&self, executable: bool) -> Table<'a> {
+        let (seed, damaged) = (self.seed, self.damaged);
+        let digest = move |entry: u32| Some(usable(seed, damaged, entry as usize)?.digest);
+        let entries = (0..seed.contents.entries.len()).filter(|entry| {
+            usable(seed, damaged, *entry).is_some_and(|facts| facts.executable == executable)
+        });
+        ByDigest::sort(entries.map(number), Box::new(digest))
+    }
+
+    fn facts(&self, entry: usize) -> Option<FileFacts> {
+        usable(self.seed, self.damaged, entry)
+    }
 }
 
-/// Returns where a seed's index has each chunk, but for those with bytes that are left to the player.
-fn chunks_at_home(seed: &Release) -> HashMap<ChunkId, usize> {
-    // Entries lie in the archive in their order, so their ranges are sorted.
-    let players: Vec<Range<u64>> = seed
-        .players()
-        .filter_map(|entry| seed.layout.payload(entry))
-        .collect();
-    let mut at_home = HashMap::new();
-    for (position, chunk) in seed.index.chunks.iter().enumerate() {
-        let next = players.partition_point(|payload| payload.end <= chunk.start);
-        let is_players = players
-            .get(next)
-            .is_some_and(|payload| payload.start < chunk.end());
-        if !is_players {
-            at_home.entry(chunk.id).or_insert(position);
-        }
-    }
-    at_home
+/// Returns the facts of a seed's file that can be taken over. What is left to the player may have any content by now.
+fn usable(seed: &Release, damaged: &HashSet<usize>, entry: usize) -> Option<FileFacts> {
+    let facts = file_facts(&seed.contents, entry)?;
+    (!seed.is_players(entry) && !damaged.contains(&entry)).then_some(facts)
 }
 
-fn group_by_id(new: &Release, needed: &[bool], at_home: &HashMap<ChunkId, usize>) -> Vec<NeededChunk> {
-    let mut stored_sizes = new.contents.stored_sizes.iter();
-    let mut seen: HashMap<ChunkId, (u32, Option<usize>)> = HashMap::new();
-    let mut chunks: Vec<NeededChunk> = Vec::new();
-    for (position, chunk) in new.index.chunks.iter().enumerate() {
-        let (stored_size, at) = seen
-            .entry(chunk.id)
-            .or_insert_with(|| (stored_sizes.next().copied().unwrap_or(chunk.size), None));
-        if !needed.get(position).copied().unwrap_or(false) {
-            continue;
-        }
-        match at.and_then(|at| chunks.get_mut(at)) {
-            Some(known) => known.positions.push(position),
-            None => {
-                *at = Some(chunks.len());
-                chunks.push(NeededChunk {
-                    id: chunk.id,
-                    size: chunk.size,
-                    stored_size: *stored_size,
-                    positions: Positions::one(position),
-                    installed: at_home.get(&chunk.id).copied(),
-                });
-            }
-        }
-    }
-    chunks
+/// Returns the size of a file of a release in bytes.
+fn size_of(release: &Release, entry: u32) -> u64 {
+    file_facts(&release.contents, entry as usize).map_or(0, |facts| facts.size)
 }
 
 /// Counts bytes; what concerns the installed version is left open.
 fn summarise(
     new: &Release,
     reuse: &[Reuse],
-    build: &[usize],
-    chunks: &[NeededChunk],
+    build: &[u32],
+    chunks: &NeededChunks,
     kept: &HashSet<usize>,
 ) -> PlanSummary {
-    let size_of = |entry: usize| file_facts(&new.contents, entry).map_or(0, |facts| facts.size);
+    let size_of = |entry: u32| size_of(new, entry);
     let built_bytes: u64 = build.iter().map(|entry| size_of(*entry)).sum();
     let copied_bytes: u64 = reuse.iter().filter(|r| !r.shareable).map(|r| size_of(r.to)).sum();
     let network = || chunks.iter().filter(|chunk| chunk.installed.is_none());
     let seeded = chunks.iter().filter(|chunk| chunk.installed.is_some());
-    let seeded_bytes: u64 = seeded.map(NeededChunk::filled_bytes).sum();
+    let seeded_bytes: u64 = seeded.map(|chunk| chunk.filled_bytes()).sum();
     let reused_files: u64 = reuse.iter().map(|r| size_of(r.to)).sum();
     let installed_bytes: u64 = new.contents.files().map(|(_, size, ..)| size).sum();
-    let kept_bytes: u64 = kept.iter().map(|entry| size_of(*entry)).sum();
+    let kept_bytes: u64 = kept.iter().map(|entry| size_of(number(*entry))).sum();
     let reused_bytes = (reused_files + seeded_bytes + kept_bytes).min(installed_bytes);
     PlanSummary {
         version: new.manifest.version.clone(),
@@ -457,36 +380,52 @@ fn compare(new: &Release, installed: Option<&Release>, kept: &HashSet<usize>) ->
             ..Differences::default()
         };
     };
-    let before = by_path(installed, installed.published_files());
-    let mut old: HashMap<&str, FileFacts> = before
-        .filter(|(path, _)| !new.user_paths.contains(path))
-        .collect();
-    let (mut count, mut added) = (Differences::default(), Vec::new());
-    for (path, facts) in by_path(new, files) {
-        match old.remove(path) {
-            None => added.push(facts.digest),
-            Some(before) if before != facts => count.changed += 1,
+    let published = with_paths(installed, installed.published_files());
+    let is_players =
+        |path: TreePathRef<'_>| !new.user_paths.is_empty() && new.user_paths.contains(&path.to_string());
+    let mut before = published.filter(|(path, ..)| !is_players(*path)).peekable();
+    let (mut count, mut added, mut gone) = (Differences::default(), Vec::new(), Vec::new());
+    for (path, entry, facts) in with_paths(new, files) {
+        while let Some((_, old, _)) = before.next_if(|(old, ..)| old.cmp_in_tree(path).is_lt()) {
+            gone.push(number(old));
+        }
+        match before.next_if(|(old, ..)| *old == path) {
+            None => added.push(number(entry)),
+            Some((.., before)) if before != facts => count.changed += 1,
             Some(_) => {}
         }
     }
-    let mut gone: HashMap<ChunkId, u64> = HashMap::new();
-    for facts in old.values() {
-        *gone.entry(facts.digest).or_default() += 1;
-    }
-    for digest in &added {
-        if let Some(left) = gone.get_mut(digest).filter(|left| **left > 0) {
-            *left -= 1;
-            count.moved += 1;
-        }
-    }
+    gone.extend(before.map(|(_, old, _)| number(old)));
+    count.moved = count_same((new, &mut added), (installed, &mut gone));
     count.added = added.len() as u64 - count.moved;
-    count.removed = old.len() as u64 - count.moved;
+    count.removed = gone.len() as u64 - count.moved;
     count
 }
 
-fn by_path(
-    release: &Release,
+fn with_paths<'a>(
+    release: &'a Release,
     files: impl Iterator<Item = (usize, FileFacts)>,
-) -> impl Iterator<Item = (&str, FileFacts)> {
-    files.filter_map(|(entry, facts)| Some((release.contents.entries.get(entry)?.path.as_str(), facts)))
+) -> impl Iterator<Item = (TreePathRef<'a>, usize, FileFacts)> {
+    files.filter_map(|(entry, facts)| Some((release.contents.entries.get(entry)?.path, entry, facts)))
+}
+
+/// Pairs files of two releases that have the same content; returns how many pairs there are.
+fn count_same<'a>(one: (&'a Release, &'a mut [u32]), other: (&'a Release, &'a mut [u32])) -> u64 {
+    let digests = |(release, entries): (&'a Release, &'a mut [u32])| {
+        let digest = |entry: &u32| file_facts(&release.contents, *entry as usize).map(|facts| facts.digest);
+        entries.sort_unstable_by_key(digest);
+        entries.iter().filter_map(digest)
+    };
+    let mut other = digests(other).peekable();
+    let has_same = |digest: &ChunkId| {
+        while other.next_if(|other| other < digest).is_some() {}
+        other.next_if_eq(digest).is_some()
+    };
+    digests(one).filter(has_same).count() as u64
+}
+
+/// Returns the number by which a plan names an entry: a list of more entries than there are numbers does not fit into
+/// memory.
+pub(crate) fn number(entry: usize) -> u32 {
+    u32::try_from(entry).unwrap_or(u32::MAX)
 }

@@ -7,12 +7,13 @@ use std::collections::HashSet;
 
 use cap_std::fs::Dir;
 use vsekai_formats::UserPaths;
-use vsekai_formats::release::{Contents, EntryKind, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
+use vsekai_formats::release::{Contents, Entries, EntryKind, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
 
 use crate::disk;
 use crate::error::EngineError;
 use crate::install;
 use crate::paths::InstallPaths;
+use crate::plan;
 use crate::release::{self, Release};
 use crate::tree;
 
@@ -37,10 +38,10 @@ impl PlayersFiles {
 /// Finds the player's files below `dir`, a version with the files `contents`; `is_left` tells the places that are
 /// left to the player. Links are not followed.
 pub(crate) fn find(dir: &Dir, contents: &Contents, is_left: impl Fn(&str) -> bool) -> PlayersFiles {
-    let known: HashSet<&str> = contents.entries.iter().map(|entry| entry.path.as_str()).collect();
+    let listed = Listed::of(&contents.entries);
     let mut found = PlayersFiles::default();
-    let mut open = vec![String::new()];
-    while let Some(folder) = open.pop() {
+    let mut open = vec![(String::new(), Some(ROOT))];
+    while let Some((folder, number)) = open.pop() {
         let at = if folder.is_empty() { "." } else { &folder };
         let Ok(entries) = dir.read_dir(at) else {
             found.out_of_reach.push(folder);
@@ -58,10 +59,14 @@ pub(crate) fn find(dir: &Dir, contents: &Contents, is_left: impl Fn(&str) -> boo
                 false => format!("{folder}/{}", name.to_string_lossy()),
             };
             let is_left = is_left(&path);
+            let known = name.to_str().and_then(|name| listed.find(number?, name));
             let paths = match tree::kind(&entry) {
                 _ if name.to_str().is_none() => &mut found.out_of_reach,
-                Ok(kind) if kind.is_dir() => &mut open,
-                _ if !is_left && known.contains(path.as_str()) => continue,
+                Ok(kind) if kind.is_dir() => {
+                    open.push((path, known));
+                    continue;
+                }
+                _ if !is_left && known.is_some() => continue,
                 Ok(kind) if kind.is_file() || kind.is_symlink() => match is_left {
                     true => &mut found.declared,
                     false => &mut found.extra,
@@ -75,6 +80,43 @@ pub(crate) fn find(dir: &Dir, contents: &Contents, is_left: impl Fn(&str) -> boo
     found.extra.sort();
     found.out_of_reach.sort();
     found
+}
+
+/// The entries of a list by the folder that they lie in: a set of their paths would take more memory than the list.
+struct Listed<'a> {
+    entries: &'a Entries,
+    /// The number of a folder and that of an entry in it, in order. An entry's number is its position and 1.
+    children: Vec<(u32, u32)>,
+}
+
+/// The number of the root.
+const ROOT: u32 = 0;
+
+impl<'a> Listed<'a> {
+    fn of(entries: &'a Entries) -> Self {
+        let number = |position: usize| plan::number(position + 1);
+        let folder = |position| entries.folder_of(position).map_or(ROOT, number);
+        let positions = 0..entries.len();
+        let mut children: Vec<_> = positions
+            .map(|position| (folder(position), number(position)))
+            .collect();
+        children.sort_unstable();
+        Self { entries, children }
+    }
+
+    /// Returns the number of the entry of that name in a folder. The entries of a folder are in the order of their names.
+    fn find(&self, folder: u32, name: &str) -> Option<u32> {
+        let from = self.children.partition_point(|(other, _)| *other < folder);
+        let rest = self.children.get(from..)?;
+        let is_before = |(other, entry): &(u32, u32)| *other == folder && self.name(*entry) < Some(name);
+        let (other, entry) = rest.get(rest.partition_point(is_before))?;
+        (*other == folder && self.name(*entry) == Some(name)).then_some(*entry)
+    }
+
+    fn name(&self, number: u32) -> Option<&'a str> {
+        let entry = self.entries.get(number.checked_sub(1)? as usize)?;
+        Some(entry.path.file_name())
+    }
 }
 
 /// Finds the player's files below `dir`, a version of `release`.
@@ -114,13 +156,13 @@ pub(crate) fn occupied(dir: &Dir, new: &Release) -> HashSet<usize> {
         let Some(entry) = new.contents.entries.get(i) else {
             continue;
         };
-        let path = entry.path.as_str();
+        let path = entry.path.to_string();
         let is_folder = entry.kind == EntryKind::Folder;
         let is_theirs = entry
             .path
             .parent()
             .is_some_and(|parent| no_folders.contains(parent))
-            || match dir.symlink_metadata(path) {
+            || match dir.symlink_metadata(&path) {
                 Ok(data) => !(is_folder && data.is_dir()),
                 Err(_) => false,
             };

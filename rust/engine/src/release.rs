@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //! A release's documents, checked against each other: all an install needs besides chunks.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
-    Contents, EntryKind, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
+    Contents, EntryKind, EntryRef, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
 };
-use vsekai_formats::{ChunkId, DigestAlgorithm, UserPaths, codec};
+use vsekai_formats::{ChunkId, DigestAlgorithm, UserPaths};
 
 use crate::error::EngineError;
 
@@ -64,9 +64,9 @@ impl Release {
                 return bad(what, "it is not the one the release manifest names");
             }
         }
-        let contents = parse_contents(contents)?;
+        let contents = Arc::new(parse_contents(contents)?);
         let index = parse_index(index)?;
-        let layout = match Layout::of(&contents) {
+        let layout = match Layout::of(contents.clone()) {
             Ok(layout) => layout,
             Err(error) => return bad("list of files", error.to_string()),
         };
@@ -79,7 +79,7 @@ impl Release {
         if index.unique_chunks().count() != contents.stored_sizes.len() {
             return bad("list of files", "it does not give the size of every chunk");
         }
-        Self::of(manifest, contents.into(), index.into(), layout.into())
+        Self::of(manifest, contents, index.into(), layout.into())
     }
 
     /// Returns the release of another manifest, which pins the same documents.
@@ -113,7 +113,9 @@ impl Release {
         check_programs(&manifest, &contents)?;
         let user_paths = user_paths(&manifest, &contents)?;
         let entries = contents.entries.iter().enumerate();
-        let players = entries.filter(|(_, entry)| user_paths.contains(entry.path.as_str()));
+        let is_players =
+            |entry: EntryRef<'_>| !user_paths.is_empty() && user_paths.contains(&entry.path.to_string());
+        let players = entries.filter(|(_, entry)| is_players(*entry));
         Ok(Self {
             players: players.map(|(i, _)| i).collect(),
             manifest,
@@ -186,18 +188,10 @@ pub(crate) fn user_paths(manifest: &ReleaseManifest, contents: &Contents) -> Res
 /// It does not parse, breaks a rule of names, or is empty.
 pub(crate) fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
     let what = "list of files";
-    let json = match codec::decompress(stored, MAX_CONTENTS_BYTES) {
-        Ok(json) => json,
-        Err(error) => return bad(what, error.to_string()),
-    };
-    let mut contents: Contents = match serde_json::from_slice(&json) {
+    let contents = match Contents::read(stored, MAX_CONTENTS_BYTES) {
         Ok(contents) => contents,
         Err(error) => return bad(what, error.to_string()),
     };
-    // The text is the largest thing here and of no more use; lists that grew as they were read have room to spare.
-    drop(json);
-    contents.entries.shrink_to_fit();
-    contents.stored_sizes.shrink_to_fit();
     if contents.schema != SCHEMA {
         return bad(
             what,
@@ -224,7 +218,7 @@ fn parse_index(bytes: &[u8]) -> Result<Index, EngineError> {
 
 fn check_programs(manifest: &ReleaseManifest, contents: &Contents) -> Result<(), EngineError> {
     for program in manifest.launch.programs() {
-        let is_file = contents.files().any(|(path, ..)| *path == program.path);
+        let is_file = contents.files().any(|(path, ..)| path == program.path);
         if !is_file {
             return bad(
                 "release manifest",
@@ -248,13 +242,6 @@ pub(crate) struct FileFacts {
     pub(crate) size: u64,
     pub(crate) executable: bool,
     pub(crate) digest: ChunkId,
-}
-
-/// Returns the regular files of a list by path.
-pub(crate) fn files_by_path(contents: &Contents) -> HashMap<&str, FileFacts> {
-    let files = contents.entries.iter().enumerate();
-    let files = files.filter_map(|(i, entry)| Some((entry.path.as_str(), file_facts(contents, i)?)));
-    files.collect()
 }
 
 /// Returns the facts of entry `entry` if it is a regular file.

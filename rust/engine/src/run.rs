@@ -22,9 +22,10 @@ use crate::installed::{InstalledTree, Place};
 use crate::launch;
 use crate::leftover;
 use crate::lock::InstallLock;
+use crate::needed::NeededChunk;
 use crate::origin::{Documents, Offer};
 use crate::paths::InstallPaths;
-use crate::plan::{Circumstances, NeededChunk, Plan};
+use crate::plan::{Circumstances, Plan};
 use crate::record::{Current, InstalledVersion, Settings};
 use crate::release::{self, Release};
 use crate::session::Session;
@@ -66,8 +67,18 @@ struct Target {
     release: Arc<Release>,
     manifest: Pinned,
     manifest_bytes: Bytes,
-    documents: Documents,
+    /// Held until they are kept beside the version that is being built.
+    documents: Option<Documents>,
     channel: Slug,
+}
+
+/// What stands ready for a version to be built.
+struct Prepared {
+    stage: Arc<Stage>,
+    sharing: Sharing,
+    /// The version's folder.
+    name: String,
+    _lock: InstallLock,
 }
 
 impl Target {
@@ -91,7 +102,7 @@ impl Target {
             release: Arc::new(release),
             manifest: offer.release.manifest,
             manifest_bytes: offer.manifest_bytes,
-            documents,
+            documents: Some(documents),
             channel: offer.channel,
         })
     }
@@ -108,7 +119,7 @@ impl Target {
             release,
             manifest: version.manifest.clone(),
             manifest_bytes,
-            documents,
+            documents: Some(documents),
             channel: version.channel.clone(),
         })
     }
@@ -257,7 +268,7 @@ impl Run {
     /// # Errors
     /// Until the commit point nothing that was installed is touched; what was fetched is found again.
     pub(crate) async fn execute(
-        self,
+        mut self,
         session: &Session,
         paths: &InstallPaths,
         settings: &Settings,
@@ -274,7 +285,7 @@ impl Run {
     }
 
     async fn put_in_place(
-        &self,
+        &mut self,
         session: &Session,
         paths: &InstallPaths,
         settings: &Settings,
@@ -284,31 +295,36 @@ impl Run {
             return tokio::task::block_in_place(|| self.give_name(session, paths, settings));
         }
         let machine = &session.machine;
-        let (_lock, stage, sharing) = tokio::task::block_in_place(|| self.prepare(paths, settings))?;
-        let (missing, there) =
-            tokio::task::block_in_place(|| stage.divide(&self.plan.chunks, &session.token))?;
+        let prepared = tokio::task::block_in_place(|| self.prepare(paths, settings))?;
+        let stage = &prepared.stage;
+        let (missing, there) = tokio::task::block_in_place(|| stage.divide(&session.token))?;
         self.check_space(paths, &there)?;
+        if let Some(documents) = self.target.documents.take() {
+            tokio::task::block_in_place(|| install::keep_documents(paths, &prepared.name, &documents))?;
+        }
         machine.apply(Input::Prepared)?;
 
-        let (local, remote): (Vec<_>, Vec<_>) =
-            missing.into_iter().partition(|chunk| chunk.installed.is_some());
-        let resumed = stored_bytes(there.iter().copied().filter(|chunk| chunk.installed.is_none()));
-        let to_fetch = stored_bytes(remote.iter().copied());
+        let is_local = |chunk: &NeededChunk| chunk.installed.is_some();
+        let (local, remote): (Vec<u32>, Vec<u32>) = missing
+            .into_iter()
+            .partition(|chunk| self.plan.chunks.get(*chunk).as_ref().is_some_and(is_local));
+        let resumed = stored_bytes(self.chunks(&there).filter(|chunk| !is_local(chunk)));
+        let to_fetch = stored_bytes(self.chunks(&remote));
         let meter = session.meter(Step::Download, resumed, resumed + to_fetch);
         let download = Download {
             session,
             source,
-            stage: &stage,
+            stage,
             meter: &meter,
         };
-        download.fetch_all(&remote).await?;
+        download.fetch_all(remote.clone()).await?;
         meter.finish();
         machine.apply(Input::Downloaded)?;
 
-        let again = tokio::task::block_in_place(|| self.take_over(session, &stage, sharing, &local))?;
-        self.fetch_damaged(session, source, &stage, &again).await?;
+        let again = tokio::task::block_in_place(|| self.take_over(session, &prepared, &local))?;
+        self.fetch_damaged(session, source, stage, &again).await?;
         let done = self.figures(session, &remote, &again, resumed);
-        tokio::task::block_in_place(|| self.finish(session, paths, &stage))?;
+        tokio::task::block_in_place(|| self.finish(session, paths, &prepared))?;
         Ok(done)
     }
 
@@ -328,11 +344,7 @@ impl Run {
     }
 
     /// Takes the lock and opens the staging folder.
-    fn prepare(
-        &self,
-        paths: &InstallPaths,
-        settings: &Settings,
-    ) -> Result<(InstallLock, Arc<Stage>, Sharing), EngineError> {
+    fn prepare(&self, paths: &InstallPaths, settings: &Settings) -> Result<Prepared, EngineError> {
         let lock = self.begin(paths, settings)?;
         let sharing = match self.goal {
             // A link would make the folder's files read-only, and somebody may still write to them.
@@ -357,11 +369,21 @@ impl Run {
             &self.plan,
             seed.map(Arc::new),
         )?;
-        Ok((lock, Arc::new(stage), sharing))
+        Ok(Prepared {
+            stage: Arc::new(stage),
+            sharing,
+            name,
+            _lock: lock,
+        })
     }
 
-    fn check_space(&self, paths: &InstallPaths, there: &[&NeededChunk]) -> Result<(), EngineError> {
-        let present: u64 = there.iter().map(|chunk| chunk.filled_bytes()).sum();
+    /// Returns the chunks of the plan with these numbers.
+    fn chunks(&self, numbers: &[u32]) -> impl Iterator<Item = NeededChunk> {
+        self.plan.chunks.select(numbers.iter().copied())
+    }
+
+    fn check_space(&self, paths: &InstallPaths, there: &[u32]) -> Result<(), EngineError> {
+        let present: u64 = self.chunks(there).map(|chunk| chunk.filled_bytes()).sum();
         // The plan's figure counts without what it saw ready; what is ready now was hashed again.
         let summary = &self.plan.summary;
         let needed = (summary.disk_bytes + summary.staged_bytes).saturating_sub(present);
@@ -369,25 +391,28 @@ impl Run {
     }
 
     /// Takes over files and chunks from the seed; returns chunks that turned out damaged there.
-    fn take_over<'p>(
+    fn take_over(
         &self,
         session: &Session,
-        stage: &Stage,
-        sharing: Sharing,
-        local: &[&'p NeededChunk],
-    ) -> Result<Vec<&'p NeededChunk>, EngineError> {
+        prepared: &Prepared,
+        local: &[u32],
+    ) -> Result<Vec<u32>, EngineError> {
         let total = self.plan.summary.reused_bytes;
         let meter = session.meter(Step::Apply, 0, total);
+        let stage = &prepared.stage;
         meter.ticking(|| {
-            stage.take_over(&self.plan.reuse, sharing, &session.token, meter.counter())?;
-            let damaged: Result<Vec<Option<&NeededChunk>>, EngineError> = local
+            stage.take_over(prepared.sharing, &session.token, meter.counter())?;
+            let damaged: Result<Vec<Option<u32>>, EngineError> = local
                 .par_iter()
-                .map_init(Vec::new, |buffer, chunk| {
+                .map_init(Vec::new, |buffer, number| {
                     control::check(&session.token)?;
-                    if !stage.read_seed(chunk, buffer) {
-                        return Ok(Some(*chunk));
+                    let Some(chunk) = self.plan.chunks.get(*number) else {
+                        return Ok(None);
+                    };
+                    if !stage.read_seed(&chunk, buffer) {
+                        return Ok(Some(*number));
                     }
-                    stage.write(chunk, buffer)?;
+                    stage.write(&chunk, buffer)?;
                     meter.counter().fetch_add(chunk.filled_bytes(), Ordering::Relaxed);
                     Ok(None)
                 })
@@ -402,7 +427,7 @@ impl Run {
         session: &Session,
         source: &Source,
         stage: &Arc<Stage>,
-        chunks: &[&NeededChunk],
+        chunks: &[u32],
     ) -> Result<(), EngineError> {
         if chunks.is_empty() {
             return Ok(());
@@ -412,18 +437,24 @@ impl Run {
             chunks.len()
         );
         session.notice("damaged-seed", message);
-        let meter = session.meter(Step::Download, 0, stored_bytes(chunks.iter().copied()));
+        let meter = session.meter(Step::Download, 0, stored_bytes(self.chunks(chunks)));
         let download = Download {
             session,
             source,
             stage,
             meter: &meter,
         };
-        download.fetch_now(chunks).await
+        download.fetch_now(chunks.to_vec()).await
     }
 
     /// Checks the finished tree, makes it durable, commits it, tidies up.
-    fn finish(&self, session: &Session, paths: &InstallPaths, stage: &Stage) -> Result<(), EngineError> {
+    fn finish(
+        &self,
+        session: &Session,
+        paths: &InstallPaths,
+        prepared: &Prepared,
+    ) -> Result<(), EngineError> {
+        let Prepared { stage, name, .. } = prepared;
         stage.check_built(&session.token)?;
         self.carry(session, stage)?;
         stage.create_links()?;
@@ -433,14 +464,18 @@ impl Run {
         control::check(&session.token)?;
         session.machine.apply(Input::Applied)?;
 
-        let name = self.name(paths);
-        install::keep_documents(paths, &name, &self.target.manifest_bytes, &self.target.documents)?;
-        install::make_durable(paths, &name, stage)?;
-        let current = versions::retained(paths, &self.record(name))?;
+        install::keep_first_manifest(paths, name, &self.target.manifest_bytes)?;
+        install::make_durable(paths, name, stage)?;
+        let current = versions::retained(paths, &self.record(name.clone()))?;
         // The player put it in place knowingly, so nothing is held against it any more.
         StartLog::change_if_there(paths, |log| log.forgive(&current.current))?;
         install::move_to_place(paths, stage.path(), &current)?;
-        commit(session, paths, &current)
+        let committed = commit(session, paths, &current);
+        if committed.is_err() && Current::load(paths).is_ok_and(|there| there == self.current) {
+            // Nothing points at the tree, on a disk that is full for one. The next run looks for it where it was built.
+            let _ = fs_err::rename(paths.version(name), stage.path());
+        }
+        committed
     }
 
     /// Makes the installed tree, which is the new version's as it lies, the new version.
@@ -526,13 +561,7 @@ impl Run {
         install::free_name(paths, &base, self.current.as_ref())
     }
 
-    fn figures(
-        &self,
-        session: &Session,
-        remote: &[&NeededChunk],
-        again: &[&NeededChunk],
-        resumed: u64,
-    ) -> Done {
+    fn figures(&self, session: &Session, remote: &[u32], again: &[u32], resumed: u64) -> Done {
         let summary = &self.plan.summary;
         Done {
             version: summary.version.clone(),
@@ -542,7 +571,7 @@ impl Run {
                     .map(|current| current.current.version.clone())
             }),
             network_bytes: session.network_bytes(),
-            chunk_bytes: stored_bytes(remote.iter().chain(again).copied()),
+            chunk_bytes: stored_bytes(self.chunks(remote).chain(self.chunks(again))),
             chunks: (remote.len() + again.len()) as u64,
             resumed_bytes: resumed,
             reused_bytes: summary.reused_bytes,
@@ -589,7 +618,7 @@ fn tell_carried(session: &Session, carried: &Carried) {
     }
 }
 
-fn stored_bytes<'a>(chunks: impl Iterator<Item = &'a NeededChunk>) -> u64 {
+fn stored_bytes(chunks: impl Iterator<Item = NeededChunk>) -> u64 {
     chunks.map(|chunk| u64::from(chunk.stored_size)).sum()
 }
 

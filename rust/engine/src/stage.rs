@@ -4,7 +4,7 @@
 //! A staging folder may be left over from an earlier run, killed at any moment: nothing in it is believed
 //! before it has been hashed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
 use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
-use vsekai_formats::TreePath;
+use vsekai_formats::TreePathRef;
 use vsekai_formats::layout::Slice;
 use vsekai_formats::release::EntryKind;
 
@@ -22,7 +22,8 @@ use crate::control;
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
 use crate::installed::InstalledTree;
-use crate::plan::{NeededChunk, Plan, Reuse};
+use crate::needed::{NeededChunk, NeededChunks};
+use crate::plan::{Plan, Reuse, number};
 use crate::players;
 use crate::release::{Release, file_facts};
 use crate::share::{self, Sharing};
@@ -38,8 +39,9 @@ pub(crate) struct Stage {
     /// Entries that stay as the player has them: they are not created here.
     kept: HashSet<usize>,
     building: Building,
-    /// Files of the seed that stand in for files taken over whole: entry of the new release -> of the seed's.
-    reused: HashMap<usize, usize>,
+    /// Files taken over whole from the seed, in the order of the entries.
+    reused: Arc<[Reuse]>,
+    chunks: Arc<NeededChunks>,
     seed: Option<Arc<InstalledTree>>,
     left_over: bool,
 }
@@ -47,8 +49,10 @@ pub(crate) struct Stage {
 impl EntryFiles for Stage {
     /// Built files lie here; those taken over whole are read where they come from.
     fn open(&self, entry: usize) -> io::Result<File> {
-        if let (Some(from), Some(seed)) = (self.reused.get(&entry), &self.seed) {
-            return seed.open(*from);
+        let reused = self.reused.binary_search_by_key(&number(entry), |reuse| reuse.to);
+        let reused = reused.ok().and_then(|at| self.reused.get(at));
+        if let (Some(reuse), Some(seed)) = (reused, &self.seed) {
+            return seed.open(reuse.from as usize);
         }
         tree::Tree {
             folders: &self.folders,
@@ -71,11 +75,10 @@ impl Stage {
         let folders = Folders::below(tree::open_root(&path)?);
         let mut built = vec![false; release.contents.entries.len()];
         for entry in &plan.build {
-            if let Some(flag) = built.get_mut(*entry) {
+            if let Some(flag) = built.get_mut(*entry as usize) {
                 *flag = true;
             }
         }
-        let reused = plan.reuse.iter().map(|reuse| (reuse.to, reuse.from)).collect();
         let building = Building::new(release.contents.entries.len());
         let stage = Self {
             path,
@@ -84,13 +87,19 @@ impl Stage {
             built,
             kept: plan.kept.clone(),
             building,
-            reused,
+            reused: plan.reuse.clone(),
+            chunks: plan.chunks.clone(),
             seed,
             left_over,
         };
         stage.remove_strangers()?;
         stage.create_entries()?;
         Ok(stage)
+    }
+
+    /// Returns the chunks that the plan needs.
+    pub(crate) fn chunks(&self) -> &NeededChunks {
+        &self.chunks
     }
 
     /// Returns the staging folder, opened.
@@ -107,39 +116,36 @@ impl Stage {
         self.built.get(entry).copied().unwrap_or_default()
     }
 
-    /// Divides `chunks` into those that are not there yet and those that are.
+    /// Divides the chunks that the plan needs into those that are not there yet and those that are, by number.
     ///
     /// Everything in a folder left over by an earlier run is hashed, nothing is taken on trust.
-    pub(crate) fn divide<'p>(
-        &self,
-        chunks: &'p [NeededChunk],
-        token: &CancellationToken,
-    ) -> Result<(Vec<&'p NeededChunk>, Vec<&'p NeededChunk>), EngineError> {
+    pub(crate) fn divide(&self, token: &CancellationToken) -> Result<(Vec<u32>, Vec<u32>), EngineError> {
+        let chunks = self.chunks.numbers();
         if !self.left_over {
-            return Ok((chunks.iter().collect(), Vec::new()));
+            return Ok((chunks.collect(), Vec::new()));
         }
         let present: Result<Vec<bool>, EngineError> = chunks
-            .par_iter()
+            .clone()
+            .into_par_iter()
             .map_init(Vec::new, |buffer, chunk| {
                 control::check(token)?;
-                let mut positions = chunk.positions.iter();
-                Ok(positions.all(|p| tree::read_chunk(&self.release, *p, self, buffer).is_some()))
+                let mut positions = self.chunks.positions(chunk);
+                Ok(positions.all(|p| tree::read_chunk(&self.release, p, self, buffer).is_some()))
             })
             .collect();
-        let present = present?;
-        let (there, missing): (Vec<_>, Vec<_>) =
-            chunks.iter().zip(present).partition(|(_, present)| *present);
-        let chunks =
-            |pairs: Vec<(&'p NeededChunk, bool)>| pairs.into_iter().map(|(chunk, _)| chunk).collect();
-        Ok((chunks(missing), chunks(there)))
+        let (mut missing, mut there) = (Vec::new(), Vec::new());
+        for (chunk, present) in chunks.zip(present?) {
+            if present { &mut there } else { &mut missing }.push(chunk);
+        }
+        Ok((missing, there))
     }
 
     /// Writes a verified chunk to every place of the built files that it belongs to.
     ///
     /// Bytes of the chunk that are not file content must be what the list of files says they are.
     pub(crate) fn write(&self, chunk: &NeededChunk, plain: &[u8]) -> Result<(), EngineError> {
-        for position in chunk.positions.iter() {
-            let Some(at) = self.release.index.chunks.get(*position) else {
+        for position in self.chunks.positions(chunk.number) {
+            let Some(at) = self.release.index.chunks.get(position) else {
                 continue;
             };
             let mut rest = plain;
@@ -170,7 +176,7 @@ impl Stage {
         let (Some(position), Some(seed)) = (chunk.installed, &self.seed) else {
             return false;
         };
-        tree::read_chunk(&seed.release, position, &**seed, buffer) == Some(chunk.id)
+        tree::read_chunk(&seed.release, position as usize, &**seed, buffer) == Some(chunk.id)
     }
 
     /// Takes over the files that are the same in the seed.
@@ -178,7 +184,6 @@ impl Stage {
     /// `done` counts bytes.
     pub(crate) fn take_over(
         &self,
-        reuse: &[Reuse],
         sharing: Sharing,
         token: &CancellationToken,
         done: &AtomicU64,
@@ -187,13 +192,13 @@ impl Stage {
             return Ok(());
         };
         let nowhere = || (None, None);
-        reuse
+        self.reused
             .par_iter()
             .try_for_each_init(nowhere, |(near_from, near_to), reuse| {
                 control::check(token)?;
                 let (Some(from), Some(to)) = (
-                    seed.release.contents.entries.get(reuse.from),
-                    self.release.contents.entries.get(reuse.to),
+                    seed.release.contents.entries.get(reuse.from as usize),
+                    self.release.contents.entries.get(reuse.to as usize),
                 ) else {
                     return Err(EngineError::Internal(
                         "a plan names a file that is not there".to_owned(),
@@ -204,16 +209,16 @@ impl Stage {
                 } else {
                     sharing.private()
                 };
-                let from = seed.folders.of_near(near_from, from.path.as_str());
+                let from = seed.folders.of_near(near_from, from.path);
                 let shared = from.and_then(|(from_dir, from)| {
-                    let (to_dir, to) = self.folders.of_near(near_to, to.path.as_str())?;
+                    let (to_dir, to) = self.folders.of_near(near_to, to.path)?;
                     share::share(&from_dir, from, &to_dir, to, how)
                 });
-                shared.during("take over", self.path.join(to.path.as_str()))?;
-                if let Some(facts) = file_facts(&self.release.contents, reuse.to) {
+                shared.during("take over", self.below(to.path))?;
+                if let Some(facts) = file_facts(&self.release.contents, reuse.to as usize) {
                     done.fetch_add(facts.size, Ordering::Relaxed);
-                    if how != Sharing::HardLink || self.release.manifest.launch.starts(&to.path) {
-                        self.set_mode(reuse.to, facts.executable)?;
+                    if how != Sharing::HardLink || self.release.manifest.launch.starts(to.path) {
+                        self.set_mode(reuse.to as usize, facts.executable)?;
                     }
                 }
                 Ok(())
@@ -245,13 +250,13 @@ impl Stage {
 
     /// Creates the symbolic links, last of all, so that nothing is ever written through one.
     pub(crate) fn create_links(&self) -> Result<(), EngineError> {
-        for entry in &self.release.contents.entries {
-            let EntryKind::Link { target } = &entry.kind else {
+        for entry in self.release.contents.entries.iter() {
+            let EntryKind::Link { target } = entry.kind else {
                 continue;
             };
-            let path = self.path.join(entry.path.as_str());
-            remove_if_there(self.dir(), entry.path.as_str()).during("replace", &path)?;
-            create_link(self.dir(), target, entry.path.as_str()).during("create the link", &path)?;
+            let (path, below) = (entry.path.to_string(), self.below(entry.path));
+            remove_if_there(self.dir(), &path).during("replace", below)?;
+            create_link(self.dir(), target, &path).during("create the link", below)?;
         }
         Ok(())
     }
@@ -275,34 +280,34 @@ impl Stage {
     /// Creates the folders and the empty files, and clears what is in the way of the others.
     fn create_entries(&self) -> Result<(), EngineError> {
         for (i, entry) in self.release.contents.entries.iter().enumerate() {
-            let path = entry.path.as_str();
-            match &entry.kind {
+            let path = entry.path;
+            match entry.kind {
                 _ if self.kept.contains(&i) && !self.left_over => Ok(()),
-                _ if self.kept.contains(&i) => remove_if_there(self.dir(), path),
+                _ if self.kept.contains(&i) => remove_if_there(self.dir(), &path.to_string()),
                 EntryKind::Folder => self.create_folder(path),
-                EntryKind::File { size, .. } if self.is_built(i) => self.make_way(path, *size),
+                EntryKind::File { size, .. } if self.is_built(i) => self.make_way(path, size),
                 EntryKind::File { .. } | EntryKind::Link { .. } if self.left_over => {
-                    remove_if_there(self.dir(), path)
+                    remove_if_there(self.dir(), &path.to_string())
                 }
                 // In a folder that was just created nothing is in the way.
                 EntryKind::File { .. } | EntryKind::Link { .. } => Ok(()),
             }
-            .during("create", self.path.join(path))?;
+            .during("create", self.below(path))?;
         }
         Ok(())
     }
 
-    fn create_folder(&self, path: &str) -> io::Result<()> {
+    fn create_folder(&self, path: TreePathRef<'_>) -> io::Result<()> {
         if self.left_over {
-            return create_folder(self.dir(), path);
+            return create_folder(self.dir(), &path.to_string());
         }
         let (parent, name) = self.folders.of(path)?;
         parent.create_dir_with(name, &DirBuilder::new())
     }
 
     /// Keeps a file of `size` bytes from an earlier run and removes anything else; an empty file is created.
-    fn make_way(&self, path: &str, size: u64) -> io::Result<()> {
-        if self.left_over && self.keep(path, size)? {
+    fn make_way(&self, path: TreePathRef<'_>, size: u64) -> io::Result<()> {
+        if self.left_over && self.keep(&path.to_string(), size)? {
             return Ok(());
         }
         // No chunk brings an empty file's bytes.
@@ -334,12 +339,12 @@ impl Stage {
         };
         let target = Target {
             entry,
-            path: at.path.as_str(),
+            path: at.path,
             facts,
-            mode: self.mode(entry, &at.path, facts.executable),
+            mode: self.mode(entry, at.path, facts.executable),
         };
         let written = self.building.write(&self.folders, &target, part);
-        match written.during("write", self.path.join(at.path.as_str()))? {
+        match written.during("write", self.below(at.path))? {
             Written::InPart | Written::Whole => Ok(()),
             Written::Contradicts => Err(contradiction()),
         }
@@ -354,13 +359,13 @@ impl Stage {
             release: &self.release,
         }
         .open(entry)
-        .during("open", self.path.join(at.path.as_str()))?;
-        disk::set_mode(&file, self.mode(entry, &at.path, executable))
-            .during("set the mode of", self.path.join(at.path.as_str()))
+        .during("open", self.below(at.path))?;
+        disk::set_mode(&file, self.mode(entry, at.path, executable))
+            .during("set the mode of", self.below(at.path))
     }
 
     /// Installed files are read-only, for versions share them, but not those that are left to the player.
-    fn mode(&self, entry: usize, path: &TreePath, executable: bool) -> u32 {
+    fn mode(&self, entry: usize, path: TreePathRef<'_>, executable: bool) -> u32 {
         let write = if self.release.is_players(entry) { 0o200 } else { 0 };
         // Start programs get their execute bit even if the publisher's system had none to give.
         let execute = if executable || self.release.manifest.launch.starts(path) {
@@ -371,9 +376,30 @@ impl Stage {
         0o444 | write | execute
     }
 
+    /// Names what lies in the staging folder, for an error: most never need it.
+    fn below<'a>(&'a self, path: TreePathRef<'a>) -> Below<'a> {
+        Below {
+            folder: &self.path,
+            path,
+        }
+    }
+
     fn entry_path(&self, entry: usize) -> PathBuf {
         let entry = self.release.contents.entries.get(entry);
-        entry.map_or_else(|| self.path.clone(), |entry| self.path.join(entry.path.as_str()))
+        entry.map_or_else(|| self.path.clone(), |entry| self.below(entry.path).into())
+    }
+}
+
+/// A path that is put together when it is needed.
+#[derive(Clone, Copy)]
+struct Below<'a> {
+    folder: &'a Path,
+    path: TreePathRef<'a>,
+}
+
+impl From<Below<'_>> for PathBuf {
+    fn from(Below { folder, path }: Below<'_>) -> Self {
+        folder.join(path.to_string())
     }
 }
 

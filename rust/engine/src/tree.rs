@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, File, FileType, Metadata, OpenOptions};
 use vsekai_formats::layout::Slice;
-use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
+use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher, TreePathRef};
 
 use crate::error::{EngineError, IoContext as _};
 use crate::release::{FileFacts, Release};
@@ -45,9 +45,10 @@ impl Folders {
     }
 
     /// Returns the folder that holds `path`, and its name in there.
-    pub(crate) fn of<'p>(&self, path: &'p str) -> io::Result<(Arc<Dir>, &'p str)> {
-        let Some((folder, name)) = path.rsplit_once('/') else {
-            return Ok((self.root.clone(), path));
+    pub(crate) fn of<'p>(&self, path: TreePathRef<'p>) -> io::Result<(Arc<Dir>, &'p str)> {
+        let name = path.file_name();
+        let Some(folder) = path.parent() else {
+            return Ok((self.root.clone(), name));
         };
         if let Some(dir) = self.find(folder) {
             return Ok((dir, name));
@@ -63,11 +64,14 @@ impl Folders {
 
     /// The same for somebody who goes from file to file and keeps `near`, the folder they were in last: threads that
     /// work their way through a tree side by side would wait for each other at every file.
-    pub(crate) fn of_near<'p>(&self, near: &mut Near<'p>, path: &'p str) -> io::Result<(Arc<Dir>, &'p str)> {
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let known = near.as_ref().filter(|(known, _)| *known == folder);
-        if let (Some((_, dir)), Some(name)) = (known, path.rsplit('/').next()) {
-            return Ok((dir.clone(), name));
+    pub(crate) fn of_near<'p>(
+        &self,
+        near: &mut Near<'p>,
+        path: TreePathRef<'p>,
+    ) -> io::Result<(Arc<Dir>, &'p str)> {
+        let folder = path.parent().unwrap_or_default();
+        if let Some((_, dir)) = near.as_ref().filter(|(known, _)| *known == folder) {
+            return Ok((dir.clone(), path.file_name()));
         }
         let (dir, name) = self.of(path)?;
         *near = Some((folder, dir.clone()));
@@ -111,7 +115,7 @@ impl EntryFiles for Tree<'_> {
     fn open(&self, entry: usize) -> io::Result<File> {
         match self.release.contents.entries.get(entry) {
             Some(entry) => {
-                let (folder, name) = self.folders.of(entry.path.as_str())?;
+                let (folder, name) = self.folders.of(entry.path)?;
                 open_file(&folder, name)
             }
             None => Err(io::ErrorKind::NotFound.into()),

@@ -11,7 +11,7 @@ use cap_std::fs::Metadata;
 use rayon::prelude::*;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use vsekai_formats::TreePath;
+use vsekai_formats::TreePathRef;
 use vsekai_formats::release::EntryKind;
 
 use crate::control;
@@ -82,22 +82,22 @@ fn looks_right<'r>(
     entry: usize,
 ) -> Option<Metadata> {
     let wanted = release.contents.entries.get(entry)?;
-    let mut look = |path: &'r TreePath| -> io::Result<Option<Metadata>> {
-        let (folder, name) = folders.of_near(near, path.as_str())?;
+    let mut look = |path: TreePathRef<'r>| -> io::Result<Option<Metadata>> {
+        let (folder, name) = folders.of_near(near, path)?;
         let data = folder.symlink_metadata(name)?;
-        let is_right = match &wanted.kind {
+        let is_right = match wanted.kind {
             EntryKind::Folder => data.is_dir(),
             EntryKind::Link { target } => {
                 data.is_symlink() && folder.read_link_contents(name)? == Path::new(target)
             }
             EntryKind::File { size, executable, .. } => {
-                let is_program = *executable || release.manifest.launch.starts(path);
-                data.is_file() && data.len() == *size && (!is_program || may_be_started(&data))
+                let is_program = executable || release.manifest.launch.starts(path);
+                data.is_file() && data.len() == size && (!is_program || may_be_started(&data))
             }
         };
         Ok(is_right.then_some(data))
     };
-    look(&wanted.path).ok().flatten()
+    look(wanted.path).ok().flatten()
 }
 
 /// Returns those of the files `entries` that do not have the bytes they were published with.

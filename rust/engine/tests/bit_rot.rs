@@ -371,8 +371,8 @@ fn chunk_of(scene: &Scene, path: &str, offset: usize) -> ChunkId {
     let entry = contents
         .entries
         .iter()
-        .position(|entry| entry.path.as_str() == path);
-    let layout = Layout::of(&contents).unwrap();
+        .position(|entry| entry.path.to_string() == path);
+    let layout = Layout::of(contents.clone().into()).unwrap();
     let at = layout.payload(entry.unwrap()).unwrap().start + offset as u64;
     let chunk = index.chunks.iter().find(|chunk| chunk.range().contains(&at));
     chunk.unwrap().id

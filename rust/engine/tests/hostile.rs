@@ -11,7 +11,7 @@ use support::web::{Answer, Web};
 use support::{Player, game, memory_folder};
 use vsekai_engine::{ErrorCode, UserFiles};
 use vsekai_formats::codec;
-use vsekai_formats::release::{EntryKind, Pinned, ReleaseManifest, address};
+use vsekai_formats::release::{Entries, Pinned, ReleaseManifest, address};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_are_refused_wherever_they_stand_and_nothing_is_written_outside() {
@@ -344,10 +344,9 @@ async fn a_list_of_files_that_contradicts_its_chunks_is_never_installed() {
     let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
     let web = Web::start(site.path()).await;
     site.publish_with(&game(1), "1.0", 1, |contents, _| {
-        for entry in &mut contents.entries {
-            if let EntryKind::File { digest, .. } = &mut entry.kind {
-                *digest = Pinned::of(b"something else").sha256;
-            }
+        for position in 0..contents.entries.len() {
+            let other = Pinned::of(b"something else").sha256;
+            contents.entries.set_digest(position, other);
         }
     });
     let error = Player::open(root.path(), &web.address)
@@ -376,7 +375,9 @@ async fn a_release_for_another_system_or_without_files_is_refused_in_words() {
         .unwrap_err();
     assert_eq!(error.code(), ErrorCode::WrongPlatform);
     assert!(error.to_string().contains("a Windows program"), "{error}");
-    site.publish_with(&game(1), "2.0", 2, |contents, _| contents.entries.clear());
+    site.publish_with(&game(1), "2.0", 2, |contents, _| {
+        contents.entries = Entries::default()
+    });
     let error = Player::open(root.path(), &web.address)
         .updater
         .update()

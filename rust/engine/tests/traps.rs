@@ -42,7 +42,7 @@ async fn a_program_published_without_its_execute_bit_starts_all_the_same() {
 async fn an_empty_tree_is_refused_and_empties_nothing() {
     let scene = Scene::installed().await;
     scene.site.publish_with(&game(2), "2.0", 2, |contents, _| {
-        contents.entries.clear();
+        contents.entries = vsekai_formats::release::Entries::default();
     });
     let error = scene.player.updater.update().await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::BadRelease, "{error}");

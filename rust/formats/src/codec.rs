@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //! Stored form of chunks: one zstd frame, decompressed within a bound and checked against the chunk's id.
 //!
-//! Decompression writes straight into one buffer of at most the caller's bound. zstd's streaming interface
-//! would instead set up a window as large as the frame's header demands, so it is not used here.
+//! Chunks are decompressed straight into one buffer of at most the caller's bound. zstd's streaming interface would
+//! instead set up a window as large as the frame's header demands, so it is used for long documents only, which are
+//! read piece by piece.
 
 use std::fmt;
+use std::io::{BufRead, BufReader, Read as _};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -238,6 +240,25 @@ pub fn decompress(stored: &[u8], max_len: usize) -> Result<Vec<u8>, CodecError> 
     Decompressor::new()?.decompress(stored, max_len)
 }
 
+/// Returns a reader of the content of the one zstd frame that fills `stored`, of which it returns `max_len` bytes at the
+/// most. Memory is taken for the frame's window, at most 128 MiB, and not for all of the content.
+///
+/// # Errors
+/// `stored` is something else, or says that it holds more than `max_len` bytes. What else is wrong the reader reports.
+pub fn reader(stored: &[u8], max_len: usize) -> Result<impl BufRead, CodecError> {
+    capacity(stored, max_len)?;
+    let decoder = zstd::stream::read::Decoder::with_buffer(stored);
+    let decoder = decoder.map_err(|error| CodecError::Damaged {
+        reason: error.to_string(),
+    })?;
+    Ok(BufReader::with_capacity(READ_BYTES, decoder).take(max_len as u64))
+}
+
+/// Returns the length of its content that a zstd frame states, in bytes; `None` if it states none or is none.
+pub fn stated_len(stored: &[u8]) -> Option<u64> {
+    zstd_safe::get_frame_content_size(stored).ok().flatten()
+}
+
 /// Returns the verified plain bytes of a chunk; see [`Decompressor::decode_verified`].
 ///
 /// # Errors
@@ -362,6 +383,8 @@ fn capacity(stored: &[u8], max_len: usize) -> Result<usize, CodecError> {
     }
 }
 
+/// Bytes decompressed at a time for a reader.
+const READ_BYTES: usize = 64 << 10;
 /// The level that finds out what can be saved at all: at that price, and by repetitions alone.
 const GLANCE_LEVEL: i32 = -1;
 /// It is worth more than a glance if that saves more than one part in so many.

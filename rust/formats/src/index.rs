@@ -13,9 +13,9 @@
 //! Reading makes every check casync makes, and then caps counts and sizes by [`IndexLimits`]. No memory is
 //! taken because of a number in the input: the list grows with the items that are really there.
 
-use std::collections::HashSet;
 use std::io::{self, Read, Write};
 
+use crate::by_digest::ByDigest;
 use crate::flags;
 use crate::id::{ChunkId, DigestAlgorithm};
 
@@ -180,8 +180,23 @@ impl Index {
 
     /// Returns the first chunk with each distinct id, in order.
     pub fn unique_chunks(&self) -> impl Iterator<Item = &IndexChunk> {
-        let mut seen = HashSet::with_capacity(self.chunks.len());
-        self.chunks.iter().filter(move |chunk| seen.insert(chunk.id))
+        let firsts = self.first_positions().into_iter().zip(0..);
+        let chunks = self.chunks.iter().zip(firsts);
+        chunks.filter_map(|(chunk, (first, position))| (first == position).then_some(chunk))
+    }
+
+    /// Returns for each chunk the position of the first one with its id, which is its own for most.
+    pub fn first_positions(&self) -> Vec<u32> {
+        // An index of more chunks than there are numbers would not fit into memory.
+        let positions = (0..=u32::MAX).zip(&self.chunks).map(|(position, _)| position);
+        let id = |position: u32| Some(self.chunks.get(position as usize)?.id);
+        let mut firsts = vec![0; self.chunks.len()];
+        for (position, first) in ByDigest::sort(positions, id).with_first() {
+            if let Some(place) = firsts.get_mut(position as usize) {
+                *place = first;
+            }
+        }
+        firsts
     }
 
     /// Returns the position of the chunk that holds byte `offset` of the stream.

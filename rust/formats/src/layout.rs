@@ -9,33 +9,39 @@
 //! The stream equals what `desync tar --no-time` writes for a tree with these permissions.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::catar::goodbye::{Child, name_hash};
 use crate::catar::record;
 use crate::flags;
 use crate::id::DigestAlgorithm;
-use crate::release::{Contents, Entry, EntryKind};
+use crate::release::{Contents, Entries, EntryKind, EntryRef};
 
 /// The catar of a release as literal bytes and stretches of files.
 ///
-/// What is kept is what the bytes follow from, a third of them: a release may have hundreds of thousands of files.
+/// What is kept is what the bytes follow from, a fraction of them: a release may have hundreds of thousands of files.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// What lies between the files' contents, in stream order: [`Mark`]s.
-    marks: Vec<u8>,
+    contents: Arc<Contents>,
     /// One for each entry, and one for the end of the stream.
     places: Vec<Place>,
+    /// The GOODBYE records of all folders, in stream order.
+    goodbyes: Vec<u8>,
 }
 
-/// Where an entry lies.
+/// Where an entry lies. Numbers of 32 bits, for that there are so many of them.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    /// Where its content begins in the stream, or would if it had any.
-    start: u64,
-    /// How many bytes before that are no file content.
-    literals: u32,
-    /// Where its mark is.
-    mark: u32,
+    /// Where its content begins in the stream, or would if it had any: the lower and the upper half.
+    start: [u32; 2],
+    /// Bytes of GOODBYE records before it.
+    goodbyes: u32,
+}
+
+impl Place {
+    fn start(&self) -> u64 {
+        u64::from(self.start[0]) | u64::from(self.start[1]) << 32
+    }
 }
 
 /// A stretch of the catar.
@@ -93,23 +99,29 @@ impl Layout {
     ///
     /// # Errors
     /// Entries out of order, or sizes beyond [`MAX_STREAM_LEN`].
-    pub fn of(contents: &Contents) -> Result<Self, LayoutError> {
-        let mut builder = Builder::new(contents.entries.len());
-        for entry in &contents.entries {
-            builder.add(entry)?;
+    pub fn of(contents: Arc<Contents>) -> Result<Self, LayoutError> {
+        let mut builder = Builder::new(&contents.entries);
+        for (position, entry) in contents.entries.iter().enumerate() {
+            builder.add(position, entry)?;
         }
-        builder.finish()
+        let (places, goodbyes) = builder.finish()?;
+        Ok(Self {
+            contents,
+            places,
+            goodbyes,
+        })
     }
 
     /// Returns the length of the catar in bytes.
     pub fn total_len(&self) -> u64 {
-        self.places.last().map_or(0, |end| end.start)
+        self.places.last().map_or(0, Place::start)
     }
 
     /// Returns where the content of the entry at `position` lies, or `None` if it is not a file.
     pub fn payload(&self, position: usize) -> Option<Range<u64>> {
-        match self.mark(position)? {
-            (Mark::File { .. }, _) => self.content(position),
+        let start = self.places.get(position)?.start();
+        match self.contents.entries.get(position)?.kind {
+            EntryKind::File { size, .. } => Some(start..start + size),
             _ => None,
         }
     }
@@ -122,7 +134,7 @@ impl Layout {
 
     /// Returns what makes up `range` of the catar, in order; what lies beyond its end is left out.
     pub fn slices(&self, range: Range<u64>) -> Slices<'_> {
-        let after = self.places.partition_point(|place| place.start <= range.start);
+        let after = self.places.partition_point(|place| place.start() <= range.start);
         Slices {
             layout: self,
             entry: after.checked_sub(1),
@@ -133,16 +145,8 @@ impl Layout {
 
     /// Returns where the content of an entry lies, which is empty for anything but a file.
     fn content(&self, entry: usize) -> Option<Range<u64>> {
-        let (here, next) = (self.places.get(entry)?, self.places.get(entry + 1)?);
-        let between = next.literals.checked_sub(here.literals)?;
-        Some(here.start..next.start.checked_sub(u64::from(between))?)
-    }
-
-    /// Returns an entry's mark and where it ends.
-    fn mark(&self, entry: usize) -> Option<(Mark<'_>, usize)> {
-        let at = usize::try_from(self.places.get(entry)?.mark).ok()?;
-        let (mark, rest) = Mark::unpack(self.marks.get(at..)?)?;
-        Some((mark, self.marks.len() - rest.len()))
+        let start = self.places.get(entry)?.start();
+        Some(self.payload(entry).unwrap_or(start..start))
     }
 
     /// Returns part of the bytes from the end of the content of entry `from`, or from the start of the stream, to where that
@@ -153,27 +157,26 @@ impl Layout {
     fn literals(&self, from: Option<usize>, to: usize, part: Range<usize>) -> Option<Vec<u8>> {
         let mut part = Part::of(part);
         let mut records = Vec::new();
-        let (mut entry, at) = match from {
-            Some(from) => (from + 1, self.mark(from)?.1),
-            None => {
-                push_entry(&mut records, record::MODE_FOLDER | 0o755);
-                (0, 0)
-            }
-        };
-        part.push(&records);
-        let end = self.mark(to).map_or(self.marks.len(), |(_, end)| end);
-        let mut marks = self.marks.get(at..end)?;
-        while let Some((mark, rest)) = Mark::unpack(marks).filter(|_| !part.is_whole()) {
-            marks = rest;
-            if let Mark::Goodbye(record) = mark {
-                part.push(record);
-                continue;
-            }
-            let content = self.content(entry)?;
-            records.clear();
-            mark.push_records(&mut records, content.end - content.start)?;
+        if from.is_none() {
+            push_entry(&mut records, record::MODE_FOLDER | 0o755);
             part.push(&records);
-            entry += 1;
+        }
+        let mut done = match from {
+            Some(from) => self.places.get(from)?.goodbyes,
+            None => 0,
+        };
+        for position in from.map_or(0, |from| from + 1)..=to {
+            if part.is_whole() {
+                break;
+            }
+            let goodbyes = self.places.get(position)?.goodbyes;
+            part.push(self.goodbyes.get(done as usize..goodbyes as usize)?);
+            done = goodbyes;
+            if let Some(entry) = self.contents.entries.get(position) {
+                records.clear();
+                push_records(&mut records, entry)?;
+                part.push(&records);
+            }
         }
         Some(part.bytes)
     }
@@ -253,12 +256,12 @@ impl Slices<'_> {
         let last = layout.places.len().checked_sub(1)?;
         let is_far = |entry: &usize| {
             let place = layout.places.get(*entry);
-            place.is_some_and(|place| place.start >= self.end)
+            place.is_some_and(|place| place.start() >= self.end)
                 || layout.content(*entry).is_some_and(|content| !content.is_empty())
         };
         let mut beyond = from.map_or(0, |from| from + 1)..last;
         let to = beyond.find(is_far).unwrap_or(last);
-        let until = layout.places.get(to)?.start.min(self.end);
+        let until = layout.places.get(to)?.start().min(self.end);
         let behind = |at: u64| usize::try_from(at.checked_sub(since)?).ok();
         let bytes = layout.literals(from, to, behind(self.at)?..behind(until)?)?;
         self.entry = Some(to);
@@ -266,100 +269,23 @@ impl Slices<'_> {
     }
 }
 
-/// What lies at a place of the stream beside content. The records that it stands for take three times as much.
-enum Mark<'a> {
-    Folder {
-        name: &'a [u8],
-    },
-    File {
-        name: &'a [u8],
-        executable: bool,
-    },
-    Link {
-        name: &'a [u8],
-        target: &'a [u8],
-    },
-    /// The whole record.
-    Goodbye(&'a [u8]),
-}
-
-impl<'a> Mark<'a> {
-    /// Appends the records that it stands for, or refuses a size that no record can have.
-    fn push_records(&self, out: &mut Vec<u8>, size: u64) -> Option<()> {
-        match self {
-            Self::Folder { name } => {
-                record::push_text(out, record::FILENAME, name);
-                push_entry(out, record::MODE_FOLDER | 0o755);
-            }
-            Self::File { name, executable } => {
-                record::push_text(out, record::FILENAME, name);
-                let permissions = if *executable { 0o755 } else { 0o644 };
-                push_entry(out, record::MODE_FILE | permissions);
-                record::push_payload_header(out, size)?;
-            }
-            Self::Link { name, target } => {
-                record::push_text(out, record::FILENAME, name);
-                push_entry(out, record::MODE_LINK | 0o777);
-                record::push_text(out, record::SYMLINK, target);
-            }
-            Self::Goodbye(record) => out.extend_from_slice(record),
+/// Appends what comes before an entry's content, or refuses a size that no record can have.
+fn push_records(out: &mut Vec<u8>, entry: EntryRef<'_>) -> Option<()> {
+    record::push_text(out, record::FILENAME, entry.path.file_name().as_bytes());
+    match entry.kind {
+        EntryKind::Folder => push_entry(out, record::MODE_FOLDER | 0o755),
+        EntryKind::File { size, executable, .. } => {
+            let permissions = if executable { 0o755 } else { 0o644 };
+            push_entry(out, record::MODE_FILE | permissions);
+            record::push_payload_header(out, size)?;
         }
-        Some(())
-    }
-
-    /// Appends its short form, or refuses a text that is too long for it.
-    fn pack(&self, out: &mut Vec<u8>) -> Option<()> {
-        match self {
-            Self::Folder { name } => pack(out, FOLDER, name),
-            Self::File { name, executable } => pack(out, if *executable { PROGRAM } else { FILE }, name),
-            Self::Link { name, target } => {
-                pack(out, LINK, name)?;
-                pack(out, TARGET, target)
-            }
-            Self::Goodbye(record) => pack(out, GOODBYE, record),
+        EntryKind::Link { target } => {
+            push_entry(out, record::MODE_LINK | 0o777);
+            record::push_text(out, record::SYMLINK, target.as_bytes());
         }
     }
-
-    /// Reads a short form; also returns what follows it.
-    fn unpack(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (kind, text, rest) = unpack(bytes)?;
-        let mark = match kind {
-            FOLDER => Self::Folder { name: text },
-            FILE | PROGRAM => Self::File {
-                name: text,
-                executable: kind == PROGRAM,
-            },
-            LINK => {
-                let (_, target, rest) = unpack(rest)?;
-                return Some((Self::Link { name: text, target }, rest));
-            }
-            _ => Self::Goodbye(text),
-        };
-        Some((mark, rest))
-    }
-}
-
-fn pack(out: &mut Vec<u8>, kind: u8, text: &[u8]) -> Option<()> {
-    out.push(kind);
-    out.extend_from_slice(&u32::try_from(text.len()).ok()?.to_le_bytes());
-    out.extend_from_slice(text);
     Some(())
 }
-
-fn unpack(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (kind, rest) = bytes.split_first()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (text, rest) = rest.split_at_checked(length)?;
-    Some((*kind, text, rest))
-}
-
-const FOLDER: u8 = 0;
-const FILE: u8 = 1;
-const PROGRAM: u8 = 2;
-const LINK: u8 = 3;
-const TARGET: u8 = 4;
-const GOODBYE: u8 = 5;
 
 fn push_entry(out: &mut Vec<u8>, mode: u64) {
     let entry = record::Entry {
@@ -372,7 +298,9 @@ fn push_entry(out: &mut Vec<u8>, mode: u64) {
 
 /// A folder whose GOODBYE is still to come.
 struct Open<'a> {
-    path: &'a str,
+    /// Where it is listed, `None` for the root.
+    position: Option<usize>,
+    name: &'a str,
     entry_at: u64,
     name_at: u64,
     last_name: Option<&'a str>,
@@ -380,27 +308,28 @@ struct Open<'a> {
 }
 
 struct Builder<'a> {
-    marks: Vec<u8>,
+    entries: &'a Entries,
     places: Vec<Place>,
-    /// Bytes of file content so far.
-    content: u64,
-    /// All other bytes so far.
-    literals: u64,
+    goodbyes: Vec<u8>,
+    /// Bytes of the stream so far. It cannot overflow: file bytes end below [`MAX_STREAM_LEN`] and what the other bytes
+    /// follow from is in memory.
+    position: u64,
     open: Vec<Open<'a>>,
     /// The records of the entry at hand.
     records: Vec<u8>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(entries: usize) -> Self {
+    fn new(entries: &'a Entries) -> Self {
         Self {
-            marks: Vec::new(),
-            places: Vec::with_capacity(entries + 1),
-            content: 0,
+            entries,
+            places: Vec::with_capacity(entries.len() + 1),
+            goodbyes: Vec::new(),
             // The root's ENTRY.
-            literals: record::ENTRY_LEN,
+            position: record::ENTRY_LEN,
             open: vec![Open {
-                path: "",
+                position: None,
+                name: "",
                 entry_at: 0,
                 name_at: 0,
                 last_name: None,
@@ -410,71 +339,60 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn add(&mut self, entry: &'a Entry) -> Result<(), LayoutError> {
-        self.descend_to_parent(entry)?;
-        let name_at = self.position();
-        let path = entry.path.as_str();
-        let name = entry.path.file_name().as_bytes();
-        let (mark, size) = match &entry.kind {
-            EntryKind::Folder => (Mark::Folder { name }, 0),
-            EntryKind::File { size, executable, .. } => {
-                let executable = *executable;
-                (Mark::File { name, executable }, *size)
-            }
-            EntryKind::Link { target } => {
-                let target = target.as_bytes();
-                (Mark::Link { name, target }, 0)
-            }
+    fn add(&mut self, position: usize, entry: EntryRef<'a>) -> Result<(), LayoutError> {
+        self.descend_to_parent(position, entry)?;
+        let name_at = self.position;
+        let name = entry.path.file_name();
+        let size = match entry.kind {
+            EntryKind::File { size, .. } => size,
+            _ => 0,
         };
-        let end = self
-            .push(&mark, size)
-            .and_then(|()| self.position().checked_add(size));
-        if end.is_none_or(|end| end > MAX_STREAM_LEN) {
-            return Err(too_large(path));
-        }
+        let end = self.push(entry).and_then(|()| self.position.checked_add(size));
+        let end = end.filter(|end| *end <= MAX_STREAM_LEN);
+        let end = end.ok_or_else(|| too_large(entry.path.to_string()))?;
         if entry.kind == EntryKind::Folder {
             self.open.push(Open {
-                path,
-                entry_at: self.position() - record::ENTRY_LEN,
+                position: Some(position),
+                name,
+                entry_at: self.position - record::ENTRY_LEN,
                 name_at,
                 last_name: None,
                 children: Vec::new(),
             });
             return Ok(());
         }
-        self.content += size;
-        self.record_child(entry.path.file_name(), name_at);
+        self.position = end;
+        self.record_child(name, name_at);
         Ok(())
     }
 
-    /// Appends an entry's mark and its place.
-    fn push(&mut self, mark: &Mark<'_>, size: u64) -> Option<()> {
-        let at = u32::try_from(self.marks.len()).ok()?;
-        mark.pack(&mut self.marks)?;
+    /// Goes past an entry's records and notes its place.
+    fn push(&mut self, entry: EntryRef<'_>) -> Option<()> {
         self.records.clear();
-        mark.push_records(&mut self.records, size)?;
-        self.literals += self.records.len() as u64;
-        self.push_place(at)
+        push_records(&mut self.records, entry)?;
+        self.position += self.records.len() as u64;
+        self.push_place()
     }
 
-    fn push_place(&mut self, mark: u32) -> Option<()> {
+    fn push_place(&mut self) -> Option<()> {
         self.places.push(Place {
-            start: self.position(),
-            literals: u32::try_from(self.literals).ok()?,
-            mark,
+            start: [self.position as u32, (self.position >> 32) as u32],
+            goodbyes: u32::try_from(self.goodbyes.len()).ok()?,
         });
         Some(())
     }
 
     /// Closes folders until the one that holds `entry` is the innermost open one.
-    fn descend_to_parent(&mut self, entry: &'a Entry) -> Result<(), LayoutError> {
-        let parent = entry.path.parent().unwrap_or("");
-        while self.open.len() > 1 && self.open.last().is_some_and(|open| open.path != parent) {
-            self.close()?;
+    fn descend_to_parent(&mut self, position: usize, entry: EntryRef<'a>) -> Result<(), LayoutError> {
+        let parent = self.entries.folder_of(position);
+        while self.open.len() > 1 && self.open.last().is_some_and(|open| open.position != parent) {
+            self.close();
         }
         let name = entry.path.file_name();
+        let is_listed = parent.is_some() || entry.path.parent().is_none();
         let in_order = |open: &&mut Open<'_>| {
-            open.path == parent
+            is_listed
+                && open.position == parent
                 && open
                     .last_name
                     .is_none_or(|last| last.as_bytes() < name.as_bytes())
@@ -488,7 +406,7 @@ impl<'a> Builder<'a> {
     }
 
     fn record_child(&mut self, name: &str, name_at: u64) {
-        let size = self.position() - name_at;
+        let size = self.position - name_at;
         if let Some(open) = self.open.last_mut() {
             open.children.push(Child {
                 hash: name_hash(name.as_bytes()),
@@ -498,46 +416,33 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn close(&mut self) -> Result<(), LayoutError> {
+    fn close(&mut self) {
         let Some(mut open) = self.open.pop() else {
-            return Ok(());
+            return;
         };
-        self.records.clear();
-        let at = self.position();
-        record::push_goodbye(&mut self.records, &mut open.children, open.entry_at, at);
-        self.literals += self.records.len() as u64;
-        let packed = Mark::Goodbye(&self.records).pack(&mut self.marks);
-        packed.ok_or_else(|| too_large(open.path))?;
-        let name = open.path.rsplit('/').next().unwrap_or(open.path);
-        self.record_child(name, open.name_at);
-        Ok(())
+        let before = self.goodbyes.len();
+        record::push_goodbye(
+            &mut self.goodbyes,
+            &mut open.children,
+            open.entry_at,
+            self.position,
+        );
+        self.position += (self.goodbyes.len() - before) as u64;
+        self.record_child(open.name, open.name_at);
     }
 
-    fn finish(mut self) -> Result<Layout, LayoutError> {
+    fn finish(mut self) -> Result<(Vec<Place>, Vec<u8>), LayoutError> {
         while !self.open.is_empty() {
-            self.close()?;
+            self.close();
         }
-        let at = u32::try_from(self.marks.len()).ok();
-        at.and_then(|at| self.push_place(at))
-            .ok_or_else(|| too_large(""))?;
-        self.marks.shrink_to_fit();
-        Ok(Layout {
-            marks: self.marks,
-            places: self.places,
-        })
-    }
-
-    /// Returns the position in the stream. It cannot overflow: file bytes end below [`MAX_STREAM_LEN`] and
-    /// what the other bytes follow from is in memory.
-    fn position(&self) -> u64 {
-        self.content + self.literals
+        self.push_place().ok_or_else(|| too_large(String::new()))?;
+        self.goodbyes.shrink_to_fit();
+        Ok((self.places, self.goodbyes))
     }
 }
 
-fn too_large(path: &str) -> LayoutError {
-    LayoutError::TooLarge {
-        path: path.to_owned(),
-    }
+fn too_large(path: String) -> LayoutError {
+    LayoutError::TooLarge { path }
 }
 
 /// Longest catar, in bytes: what an index accepts by default, 16 TiB.
@@ -548,7 +453,7 @@ mod tests {
     use super::*;
     use crate::id::ChunkId;
     use crate::name::TreePath;
-    use crate::release::SCHEMA;
+    use crate::release::{Entry, SCHEMA};
 
     fn entry(path: &str, kind: EntryKind) -> Entry {
         let path = TreePath::parse(path).unwrap();
@@ -565,16 +470,16 @@ mod tests {
         entry(path, kind)
     }
 
-    fn contents(entries: Vec<Entry>) -> Contents {
-        Contents {
+    fn contents(entries: Vec<Entry>) -> Arc<Contents> {
+        Arc::new(Contents {
             schema: SCHEMA,
-            entries,
+            entries: Entries::of(&entries).unwrap(),
             stored_sizes: vec![],
-        }
+        })
     }
 
     /// The tree of the published catar vector.
-    fn vector() -> (Contents, Vec<(usize, Vec<u8>)>) {
+    fn vector() -> (Arc<Contents>, Vec<(usize, Vec<u8>)>) {
         let target = "a.txt".to_owned();
         let entries = vec![
             file("a.txt", 6, false),
@@ -609,7 +514,7 @@ mod tests {
     #[test]
     fn the_published_catar_comes_out_byte_for_byte() {
         let (contents, files) = vector();
-        let layout = Layout::of(&contents).unwrap();
+        let layout = Layout::of(contents).unwrap();
         let bytes = render(&layout, 0..layout.total_len(), &files);
         assert_eq!(bytes.len(), 1767);
         assert_eq!(
@@ -625,7 +530,7 @@ mod tests {
     #[test]
     fn any_range_is_the_same_part_of_the_whole() {
         let (contents, files) = vector();
-        let layout = Layout::of(&contents).unwrap();
+        let layout = Layout::of(contents).unwrap();
         let whole = render(&layout, 0..layout.total_len(), &files);
         for start in (0..whole.len()).step_by(7) {
             for end in (start..=whole.len()).step_by(13) {
@@ -640,7 +545,7 @@ mod tests {
     #[test]
     fn payloads_are_where_the_content_lies() {
         let (contents, files) = vector();
-        let layout = Layout::of(&contents).unwrap();
+        let layout = Layout::of(contents).unwrap();
         for (position, content) in &files {
             let range = layout.payload(*position).unwrap();
             assert_eq!(&render(&layout, range, &files), content);
@@ -664,7 +569,7 @@ mod tests {
             ],
         ] {
             assert!(
-                matches!(Layout::of(&contents(bad)), Err(LayoutError::Order { .. })),
+                matches!(Layout::of(contents(bad)), Err(LayoutError::Order { .. })),
                 "order"
             );
         }
@@ -675,24 +580,24 @@ mod tests {
         for size in [u64::MAX, u64::MAX - 16, 1 << 44] {
             let bad = contents(vec![file("a", size, false)]);
             assert!(
-                matches!(Layout::of(&bad), Err(LayoutError::TooLarge { .. })),
+                matches!(Layout::of(bad), Err(LayoutError::TooLarge { .. })),
                 "{size}"
             );
         }
         let bad = contents(vec![file("a", 1 << 43, false), file("b", 1 << 43, false)]);
-        assert!(matches!(Layout::of(&bad), Err(LayoutError::TooLarge { .. })));
+        assert!(matches!(Layout::of(bad), Err(LayoutError::TooLarge { .. })));
     }
 
     #[test]
     fn executables_and_nothing_else_get_the_executable_bit() {
-        let layout = Layout::of(&contents(vec![file("a", 0, true)])).unwrap();
+        let layout = Layout::of(contents(vec![file("a", 0, true)])).unwrap();
         let bytes = render(&layout, 0..layout.total_len(), &[]);
         let mode = 64 + 18 + 24;
         assert_eq!(bytes[mode..mode + 2], 0o100_755u16.to_le_bytes());
     }
 
     /// A folder of a hundred thousand files.
-    fn huge_folder() -> Contents {
+    fn huge_folder() -> Arc<Contents> {
         let mut entries = vec![entry("d", EntryKind::Folder)];
         for number in 0..100_000u64 {
             entries.push(file(&format!("d/{number:06}"), number, false));
@@ -702,7 +607,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_huge_folder_costs_no_more_in_parts_than_as_a_whole() {
-        let layout = Layout::of(&huge_folder()).unwrap();
+        let layout = Layout::of(huge_folder()).unwrap();
         let end = layout.total_len();
         let (_, last) = layout.payloads().last().unwrap();
         let whole: Vec<Slice> = layout.slices(last.end..end).collect();
@@ -725,7 +630,7 @@ mod tests {
     fn a_hundred_thousand_files_are_laid_out_quickly() {
         let contents = huge_folder();
         let start = std::time::Instant::now();
-        let layout = Layout::of(&contents).unwrap();
+        let layout = Layout::of(contents).unwrap();
         assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
         assert_eq!(
             layout.slices(0..layout.total_len()).map(|s| s.len()).sum::<u64>(),

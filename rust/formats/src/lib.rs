@@ -4,10 +4,12 @@
 //! Pure code: nothing here opens a file or socket, reads a clock or the environment. Input comes as byte
 //! slices or [`std::io::Read`], and all of it may be hostile: every length is checked before it is believed.
 
+mod by_digest;
 pub mod catar;
 pub mod channel;
 pub mod chunker;
 pub mod codec;
+mod entries;
 pub mod flags;
 pub mod id;
 pub mod index;
@@ -24,10 +26,11 @@ mod testdata;
 mod text;
 pub mod user_paths;
 
+pub use by_digest::ByDigest;
 pub use chunker::{ChunkSizes, Chunker};
 pub use id::{ChunkId, DigestAlgorithm, IdHasher};
 pub use index::{Index, IndexChunk, IndexLimits};
 pub use layout::{Layout, Slice};
-pub use name::TreePath;
+pub use name::{TreePath, TreePathRef};
 pub use read_at::ReadAt;
 pub use user_paths::UserPaths;

@@ -5,6 +5,7 @@
 //! it was published from. The rules are those of git's NTFS and HFS protections, plus Windows' device names.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -57,6 +58,11 @@ impl TreePath {
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns the path without the memory that it lies in.
+    pub fn borrowed(&self) -> TreePathRef<'_> {
+        TreePathRef::of_checked(&self.0)
+    }
+
     /// Returns the path as text, `/` between components.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -69,22 +75,96 @@ impl TreePath {
 
     /// Returns the last component.
     pub fn file_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or(&self.0)
+        self.borrowed().file_name()
     }
 
     /// Returns the path of the folder that holds this entry, or `None` at the root.
     pub fn parent(&self) -> Option<&str> {
-        self.0.rsplit_once('/').map(|(parent, _)| parent)
+        self.borrowed().parent()
     }
 
     /// Returns the number of components.
     pub fn depth(&self) -> usize {
-        self.components().count()
+        self.borrowed().depth()
     }
 
     /// Returns the form in which two paths that some file system holds equal are equal.
     pub fn folded(&self) -> String {
         fold(&self.0)
+    }
+}
+
+/// A [`TreePath`] that lies elsewhere, such as in a list of many: the folder's path and the name in there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TreePathRef<'a> {
+    /// Empty for the root.
+    folder: &'a str,
+    /// Has no `/`.
+    name: &'a str,
+}
+
+impl<'a> TreePathRef<'a> {
+    /// Wraps text that was a [`TreePath`] before it was put into a list.
+    pub(crate) fn of_checked(text: &'a str) -> Self {
+        let (folder, name) = text.rsplit_once('/').unwrap_or(("", text));
+        Self { folder, name }
+    }
+
+    /// Joins the path of a folder, empty for the root, and a name, which were a [`TreePath`] before they were put into
+    /// a list.
+    pub(crate) fn of_parts(folder: &'a str, name: &'a str) -> Self {
+        Self { folder, name }
+    }
+
+    /// Returns a copy that needs no other memory.
+    pub fn to_path(self) -> TreePath {
+        TreePath(self.to_string())
+    }
+
+    /// Returns the last component.
+    pub fn file_name(self) -> &'a str {
+        self.name
+    }
+
+    /// Returns the path of the folder that holds this entry, or `None` at the root.
+    pub fn parent(self) -> Option<&'a str> {
+        Some(self.folder).filter(|folder| !folder.is_empty())
+    }
+
+    /// Returns the number of components.
+    pub fn depth(self) -> usize {
+        1 + self.parent().map_or(0, |folder| folder.split('/').count())
+    }
+
+    /// Returns the form in which two paths that some file system holds equal are equal.
+    pub fn folded(self) -> String {
+        fold(&self.to_string())
+    }
+
+    /// Compares places in an archive: entries of a folder by name bytes, a folder directly before what it holds.
+    pub fn cmp_in_tree(self, other: Self) -> Ordering {
+        match self.folder == other.folder {
+            true => self.name.as_bytes().cmp(other.name.as_bytes()),
+            false => self.components().cmp(other.components()),
+        }
+    }
+
+    /// Returns the components from the root down.
+    fn components(self) -> impl Iterator<Item = &'a str> {
+        let folders = self.parent().into_iter().flat_map(|folder| folder.split('/'));
+        folders.chain([self.name])
+    }
+}
+
+impl From<TreePathRef<'_>> for std::path::PathBuf {
+    fn from(path: TreePathRef<'_>) -> Self {
+        Self::from(path.to_string())
+    }
+}
+
+impl PartialEq<TreePath> for TreePathRef<'_> {
+    fn eq(&self, other: &TreePath) -> bool {
+        *self == other.borrowed()
     }
 }
 
@@ -94,11 +174,31 @@ impl fmt::Display for TreePath {
     }
 }
 
-impl fmt::Debug for TreePath {
+impl fmt::Display for TreePathRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        if let Some(folder) = self.parent() {
+            write!(f, "{folder}/")?;
+        }
+        f.write_str(self.name)
     }
 }
+
+macro_rules! text_of_path {
+    ($name:ty) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.to_string(), f)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    };
+}
+text_of_path!(TreePath);
+text_of_path!(TreePathRef<'_>);
 
 impl AsRef<std::path::Path> for TreePath {
     fn as_ref(&self) -> &std::path::Path {
@@ -109,12 +209,6 @@ impl AsRef<std::path::Path> for TreePath {
 impl Borrow<str> for TreePath {
     fn borrow(&self) -> &str {
         &self.0
-    }
-}
-
-impl Serialize for TreePath {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
     }
 }
 
@@ -189,10 +283,10 @@ pub enum NameReason {
 /// # Errors
 /// [`NameReason::Collision`] names both.
 pub fn check_collisions<'a>(paths: impl IntoIterator<Item = &'a TreePath>) -> Result<(), NameError> {
-    let mut seen: HashSet<Folded<'a>> = HashSet::new();
+    let mut seen = FoldedNames::default();
     for path in paths {
-        if let Some(first) = seen.replace(Folded(path)) {
-            let reason = NameReason::Collision(first.0.to_string());
+        if let Some(first) = seen.add(path.as_str()) {
+            let reason = NameReason::Collision(first.to_owned());
             return Err(NameError {
                 path: path.to_string(),
                 reason,
@@ -202,12 +296,23 @@ pub fn check_collisions<'a>(paths: impl IntoIterator<Item = &'a TreePath>) -> Re
     Ok(())
 }
 
-/// A path that is equal to those that some file system holds equal to it. No folded form is kept.
-struct Folded<'a>(&'a TreePath);
+/// Names that no supported system holds equal.
+#[derive(Default)]
+pub(crate) struct FoldedNames<'a>(HashSet<Folded<'a>>);
+
+impl<'a> FoldedNames<'a> {
+    /// Adds a name, or returns the one before that some system holds equal to it.
+    pub(crate) fn add(&mut self, name: &'a str) -> Option<&'a str> {
+        self.0.replace(Folded(name)).map(|first| first.0)
+    }
+}
+
+/// A name or path that is equal to those that some file system holds equal to it. No folded form is kept.
+struct Folded<'a>(&'a str);
 
 impl PartialEq for Folded<'_> {
     fn eq(&self, other: &Self) -> bool {
-        let (one, other) = (self.0.as_str(), other.0.as_str());
+        let (one, other) = (self.0, other.0);
         match one.is_ascii() && other.is_ascii() {
             true => one.eq_ignore_ascii_case(other),
             false => fold(one) == fold(other),
@@ -219,7 +324,7 @@ impl Eq for Folded<'_> {}
 
 impl Hash for Folded<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let text = self.0.as_str();
+        let text = self.0;
         let mut room = [0; MAX_PATH_UTF16];
         match room.get_mut(..text.len()).filter(|_| text.is_ascii()) {
             Some(folded) => {
@@ -239,7 +344,7 @@ impl Hash for Folded<'_> {
 ///
 /// # Errors
 /// [`NameReason::LinkTarget`] or the rule the target's names break.
-pub fn check_link_target(link: &TreePath, target: &str) -> Result<(), NameError> {
+pub fn check_link_target(link: TreePathRef<'_>, target: &str) -> Result<(), NameError> {
     let refuse = || {
         let reason = NameReason::LinkTarget(printable(target));
         Err(NameError {
@@ -446,10 +551,21 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_compared_as_an_archive_has_them() {
+        let ordered = ["a", "a/b", "a/b/c", "a/b.txt", "a b", "a.txt", "aa", "b", "b/a/b"];
+        for (i, one) in ordered.iter().enumerate() {
+            for (j, other) in ordered.iter().enumerate() {
+                let [one, other] = [one, other].map(|text| TreePathRef::of_checked(text));
+                assert_eq!(one.cmp_in_tree(other), i.cmp(&j), "{one} {other}");
+            }
+        }
+    }
+
+    #[test]
     fn link_targets_stay_inside_the_tree() {
         let link = TreePath::parse("a/b/link").unwrap();
         for inside in ["file", "../c", "../../top", "..", "../..", "sub/file"] {
-            assert!(check_link_target(&link, inside).is_ok(), "{inside}");
+            assert!(check_link_target(link.borrowed(), inside).is_ok(), "{inside}");
         }
         for outside in [
             "",
@@ -462,7 +578,7 @@ mod tests {
             "a//b",
             "./x",
         ] {
-            assert!(check_link_target(&link, outside).is_err(), "{outside}");
+            assert!(check_link_target(link.borrowed(), outside).is_err(), "{outside}");
         }
     }
 }

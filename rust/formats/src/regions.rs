@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::id::ChunkId;
     use crate::name::TreePath;
-    use crate::release::{Contents, Entry, EntryKind, SCHEMA};
+    use crate::release::{Contents, Entries, Entry, EntryKind, SCHEMA};
 
     fn layout(sizes: &[u64]) -> Layout {
         let entries = sizes.iter().enumerate().map(|(number, size)| Entry {
@@ -71,10 +71,10 @@ mod tests {
         });
         let contents = Contents {
             schema: SCHEMA,
-            entries: entries.collect(),
+            entries: Entries::of(&entries.collect::<Vec<_>>()).unwrap(),
             stored_sizes: vec![],
         };
-        Layout::of(&contents).unwrap()
+        Layout::of(contents.into()).unwrap()
     }
 
     fn sizes() -> ChunkSizes {

@@ -12,8 +12,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::channel::{ChannelPointer, InstallId, ParsePercentError, Percent, ReleaseRef, Rollout};
+use crate::codec::{self, CodecError};
+pub use crate::entries::{Entries, EntriesTooLong, Entry, EntryKind, EntryRef};
 use crate::id::{ChunkId, DigestAlgorithm};
-use crate::name::{self, NameError, NameReason, TreePath};
+use crate::name::{self, FoldedNames, NameError, NameReason, TreePath, TreePathRef};
 use crate::text;
 
 /// Version of the documents in this module.
@@ -28,6 +30,8 @@ pub const MAX_CONTENTS_STORED_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_CONTENTS_BYTES: usize = 512 * 1024 * 1024;
 /// Largest index a client reads, in bytes: 16 million chunks.
 pub const MAX_INDEX_BYTES: usize = 640 * 1024 * 1024;
+/// Length up to which a contents document is decompressed as a whole, which is quicker.
+const IN_ONE_PIECE: u64 = 8 * 1024 * 1024;
 /// Longest release notes, in bytes.
 pub const MAX_NOTES_BYTES: usize = 64 * 1024;
 
@@ -347,8 +351,8 @@ impl Launch {
     }
 
     /// Tells whether the file `path` is one of them.
-    pub fn starts(&self, path: &TreePath) -> bool {
-        self.programs().any(|program| program.path == *path)
+    pub fn starts(&self, path: TreePathRef<'_>) -> bool {
+        self.programs().any(|program| path == program.path)
     }
 }
 
@@ -388,146 +392,113 @@ pub struct Contents {
     /// [`SCHEMA`].
     pub schema: u32,
     /// The entries.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// Stored size in bytes of each distinct chunk, in order of first appearance in the index.
     pub stored_sizes: Vec<u32>,
 }
 
-/// One file, folder or link of a build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "EntryFields")]
-pub struct Entry {
-    /// Where it lies.
-    pub path: TreePath,
-    /// What it is.
-    #[serde(flatten)]
-    pub kind: EntryKind,
-}
-
-/// The fields of an [`Entry`] of any kind: read as they come, where a tag and flattened fields would have to be collected
-/// first. A list of files has tens of thousands of them.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EntryFields {
-    path: TreePath,
-    kind: KindName,
-    #[serde(default, deserialize_with = "given")]
-    size: Option<u64>,
-    #[serde(default, deserialize_with = "given")]
-    executable: Option<bool>,
-    #[serde(default, deserialize_with = "given")]
-    digest: Option<ChunkId>,
-    #[serde(default, deserialize_with = "given")]
-    target: Option<String>,
-}
-
-/// Reads a field that is there; `null` is no value for it, and no other way to leave it out.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindName {
-    Folder,
-    File,
-    Link,
-}
-
-impl TryFrom<EntryFields> for Entry {
-    type Error = String;
-
-    fn try_from(fields: EntryFields) -> Result<Self, Self::Error> {
-        let EntryFields {
-            path,
-            kind,
-            size,
-            executable,
-            digest,
-            target,
-        } = fields;
-        let kind = match (kind, size, executable, digest, target) {
-            (KindName::Folder, None, None, None, None) => EntryKind::Folder,
-            (KindName::File, Some(size), executable, Some(digest), None) => EntryKind::File {
-                size,
-                executable: executable.unwrap_or_default(),
-                digest,
-            },
-            (KindName::Link, None, None, None, Some(target)) => EntryKind::Link { target },
-            _ => return Err(format!("\"{path}\" has not the fields of its kind")),
-        };
-        Ok(Self { path, kind })
-    }
-}
-
-/// What an [`Entry`] is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum EntryKind {
-    /// A folder.
-    Folder,
-    /// A regular file.
-    File {
-        /// Length in bytes.
-        size: u64,
-        /// Whether it may be started.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        executable: bool,
-        /// SHA-512/256 of its bytes.
-        digest: ChunkId,
-    },
-    /// A symbolic link that stays inside the tree.
-    Link {
-        /// Its target, relative to the link's folder.
-        target: String,
-    },
+/// A list of files that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadContentsError {
+    /// It cannot be decompressed.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// It is no list of files.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 impl Contents {
+    /// Reads a list of files as served, of at most `max_len` bytes after decompression; [`Contents::validate`] says
+    /// whether it may be used.
+    ///
+    /// A long one is read piece by piece: the text takes more memory than the list.
+    ///
+    /// # Errors
+    /// It cannot be decompressed, or is no list of files.
+    pub fn read(stored: &[u8], max_len: usize) -> Result<Self, ReadContentsError> {
+        let mut contents: Self = match codec::stated_len(stored) {
+            Some(length) if length <= IN_ONE_PIECE => {
+                serde_json::from_slice(&codec::decompress(stored, max_len)?)?
+            }
+            _ => serde_json::from_reader(codec::reader(stored, max_len)?)?,
+        };
+        contents.stored_sizes.shrink_to_fit();
+        Ok(contents)
+    }
+
     /// Checks names, order, parents, links and collisions.
     ///
     /// # Errors
     /// The first entry that breaks a rule, and the rule.
     pub fn validate(&self) -> Result<(), NameError> {
-        let refuse = |entry: &Entry, reason| {
+        let refuse = |entry: EntryRef<'_>, reason| {
             Err(NameError {
                 path: entry.path.to_string(),
                 reason,
             })
         };
-        let mut open: Vec<(&str, Option<&str>)> = vec![("", None)];
-        for entry in &self.entries {
-            let parent = entry.path.parent().unwrap_or("");
-            while open.last().is_some_and(|(folder, _)| *folder != parent) {
+        let mut open = vec![OpenFolder::default()];
+        for (position, entry) in self.entries.iter().enumerate() {
+            let parent = self.entries.folder_of(position);
+            while open.last().is_some_and(|folder| folder.position != parent) {
                 open.pop();
             }
-            let Some((_, last)) = open.last_mut() else {
+            let is_listed = parent.is_some() || entry.path.parent().is_none();
+            let Some(folder) = open.last_mut().filter(|_| is_listed) else {
                 return refuse(entry, NameReason::NoParent);
             };
             let name = entry.path.file_name();
-            if last.is_some_and(|last| last.as_bytes() >= name.as_bytes()) {
+            if folder.last.is_some_and(|last| last.as_bytes() >= name.as_bytes()) {
                 return refuse(entry, NameReason::Order);
             }
-            *last = Some(name);
-            match &entry.kind {
-                EntryKind::Folder => open.push((entry.path.as_str(), None)),
-                EntryKind::Link { target } => name::check_link_target(&entry.path, target)?,
+            folder.last = Some(name);
+            // Paths are equal to a system only if the folders are where they part, and these are entries too.
+            if let Some(first) = folder.names.add(name) {
+                let first = match entry.path.parent() {
+                    Some(parent) => format!("{parent}/{first}"),
+                    None => first.to_owned(),
+                };
+                return refuse(entry, NameReason::Collision(first));
+            }
+            match entry.kind {
+                EntryKind::Folder => open.push(OpenFolder::at(position)),
+                EntryKind::Link { target } => name::check_link_target(entry.path, target)?,
                 EntryKind::File { .. } => {}
             }
         }
-        name::check_collisions(self.entries.iter().map(|entry| &entry.path))
+        Ok(())
     }
 
     /// Returns the entries that are regular files.
-    pub fn files(&self) -> impl Iterator<Item = (&TreePath, u64, bool, ChunkId)> {
+    pub fn files(&self) -> impl Iterator<Item = (TreePathRef<'_>, u64, bool, ChunkId)> {
         self.entries.iter().filter_map(|entry| match entry.kind {
             EntryKind::File {
                 size,
                 executable,
                 digest,
-            } => Some((&entry.path, size, executable, digest)),
+            } => Some((entry.path, size, executable, digest)),
             _ => None,
         })
+    }
+}
+
+/// A folder whose entries are being checked.
+#[derive(Default)]
+struct OpenFolder<'a> {
+    /// Where it is listed, `None` for the root.
+    position: Option<usize>,
+    /// The name of its last entry so far.
+    last: Option<&'a str>,
+    names: FoldedNames<'a>,
+}
+
+impl OpenFolder<'_> {
+    fn at(position: usize) -> Self {
+        Self {
+            position: Some(position),
+            ..Self::default()
+        }
     }
 }
 
@@ -577,7 +548,7 @@ mod tests {
     fn contents(entries: Vec<Entry>) -> Contents {
         Contents {
             schema: SCHEMA,
-            entries,
+            entries: Entries::of(&entries).unwrap(),
             stored_sizes: vec![],
         }
     }
@@ -603,8 +574,24 @@ mod tests {
             vec![folder("a"), file("b"), file("a/c")],
             vec![file("a"), file("a/b")],
             vec![file("A"), file("a")],
+            vec![folder("a"), file("a/B"), file("a/b")],
+            vec![folder("A"), file("A/x"), folder("a"), file("a/y")],
         ] {
             assert!(contents(bad.clone()).validate().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn lists_of_any_length_are_read_within_their_bound() {
+        for count in [1, 90_000] {
+            let entries = (0..count).map(|number| file(&format!("{number:06}"))).collect();
+            let tree = contents(entries);
+            let json = serde_json::to_vec(&tree).unwrap();
+            let stored = codec::compress(&json, 3).unwrap();
+            assert_eq!(json.len() as u64 > IN_ONE_PIECE, count > 1);
+            assert_eq!(Contents::read(&stored, json.len()).unwrap(), tree);
+            assert!(Contents::read(&stored, json.len() - 1).is_err());
+            assert!(Contents::read(&stored[..stored.len() - 1], json.len()).is_err());
         }
     }
 
@@ -631,41 +618,5 @@ mod tests {
         assert!(!ProgramFormat::of(b"MZ\x90\0").runs_on(Platform::LinuxX86_64));
         assert!(!ProgramFormat::of(&elf).runs_on(Platform::WindowsX86_64));
         assert_eq!(ProgramFormat::of(&[]), ProgramFormat::Unknown);
-    }
-
-    #[test]
-    fn entries_keep_a_compact_json_form() {
-        let json = serde_json::to_string(&file("a.txt")).unwrap();
-        assert_eq!(
-            json,
-            format!(
-                "{{\"path\":\"a.txt\",\"kind\":\"file\",\"size\":0,\"digest\":\"{}\"}}",
-                "0".repeat(64)
-            )
-        );
-        assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), file("a.txt"));
-    }
-
-    #[test]
-    fn entries_with_other_fields_than_their_kind_has_are_refused() {
-        let digest = "0".repeat(64);
-        let link = r#"{"path":"a","kind":"link","target":"b"}"#;
-        for good in [link, r#"{"kind":"folder","path":"a"}"#] {
-            assert!(serde_json::from_str::<Entry>(good).is_ok(), "{good}");
-        }
-        for bad in [
-            r#"{"path":"a","kind":"folder","size":1}"#.to_owned(),
-            r#"{"path":"a","kind":"folder","target":null}"#.to_owned(),
-            r#"{"path":"a","kind":"pipe"}"#.to_owned(),
-            r#"{"path":"a","kind":"link"}"#.to_owned(),
-            r#"{"path":"a","kind":"file","size":1}"#.to_owned(),
-            format!(r#"{{"path":"a","kind":"file","digest":"{digest}"}}"#),
-            format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","target":"b"}}"#),
-            format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","executable":null}}"#),
-            format!(r#"{{"path":"a","kind":"file","size":1,"digest":"{digest}","mode":1}}"#),
-            format!(r#"{{"path":"../a","kind":"file","size":1,"digest":"{digest}"}}"#),
-        ] {
-            assert!(serde_json::from_str::<Entry>(&bad).is_err(), "{bad}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 //! Places in a build that a publisher leaves to the player.
 
 use crate::name::{self, TreePath};
-use crate::release::{Entry, EntryKind, Launch};
+use crate::release::{Entries, EntryKind, Launch};
 
 /// Most user paths of a release.
 pub const MAX_USER_PATHS: usize = 256;
@@ -21,7 +21,7 @@ impl UserPaths {
     /// A start program lies at one of them: nobody would check any more what is started. A link lies at one of
     /// them, above or below: what is the player's would reach elsewhere. One lies below a file. There are more
     /// than [`MAX_USER_PATHS`].
-    pub fn of(paths: &[TreePath], launch: &Launch, entries: &[Entry]) -> Result<Self, UserPathError> {
+    pub fn of(paths: &[TreePath], launch: &Launch, entries: &Entries) -> Result<Self, UserPathError> {
         let refuse = |path: &TreePath, reason| {
             let path = path.clone();
             Err(UserPathError { path, reason })
@@ -48,7 +48,7 @@ impl UserPaths {
                     EntryKind::File { .. } if above => UserPathReason::BelowFile,
                     _ => continue,
                 };
-                return refuse(path, reason(entry.path.clone()));
+                return refuse(path, reason(entry.path.to_path()));
             }
         }
         Ok(Self(places.into_iter().map(|(place, _)| place).collect()))
@@ -107,7 +107,7 @@ fn is_at(folded: &str, place: &str) -> bool {
 mod tests {
     use super::*;
     use crate::id::ChunkId;
-    use crate::release::Program;
+    use crate::release::{Entry, Program};
 
     fn path(text: &str) -> TreePath {
         TreePath::parse(text).unwrap()
@@ -144,7 +144,7 @@ mod tests {
             desktop: program("Game.exe"),
             vr: Some(program("vr/Game.exe")),
         };
-        UserPaths::of(&paths, &launch, &build()).map_err(|error| error.reason)
+        UserPaths::of(&paths, &launch, &Entries::of(&build()).unwrap()).map_err(|error| error.reason)
     }
 
     #[test]

@@ -16,15 +16,15 @@ use vsekai_formats::chunker::{ChunkSizes, FastCdc};
 use vsekai_formats::index::{Index, IndexChunk};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
-    Contents, Entry, EntryKind, Launch, Pinned, Platform, ReleaseManifest, ReleaseSize, SCHEMA, Slug,
-    Version, address,
+    Contents, Entries, EntryKind, EntryRef, Launch, Pinned, Platform, ReleaseManifest, ReleaseSize, SCHEMA,
+    Slug, Version, address,
 };
 use vsekai_formats::release::{MAX_CONTENTS_BYTES, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, UserPaths, codec, flags};
 
 use crate::cut::Cutter;
 use crate::digest::FileDigests;
-use crate::scan::{ScannedEntry, ScannedKind, ScannedTree};
+use crate::scan::{ScannedKind, ScannedTree};
 use crate::{Cancel, Observer, PublishError, regions, source, stream};
 
 /// What a publisher says about a release.
@@ -51,7 +51,7 @@ pub struct Release {
     tree: Arc<ScannedTree>,
     info: ReleaseInfo,
     layout: Arc<Layout>,
-    entries: Vec<Entry>,
+    entries: Entries,
     index: Index,
 }
 
@@ -75,11 +75,13 @@ pub fn build(
     cancel: &Cancel,
 ) -> Result<Release, PublishError> {
     check_notes(&info)?;
-    let mut entries: Vec<Entry> = tree.entries.iter().map(undigested).collect();
+    let contents = Arc::new(undigested(&tree)?);
     info.user_paths.sort();
     info.user_paths.dedup();
-    UserPaths::of(&info.user_paths, &tree.launch, &entries)?;
-    let layout = layout_of(&mut entries)?;
+    UserPaths::of(&info.user_paths, &tree.launch, &contents.entries)?;
+    contents.validate()?;
+    let layout = Layout::of(contents.clone()).map_err(|error| PublishError::Internal(error.to_string()))?;
+    let mut entries = contents.entries.clone();
     let sizes = ChunkSizes::DEFAULT;
     let chunker = FastCdc::new(sizes).map_err(|error| PublishError::Internal(error.to_string()))?;
     let region_ends = regions::ends(&tree, &layout, sizes)?;
@@ -93,10 +95,11 @@ pub fn build(
         cancel,
     };
     streamer.run(Cutter::new(&chunker, &region_ends), &mut digests, &mut index)?;
-    for (position, entry) in entries.iter_mut().enumerate() {
-        if let EntryKind::File { digest, .. } = &mut entry.kind {
-            let found = digests.get(position);
-            *digest = found.ok_or_else(|| PublishError::Internal("a file was not hashed".to_owned()))?;
+    for (position, _) in layout.payloads() {
+        let found = digests.get(position);
+        let set = found.is_some_and(|digest| entries.set_digest(position, digest));
+        if !set {
+            return Err(PublishError::Internal("a file was not hashed".to_owned()));
         }
     }
     drop(digests);
@@ -143,7 +146,7 @@ impl Release {
     }
 
     /// Returns the entries of the release, digests included.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &Entries {
         &self.entries
     }
 
@@ -245,35 +248,29 @@ impl Release {
     }
 }
 
-fn undigested(scanned: &ScannedEntry) -> Entry {
-    let kind = match &scanned.kind {
-        ScannedKind::Folder => EntryKind::Folder,
-        ScannedKind::Link { target } => EntryKind::Link {
-            target: target.clone(),
-        },
-        ScannedKind::File(file) => EntryKind::File {
-            size: file.size,
-            executable: file.executable,
-            digest: ChunkId::from_bytes([0; 32]),
-        },
-    };
-    Entry {
-        path: scanned.path.clone(),
-        kind,
+/// Lists the entries of a folder, with digests that are still to come.
+fn undigested(tree: &ScannedTree) -> Result<Contents, PublishError> {
+    let mut entries = Entries::default();
+    for scanned in &tree.entries {
+        let kind = match &scanned.kind {
+            ScannedKind::Folder => EntryKind::Folder,
+            ScannedKind::Link { target } => EntryKind::Link { target: &**target },
+            ScannedKind::File(file) => EntryKind::File {
+                size: file.size,
+                executable: file.executable,
+                digest: ChunkId::from_bytes([0; 32]),
+            },
+        };
+        let path = scanned.path.borrowed();
+        let added = entries.push(EntryRef { path, kind });
+        added.map_err(|error| PublishError::Internal(error.to_string()))?;
     }
-}
-
-/// Lays out the catar; the list is lent to a [`Contents`] for that and given back.
-fn layout_of(entries: &mut Vec<Entry>) -> Result<Layout, PublishError> {
-    let contents = Contents {
+    entries.shrink_to_fit();
+    Ok(Contents {
         schema: SCHEMA,
-        entries: std::mem::take(entries),
+        entries,
         stored_sizes: Vec::new(),
-    };
-    contents.validate()?;
-    let layout = Layout::of(&contents).map_err(|error| PublishError::Internal(error.to_string()))?;
-    *entries = contents.entries;
-    Ok(layout)
+    })
 }
 
 fn check_notes(info: &ReleaseInfo) -> Result<(), PublishError> {

@@ -15,7 +15,7 @@ use vsekai_formats::layout::Layout;
 use vsekai_formats::pck::{self, PackedResource};
 use vsekai_formats::read_at::ReadAt;
 use vsekai_formats::release::{Contents, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES};
-use vsekai_formats::{ChunkId, TreePath, codec};
+use vsekai_formats::{ChunkId, TreePath};
 use vsekai_store::{Chunk, ChunkStore, HttpStore};
 
 use crate::regions::{FileInput, into_publish_error};
@@ -141,7 +141,7 @@ fn differences(old: Vec<PackedResource>, new: Vec<PackedResource>) -> Vec<(Strin
 
 /// A published release as far as its files can be found in its chunks.
 struct Old {
-    contents: Contents,
+    contents: Arc<Contents>,
     layout: Layout,
     index: Index,
 }
@@ -152,11 +152,10 @@ impl Old {
             action: "read a release that is published",
             reason,
         };
-        let json = codec::decompress(&documents.contents, MAX_CONTENTS_BYTES);
-        let json = json.map_err(|error| bad(error.to_string()))?;
-        let contents: Contents = serde_json::from_slice(&json).map_err(|error| bad(error.to_string()))?;
+        let contents = Contents::read(&documents.contents, MAX_CONTENTS_BYTES);
+        let contents = Arc::new(contents.map_err(|error| bad(error.to_string()))?);
         contents.validate()?;
-        let layout = Layout::of(&contents).map_err(|error| bad(error.to_string()))?;
+        let layout = Layout::of(contents.clone()).map_err(|error| bad(error.to_string()))?;
         let limits = IndexLimits::for_bytes(MAX_INDEX_BYTES);
         let index = Index::from_bytes(&documents.index, &limits).map_err(|error| bad(error.to_string()))?;
         match layout.total_len() == index.total_size() {

@@ -232,7 +232,7 @@ fn classify_link(link: &Path, path: &TreePath, platform: Platform) -> Result<Sca
     } else {
         target.to_owned()
     };
-    name::check_link_target(path, &target).map_err(|_| PublishError::BadLink {
+    name::check_link_target(path.borrowed(), &target).map_err(|_| PublishError::BadLink {
         path: path.to_string(),
         target: target.escape_debug().to_string(),
     })?;

@@ -30,9 +30,9 @@ fn digests_are_those_of_the_files_also_across_buffers() {
     write(dir.path(), "data/huge.bin", &noise(7, (40 << 20) + 12_345));
     let release = build(dir.path(), "1");
     let mut files = 0;
-    for entry in release.entries() {
+    for entry in release.entries().iter() {
         if let EntryKind::File { digest, size, .. } = entry.kind {
-            let bytes = fs_err::read(dir.path().join(entry.path.as_str())).unwrap();
+            let bytes = fs_err::read(dir.path().join(entry.path.to_string())).unwrap();
             assert_eq!(bytes.len() as u64, size);
             assert_eq!(
                 ChunkId::of(DigestAlgorithm::Sha512_256, &bytes),

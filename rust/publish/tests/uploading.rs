@@ -132,7 +132,7 @@ async fn players_reach_every_byte_from_the_channel_by_digests() {
     assert!(manifest.contents.matches(&contents));
     let contents = vsekai_formats::codec::decompress(&contents, 1 << 20).unwrap();
     let contents: Contents = serde_json::from_slice(&contents).unwrap();
-    assert_eq!(contents.entries, release.entries());
+    assert_eq!(contents.entries, *release.entries());
     let mut served = 0;
     for (chunk, size) in index.unique_chunks().zip(&contents.stored_sizes) {
         let stored = bench

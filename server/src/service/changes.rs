@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use vsekai_formats::ChunkId;
 use vsekai_formats::index::Index;
 use vsekai_formats::release::{Contents, EntryKind};
+use vsekai_formats::{ChunkId, TreePathRef};
 
 /// The lists of a release.
 #[derive(Clone, Debug)]
@@ -60,27 +60,27 @@ impl Changes {
     pub fn between(before: &Lists, after: &Lists, most_lines: usize) -> Self {
         let mut changes = Self::default();
         let mut old = files(&before.contents);
-        for entry in &after.contents.entries {
-            let Some(new) = File::of(&entry.kind) else {
+        for entry in after.contents.entries.iter() {
+            let Some(new) = File::of(entry.kind) else {
                 continue;
             };
-            let path = entry.path.as_str();
-            match old.remove(path) {
+            let path = entry.path;
+            match old.remove(&path) {
                 None => changes.note(path, None, Some(new.bytes), most_lines),
                 Some(old) if old == new => changes.same.add(new.bytes),
                 Some(old) => changes.note(path, Some(old.bytes), Some(new.bytes), most_lines),
             }
         }
-        for entry in &before.contents.entries {
-            if let Some(gone) = old.get(entry.path.as_str()) {
-                changes.note(entry.path.as_str(), Some(gone.bytes), None, most_lines);
+        for entry in before.contents.entries.iter() {
+            if let Some(gone) = old.get(&entry.path) {
+                changes.note(entry.path, Some(gone.bytes), None, most_lines);
             }
         }
         changes.count_chunks(before, after);
         changes
     }
 
-    fn note(&mut self, path: &str, before: Option<u64>, after: Option<u64>, most: usize) {
+    fn note(&mut self, path: TreePathRef<'_>, before: Option<u64>, after: Option<u64>, most: usize) {
         match (before, after) {
             (None, after) => self.added.add(after.unwrap_or_default()),
             (Some(before), None) => self.removed.add(before),
@@ -88,7 +88,7 @@ impl Changes {
         }
         if self.lines.len() < most {
             self.lines.push(Line {
-                path: path.to_owned(),
+                path: path.to_string(),
                 before,
                 after,
             });
@@ -123,7 +123,7 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn of(kind: &'a EntryKind) -> Option<Self> {
+    fn of(kind: EntryKind<&'a str>) -> Option<Self> {
         match kind {
             EntryKind::Folder => None,
             EntryKind::File {
@@ -131,9 +131,9 @@ impl<'a> File<'a> {
                 executable,
                 digest,
             } => Some(Self {
-                bytes: *size,
-                executable: *executable,
-                content: Ok(*digest),
+                bytes: size,
+                executable,
+                content: Ok(digest),
             }),
             EntryKind::Link { target } => Some(Self {
                 bytes: 0,
@@ -144,16 +144,16 @@ impl<'a> File<'a> {
     }
 }
 
-fn files(contents: &Contents) -> HashMap<&str, File<'_>> {
+fn files(contents: &Contents) -> HashMap<TreePathRef<'_>, File<'_>> {
     let entries = contents.entries.iter();
     entries
-        .filter_map(|entry| Some((entry.path.as_str(), File::of(&entry.kind)?)))
+        .filter_map(|entry| Some((entry.path, File::of(entry.kind)?)))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use vsekai_formats::release::{Entry, SCHEMA};
+    use vsekai_formats::release::{Entries, EntryRef, SCHEMA};
     use vsekai_formats::{DigestAlgorithm, TreePath, flags};
 
     use super::*;
@@ -164,19 +164,19 @@ mod tests {
         let mut index = Index::new(flags::for_catar(digest), digest, (1, 2, 3));
         let mut contents = Contents {
             schema: SCHEMA,
-            entries: Vec::new(),
+            entries: Entries::default(),
             stored_sizes: Vec::new(),
         };
         for (path, content) in files {
             let id = ChunkId::from_bytes([*content; 32]);
-            contents.entries.push(Entry {
-                path: TreePath::parse(path).unwrap(),
-                kind: EntryKind::File {
-                    size: u64::from(*content),
-                    executable: false,
-                    digest: id,
-                },
-            });
+            let path = TreePath::parse(path).unwrap();
+            let kind = EntryKind::File {
+                size: u64::from(*content),
+                executable: false,
+                digest: id,
+            };
+            let path = path.borrowed();
+            contents.entries.push(EntryRef { path, kind }).unwrap();
             if !index.chunks.iter().any(|chunk| chunk.id == id) {
                 contents.stored_sizes.push(u32::from(*content));
             }

@@ -2,13 +2,14 @@
 //! Whether the documents of a release agree with each other. Pure: bytes in, verdict out.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
     Contents, EntryKind, MAX_NOTES_BYTES, Pinned, Program, ReleaseManifest, SCHEMA,
 };
-use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, UserPaths, codec};
+use vsekai_formats::{ChunkId, DigestAlgorithm, UserPaths};
 
 use super::error::ServiceError;
 use crate::db::chunks::ChunkSizes;
@@ -62,10 +63,10 @@ pub fn release(
 ) -> Result<Vec<NeededChunk>, ServiceError> {
     check_pinned("contents", &manifest.contents, contents)?;
     check_pinned("index", &manifest.index, index)?;
-    let contents = read_contents(contents, limits)?;
+    let contents = Arc::new(read_contents(contents, limits)?);
     let index = read_index(index, limits)?;
     check_files(manifest, &contents)?;
-    let layout = Layout::of(&contents).map_err(|error| refuse(format!("the contents: {error}")))?;
+    let layout = Layout::of(contents.clone()).map_err(|error| refuse(format!("the contents: {error}")))?;
     if layout.total_len() != index.total_size() {
         return Err(refuse(format!(
             "the contents describe an archive of {} bytes, the index one of {}",
@@ -146,9 +147,7 @@ fn check_pinned(what: &str, pinned: &Pinned, bytes: &[u8]) -> Result<(), Service
 
 /// Reads a contents document.
 pub fn read_contents(stored: &[u8], limits: &Limits) -> Result<Contents, ServiceError> {
-    let plain = codec::decompress(stored, limits.contents_bytes)
-        .map_err(|error| refuse(format!("the contents cannot be decompressed: {error}")))?;
-    let contents: Contents = serde_json::from_slice(&plain)
+    let contents = Contents::read(stored, limits.contents_bytes)
         .map_err(|error| refuse(format!("the contents cannot be read: {error}")))?;
     if contents.schema != SCHEMA {
         return Err(refuse(format!(
@@ -186,8 +185,7 @@ fn check_files(manifest: &ReleaseManifest, contents: &Contents) -> Result<(), Se
 }
 
 fn check_program(contents: &Contents, program: &Program) -> Result<(), ServiceError> {
-    let is_it = |path: &TreePath| *path == program.path;
-    match contents.entries.iter().find(|entry| is_it(&entry.path)) {
+    match contents.entries.iter().find(|entry| entry.path == program.path) {
         Some(entry) if matches!(entry.kind, EntryKind::File { .. }) => Ok(()),
         Some(_) => Err(refuse(format!(
             "the program {} is not a regular file",

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use vsekai_formats::index::Index;
 use vsekai_formats::layout::{Layout, Slice};
 use vsekai_formats::release::{
-    Contents, Entry, EntryKind, Launch, Pinned, Platform, Program, ReleaseManifest, ReleaseSize, SCHEMA,
+    Contents, Entries, Entry, EntryKind, Launch, Pinned, Platform, Program, ReleaseManifest, ReleaseSize,
+    SCHEMA,
 };
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, codec, flags};
 use vsekai_trust::online::Change;
@@ -52,7 +53,7 @@ impl Build {
     pub fn of_files(files: Vec<(String, Vec<u8>)>, version: &str, sequence: u64) -> Self {
         let mut contents = Contents {
             schema: SCHEMA,
-            entries: entries(&files),
+            entries: Entries::of(&entries(&files)).unwrap(),
             stored_sizes: Vec::new(),
         };
         let archive = archive(&contents, &files);
@@ -175,14 +176,14 @@ fn entries(files: &[(String, Vec<u8>)]) -> Vec<Entry> {
 }
 
 fn archive(contents: &Contents, files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let layout = Layout::of(contents).unwrap();
+    let layout = Layout::of(contents.clone().into()).unwrap();
     let mut archive = Vec::new();
     for slice in layout.slices(0..layout.total_len()) {
         match slice {
             Slice::Literal(bytes) => archive.extend(bytes),
             Slice::File { entry, offset, len } => {
-                let path = contents.entries[entry].path.as_str();
-                let (_, bytes) = files.iter().find(|(name, _)| name == path).unwrap();
+                let path = contents.entries.get(entry).unwrap().path.to_string();
+                let (_, bytes) = files.iter().find(|(name, _)| *name == path).unwrap();
                 archive.extend_from_slice(&bytes[offset as usize..(offset + len) as usize]);
             }
         }

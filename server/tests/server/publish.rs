@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use vsekai_formats::TreePath;
-use vsekai_formats::release::{EntryKind, Pinned, address};
+use vsekai_formats::release::{Entries, EntryKind, EntryRef, Pinned, address};
 use vsekai_server::Limits;
 use vsekai_server::fsck::forget_lost_chunks;
 
@@ -180,7 +180,10 @@ async fn documents_that_do_not_agree_are_refused() {
         ("another schema", changed(&|build| build.manifest.schema += 1)),
         (
             "files out of order",
-            good.clone().with_contents(|contents| contents.entries.reverse()),
+            good.clone().with_contents(|contents| {
+                let reversed: Vec<_> = contents.entries.iter().rev().map(EntryRef::to_entry).collect();
+                contents.entries = Entries::of(&reversed).unwrap();
+            }),
         ),
         (
             "a stored size too few",
@@ -202,11 +205,13 @@ async fn documents_that_do_not_agree_are_refused() {
         (
             "a file of another size",
             good.clone().with_contents(|contents| {
-                for entry in &mut contents.entries {
+                let mut entries: Vec<_> = contents.entries.iter().map(EntryRef::to_entry).collect();
+                for entry in &mut entries {
                     if let EntryKind::File { size, .. } = &mut entry.kind {
                         *size += 1;
                     }
                 }
+                contents.entries = Entries::of(&entries).unwrap();
             }),
         ),
         ("no files", {

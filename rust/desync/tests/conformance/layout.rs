@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::common::{Place, casync, desync, listing, noise, real_ok};
 use vsekai_formats::layout::Slice;
-use vsekai_formats::release::{Contents, Entry, EntryKind, SCHEMA};
+use vsekai_formats::release::{Contents, Entries, Entry, EntryKind, SCHEMA};
 use vsekai_formats::{ChunkId, DigestAlgorithm, Layout, TreePath};
 
 /// Makes a tree with a release's permissions and returns its list of contents.
@@ -49,7 +49,7 @@ fn release(place: &Place) -> (String, Contents) {
     fs_err::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).unwrap();
     let contents = Contents {
         schema: SCHEMA,
-        entries,
+        entries: Entries::of(&entries).unwrap(),
         stored_sizes: vec![],
     };
     (root, contents)
@@ -61,7 +61,9 @@ fn render(layout: &Layout, contents: &Contents, root: &str) -> Vec<u8> {
         match slice {
             Slice::Literal(literal) => bytes.extend(literal),
             Slice::File { entry, .. } => {
-                bytes.extend(fs_err::read(format!("{root}/{}", contents.entries[entry].path)).unwrap());
+                bytes.extend(
+                    fs_err::read(format!("{root}/{}", contents.entries.get(entry).unwrap().path)).unwrap(),
+                );
             }
         }
     }
@@ -78,7 +80,7 @@ fn the_archive_of_a_release_is_desyncs_archive_of_its_tree() {
     let place = Place::new();
     let (root, contents) = release(&place);
     contents.validate().unwrap();
-    let layout = Layout::of(&contents).unwrap();
+    let layout = Layout::of(contents.clone().into()).unwrap();
     let archive = place.at("t.catar");
     real_ok(&desync, &["tar", "--no-time", &archive, &root]);
     assert!(fs_err::read(&archive).unwrap() == render(&layout, &contents, &root));
@@ -89,7 +91,7 @@ fn casync_unpacks_the_archive_of_a_release() {
     let Some(casync) = casync() else { return };
     let place = Place::new();
     let (root, contents) = release(&place);
-    let layout = Layout::of(&contents).unwrap();
+    let layout = Layout::of(contents.clone().into()).unwrap();
     let archive = place.file("t.catar", render(&layout, &contents, &root));
     let target = place.at("target");
     real_ok(&casync, &["extract", &archive, &target]);

@@ -9,7 +9,7 @@ use fs_err as fs;
 use vsekai_formats::index::Index;
 use vsekai_formats::layout::{Layout, Slice};
 use vsekai_formats::release::{
-    ChannelPointer, Contents, Entry, EntryKind, Launch, Pinned, Platform, Program, ReleaseManifest,
+    ChannelPointer, Contents, Entries, Entry, EntryKind, Launch, Pinned, Platform, Program, ReleaseManifest,
     ReleaseRef, ReleaseSize, SCHEMA, Slug, Version, address,
 };
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePath, codec, flags};
@@ -71,7 +71,7 @@ impl Site {
         change: impl FnOnce(&mut Contents, &mut ReleaseManifest),
     ) -> ReleaseManifest {
         let mut contents = contents(files);
-        let layout = Layout::of(&contents).unwrap();
+        let layout = Layout::of(contents.clone().into()).unwrap();
         let catar = catar(&contents, &layout, files);
         let (index, stored_sizes) = self.store(&catar);
         contents.stored_sizes = stored_sizes;
@@ -216,7 +216,7 @@ fn contents(files: &Files) -> Contents {
     }
     Contents {
         schema: SCHEMA,
-        entries: entries.into_values().collect(),
+        entries: Entries::of(entries.values()).unwrap(),
         stored_sizes: vec![],
     }
 }
@@ -227,7 +227,7 @@ fn catar(contents: &Contents, layout: &Layout, files: &Files) -> Vec<u8> {
         match slice {
             Slice::Literal(bytes) => catar.extend(bytes),
             Slice::File { entry, offset, len } => {
-                let bytes = &files[contents.entries[entry].path.as_str()].0;
+                let bytes = &files[&contents.entries.get(entry).unwrap().path.to_string()].0;
                 catar.extend_from_slice(&bytes[offset as usize..(offset + len) as usize]);
             }
         }
