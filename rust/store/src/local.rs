@@ -203,7 +203,11 @@ impl LocalStore {
     async fn sync_all(&self) -> Result<(), StoreError> {
         let shared = self.0.clone();
         if shared.staging.is_none() {
-            let batch = mem::take(&mut *shared.unsynced());
+            let mut batch = mem::take(&mut *shared.unsynced());
+            if !batch.files.is_empty() {
+                // Any of the folders may be new: what made it may be another writer's put, under way or failed.
+                batch.folders.insert(shared.root.clone());
+            }
             return blocking("sync chunks", move || batch.sync()).await;
         }
         if let Some(flush) = self.0.behind.lock().await.take() {
@@ -544,9 +548,6 @@ impl Shared {
             }
         }
         let mut unsynced = self.unsynced();
-        if made {
-            unsynced.folders.insert(self.root.clone());
-        }
         unsynced.folders.insert(folder);
         unsynced.files.insert(path);
         Ok(unsynced.files.len() >= MAX_UNSYNCED)
