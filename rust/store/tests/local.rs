@@ -58,6 +58,12 @@ async fn lists_and_removes_its_chunks() {
 }
 
 #[tokio::test]
+async fn a_folder_that_was_pruned_is_made_again() {
+    let (_folder, store) = store(small_format());
+    conformance::check_pruned_folder(&store, |id| store.path(id)).await;
+}
+
+#[tokio::test]
 async fn files_lie_where_casync_looks_for_them() {
     let (_folder, store) = store(small_format());
     let chunk = chunk(1, 1000);

@@ -122,6 +122,11 @@ async fn a_chunk_that_is_lost_fails_the_sync_and_all_that_follow() {
     store.put(&beside).await.unwrap();
     assert!(matches!(store.sync().await, Err(StoreError::Io { .. })));
     assert!(!store.has(lost.id()).await.unwrap());
+    // The other one was on the disk when the loss was found: it has its name, and then is whole, or is gone.
+    match store.get(beside.id()).await {
+        Ok(found) => assert_eq!(found.plain(), beside.plain()),
+        Err(error) => assert!(error.is_missing(), "{error}"),
+    }
     assert!(store.put(&later).await.is_err());
     assert!(store.sync().await.is_err());
     assert!(temporaries(&store).is_empty());
@@ -129,6 +134,31 @@ async fn a_chunk_that_is_lost_fails_the_sync_and_all_that_follow() {
     anew.put(&lost).await.unwrap();
     anew.sync().await.unwrap();
     assert!(anew.ids().await.unwrap().contains(&lost.id()));
+}
+
+#[tokio::test]
+async fn no_chunk_gets_its_name_unless_all_that_wait_are_on_the_disk() {
+    let (_folder, store) = store();
+    let (lost, beside) = (chunk(1, 100), chunk(2, 100));
+    let place = store.path(lost.id());
+    // The store looks at a folder that it did not make before it syncs, and this one is gone by then.
+    let folder_of_lost = place.parent().unwrap();
+    fs::create_dir(folder_of_lost).unwrap();
+    store.put(&lost).await.unwrap();
+    store.put(&beside).await.unwrap();
+    fs::remove_dir_all(folder_of_lost).unwrap();
+    assert!(matches!(store.sync().await, Err(StoreError::Io { .. })));
+    for chunk in [&lost, &beside] {
+        assert!(!store.has(chunk.id()).await.unwrap());
+    }
+    assert!(temporaries(&store).is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_that_was_pruned_is_made_again() {
+    let (_folder, store) = store();
+    conformance::check_pruned_folder(&store, |id| store.path(id)).await;
+    assert!(temporaries(&store).is_empty());
 }
 
 #[tokio::test]

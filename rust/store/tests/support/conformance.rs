@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! The promises of [`ChunkStore`] and [`WriteStore`], as checks that every implementation must pass.
 
+use std::path::PathBuf;
+
 use futures::future::join_all;
 use vsekai_formats::{ChunkId, DigestAlgorithm};
 use vsekai_store::{Chunk, ChunkStore, PruneStore, StoreError, WriteStore};
@@ -125,6 +127,25 @@ pub async fn check_pruning(store: &dyn PruneStore, known: &[Chunk]) {
         // What is gone is gone.
         store.remove(id).await.unwrap();
         assert_eq!(store.ids().await.unwrap(), expected);
+    }
+}
+
+/// Checks that a store in a folder stores chunks again after somebody else removed them with the folder `path` says
+/// they lie in.
+pub async fn check_pruned_folder(store: &dyn WriteStore, path: impl Fn(ChunkId) -> PathBuf) {
+    let chunk = chunk(600, 5000);
+    for absent in [false, true] {
+        store.put(&chunk).await.unwrap();
+        store.sync().await.unwrap();
+        fs_err::remove_dir_all(path(chunk.id()).parent().unwrap()).unwrap();
+        assert!(!store.has(chunk.id()).await.unwrap());
+        match absent {
+            true => assert!(store.put_absent(&chunk).await.unwrap()),
+            false => store.put(&chunk).await.unwrap(),
+        }
+        store.sync().await.unwrap();
+        assert!(path(chunk.id()).is_file());
+        assert_eq!(store.get(chunk.id()).await.unwrap().plain(), chunk.plain());
     }
 }
 
