@@ -31,7 +31,8 @@ use crate::{ChunkStore, KnownIds, PruneStore, WriteStore};
 /// A chunk store in a folder.
 ///
 /// A folder `<4 hex>` in it may be a link, to another disk for example: its chunks are the store's as all others are, for
-/// reading, writing, listing and removing. No other linked folder is.
+/// reading, writing, listing and removing. No other linked folder is. Such a link is made while nobody writes to the store:
+/// an open store does not look again which disk a folder is on, and a sync may then leave the new one out.
 ///
 /// Cloning gives another handle on the same store, with the same list of chunks to sync.
 #[derive(Clone, Debug)]
