@@ -26,6 +26,9 @@ pub fn fuzz(options: &Options) -> Result<()> {
     if let Some(unknown) = options.targets.iter().find(|name| !all.contains(name)) {
         bail!("there is no fuzz target {unknown}; there are {}", all.join(", "));
     }
+    let mut help = workspace::command("cargo");
+    help.args(["fuzz", "--help"]);
+    process::read(&mut help).context("cargo-fuzz is missing: `cargo install cargo-fuzz --locked` gets it")?;
     for target in &all {
         if options.targets.is_empty() || options.targets.contains(target) {
             run(target, options)?;
@@ -68,7 +71,9 @@ fn libfuzzer(target: &str, folders: &[&Path], options: &[&str]) -> Result<()> {
     command.env("RUSTC_BOOTSTRAP", "1");
     command.args(["fuzz", "run", target]).args(folders);
     command.arg("--").args(options);
-    process::run(&mut command).context("run cargo-fuzz, which `cargo install cargo-fuzz --locked` gets")
+    process::run(&mut command).with_context(|| {
+        format!("fuzz {target}; an input that breaks it would be in fuzz/artifacts/{target}")
+    })
 }
 
 /// Longest input that is kept in the repository.
