@@ -51,8 +51,9 @@ pub struct Limits {
     /// twice this much memory while it is checked.
     pub chunk_bytes: usize,
     /// Memory for the bodies of uploads that are under way, in bytes: chunks, indexes, releases and signed metadata. Who
-    /// finds no room is told to come again, so that no token can make the server run out of memory. Not below what one
-    /// release may have.
+    /// finds no room is told to come again, so that no token can make the server run out of memory. Not below
+    /// [`Limits::largest_upload`], for which there would never be room. A body grows by doubling, so the system may be
+    /// asked for up to twice as much.
     pub upload_memory: usize,
     /// Chunk uploads decompressed and hashed at once; bounds processor time taken from downloads.
     pub chunk_checks: usize,
@@ -167,6 +168,19 @@ impl Limits {
     /// longer than they are.
     pub fn chunk_stored_bytes(&self) -> usize {
         self.chunk_bytes.saturating_add(self.chunk_bytes / 128 + 1024)
+    }
+
+    /// Returns the most bytes that the parts of a release can have together.
+    pub fn release_bytes(&self) -> usize {
+        self.manifest_bytes
+            .saturating_add(self.contents_stored_bytes)
+            .saturating_add(self.index_bytes)
+            .saturating_add(self.metadata_bytes)
+    }
+
+    /// Returns the most bytes that one upload can have, of whatever kind.
+    pub fn largest_upload(&self) -> usize {
+        self.release_bytes().max(self.chunk_stored_bytes())
     }
 }
 

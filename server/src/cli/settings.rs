@@ -86,6 +86,7 @@ impl Settings {
         for network in &serve.trust_proxies {
             limits.trust_proxies.push(proxy(network)?);
         }
+        check_memory(&limits)?;
         let tls = match (
             serve.tls_cert.clone().or(file.tls_cert),
             serve.tls_key.clone().or(file.tls_key),
@@ -158,6 +159,18 @@ fn chunk_bucket(place: &str, buckets: &Buckets, limits: &Limits) -> anyhow::Resu
         ..HttpOptions::default()
     };
     buckets.open(&location, &options, limits)
+}
+
+/// Refuses memory in which one upload alone has no room: who sends it would be told to come again for ever.
+fn check_memory(limits: &Limits) -> anyhow::Result<()> {
+    let (memory, most) = (limits.upload_memory, limits.largest_upload());
+    if memory < most {
+        bail!(
+            "upload_memory is {memory} bytes, and the other limits allow an upload of {most}: raise it to that at \
+             least, or lower chunk_bytes or index_bytes"
+        );
+    }
+    Ok(())
 }
 
 /// The title that a server for development begins unless it is told others.
@@ -297,6 +310,22 @@ mod tests {
         let both = resolve(&["--data", "d", "--tls-cert", "c.pem", "--tls-key", "k.pem"]).unwrap();
         assert_eq!(both.tls.unwrap().key, Path::new("k.pem"));
         assert!(resolve(&["--data", "d", "--tls-cert", "c.pem"]).is_err());
+    }
+
+    #[test]
+    fn memory_without_room_for_the_largest_upload_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        for (limits, is_enough) in [
+            ("upload_memory = 268435456", true),
+            ("upload_memory = 1048576", false),
+            ("index_bytes = 1073741824", false),
+            ("chunk_bytes = 1073741824", false),
+        ] {
+            fs::write(&path, format!("data = \"d\"\n[limits]\n{limits}\n")).unwrap();
+            let settings = resolve(&["--config", path.to_str().unwrap()]);
+            assert_eq!(settings.is_ok(), is_enough, "{limits}");
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ async fn read_parts(
         limits.index_bytes,
         limits.metadata_bytes,
     ];
-    let total = caps.iter().sum::<usize>() + PART_HEADERS;
+    let total = limits.release_bytes().saturating_add(PART_HEADERS);
     let sizes = PARTS
         .iter()
         .zip(caps)
