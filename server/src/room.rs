@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Memory for what clients upload: taken as the bytes come, and given back with the last copy of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,15 +21,60 @@ impl Room {
             (bytes / UNIT).min(Semaphore::MAX_PERMITS),
         )))
     }
+
+    /// Begins an upload, which takes no room yet.
+    pub(crate) fn share(&self) -> Share {
+        Share(Arc::new(Mutex::new(Taken {
+            room: self.clone(),
+            held: None,
+        })))
+    }
+}
+
+/// The room that one upload takes; it is given back with the last copy of this.
+///
+/// Whoever finds no room is refused and does not wait: two who wait for what the other one has would wait for ever.
+#[derive(Clone, Debug)]
+pub(crate) struct Share(Arc<Mutex<Taken>>);
+
+#[derive(Debug)]
+struct Taken {
+    room: Room,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    /// Takes the room that `len` bytes need in all, but for what was taken before.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub(crate) fn grow(&self, len: usize) -> Result<(), Full> {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = &mut *guard;
+        let held = taken.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let lacking = u32::try_from(len.div_ceil(UNIT).saturating_sub(held)).map_err(|_| Full)?;
+        if lacking == 0 {
+            return Ok(());
+        }
+        let more = taken.room.0.clone().try_acquire_many_owned(lacking);
+        let more = more.map_err(|_| Full)?;
+        match &mut taken.held {
+            Some(held) => held.merge(more),
+            None => taken.held = Some(more),
+        }
+        Ok(())
+    }
+
+    /// Returns `bytes` so that they keep the room until their last copy is dropped.
+    pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Held { bytes, _share: self })
+    }
 }
 
 /// Bytes that come piece by piece.
-///
-/// Whoever finds no room is refused and does not wait: two who wait for what the other one has would wait for ever.
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
-    room: Option<Room>,
-    held: Option<OwnedSemaphorePermit>,
+    share: Option<Share>,
     pieces: Pieces,
 }
 
@@ -46,7 +91,7 @@ impl Gathering {
     /// Gathers bytes that take room.
     pub(crate) fn within(room: &Room) -> Self {
         Self {
-            room: Some(room.clone()),
+            share: Some(room.share()),
             ..Self::default()
         }
     }
@@ -56,7 +101,9 @@ impl Gathering {
     /// # Errors
     /// [`Full`].
     pub(crate) fn push(&mut self, piece: Bytes) -> Result<(), Full> {
-        self.hold(self.pieces.len().saturating_add(piece.len()))?;
+        if let Some(share) = &self.share {
+            share.grow(self.pieces.len().saturating_add(piece.len()))?;
+        }
         self.pieces = match std::mem::take(&mut self.pieces) {
             Pieces::None => Pieces::One(piece),
             Pieces::One(first) => {
@@ -79,28 +126,10 @@ impl Gathering {
             Pieces::One(bytes) => bytes,
             Pieces::Many(bytes) => bytes.freeze(),
         };
-        match self.held {
-            Some(held) => Bytes::from_owner(Held { bytes, _room: held }),
+        match self.share {
+            Some(share) => share.keep(bytes),
             None => bytes,
         }
-    }
-
-    /// Takes the room that `len` bytes need, but for what they have.
-    fn hold(&mut self, len: usize) -> Result<(), Full> {
-        let Some(room) = &self.room else {
-            return Ok(());
-        };
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let lacking = u32::try_from(len.div_ceil(UNIT).saturating_sub(held)).map_err(|_| Full)?;
-        if lacking == 0 {
-            return Ok(());
-        }
-        let more = room.0.clone().try_acquire_many_owned(lacking).map_err(|_| Full)?;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
-        }
-        Ok(())
     }
 }
 
@@ -117,7 +146,7 @@ impl Pieces {
 /// Bytes that take room.
 struct Held {
     bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl AsRef<[u8]> for Held {
@@ -166,6 +195,18 @@ mod tests {
         assert_eq!(gathering.push(piece(1)), Err(Full));
         drop(gathering);
         assert_eq!(Gathering::within(&room).push(piece(2 * UNIT)), Ok(()));
+    }
+
+    #[test]
+    fn a_part_of_an_upload_keeps_the_room_of_all_of_it() {
+        let room = Room::new(4 * UNIT);
+        let share = room.share();
+        share.grow(3 * UNIT).unwrap();
+        let part = share.clone().keep(piece(1));
+        drop(share);
+        assert_eq!(room.share().grow(2 * UNIT), Err(Full));
+        drop(part);
+        room.share().grow(4 * UNIT).unwrap();
     }
 
     #[test]

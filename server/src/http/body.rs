@@ -10,7 +10,7 @@ use poem::Body;
 use tokio::time::{Instant, timeout};
 
 use crate::limits::Limits;
-use crate::room::{Gathering, Room};
+use crate::room::{Gathering, Room, Share};
 use crate::service::ServiceError;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
@@ -67,11 +67,24 @@ impl Upload {
         Ok(gathering.finish())
     }
 
-    /// Returns the body piece by piece; nothing follows an error.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, ServiceError>> + Send + 'static {
-        stream::try_unfold(self, |mut upload| async move {
-            let piece = upload.next().await?;
-            Ok(piece.map(|piece| (piece, upload)))
+    /// Returns the body piece by piece; nothing follows an error. Its room is taken in `share` as it is read, whoever
+    /// holds the pieces then.
+    ///
+    /// # Errors
+    /// As [`Upload::read_within`].
+    pub(crate) fn into_stream(
+        self,
+        share: Share,
+    ) -> impl Stream<Item = Result<Bytes, ServiceError>> + Send + 'static {
+        stream::try_unfold((self, share), |(mut upload, share)| async move {
+            let Some(piece) = upload.next().await? else {
+                return Ok(None);
+            };
+            if let Err(full) = share.grow(upload.seen) {
+                upload.drain().await;
+                return Err(ServiceError::from(full));
+            }
+            Ok(Some((piece, (upload, share))))
         })
     }
 
@@ -116,8 +129,9 @@ impl Upload {
     async fn drain(&mut self) {
         let mut left = DRAIN_BYTES;
         while let Ok(Some(piece)) = self.frame().await {
+            self.seen = self.seen.saturating_add(piece.len());
             left = left.saturating_sub(piece.len());
-            if left == 0 {
+            if left == 0 || self.drips() {
                 return;
             }
         }
@@ -127,4 +141,4 @@ impl Upload {
 /// Time before an upload's speed is judged.
 const RATE_GRACE: Duration = Duration::from_secs(30);
 /// Bytes that are read of a body that was refused.
-pub(super) const DRAIN_BYTES: usize = 48 << 10;
+const DRAIN_BYTES: usize = 48 << 10;

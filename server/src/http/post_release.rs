@@ -11,10 +11,10 @@ use poem::{Body, Request, handler};
 use serde::{Deserialize, Serialize};
 use vsekai_formats::release::Slug;
 
-use super::body::{DRAIN_BYTES, Upload};
+use super::body::Upload;
 use super::problem::Problem;
 use crate::limits::Limits;
-use crate::room::{Gathering, Room};
+use crate::room::{Gathering, Room, Share};
 use crate::service::releases::ReleaseUpload;
 use crate::service::token::Verb;
 use crate::service::{Service, ServiceError};
@@ -84,7 +84,9 @@ async fn read_parts(
     let constraints = Constraints::new()
         .size_limit(sizes)
         .allowed_fields(PARTS.to_vec());
-    let stream = Upload::new(body, "a release", total, limits).into_stream();
+    // For the whole body and not for each part: what stands before a part or in its headers is held in memory too.
+    let share = room.share();
+    let stream = Upload::new(body, "a release", total, limits).into_stream(share.clone());
     let mut parts = Multipart::with_constraints(stream, boundary, constraints);
     let mut found: [Option<Bytes>; PARTS.len()] = [const { None }; PARTS.len()];
     while let Some(field) = parts.next_field().await.map_err(refused)? {
@@ -94,7 +96,7 @@ async fn read_parts(
                 "a part of the release has no known name".to_owned(),
             ));
         };
-        if slot.replace(read_part(field, room).await?).is_some() {
+        if slot.replace(read_part(field, share.clone()).await?).is_some() {
             return Err(ServiceError::BadRequest(
                 "a part of the release came twice".to_owned(),
             ));
@@ -113,27 +115,13 @@ async fn read_parts(
     }
 }
 
-async fn read_part(mut field: Field<'_>, room: &Room) -> Result<Bytes, ServiceError> {
-    let mut gathering = Gathering::within(room);
+/// Reads a part, for which `share` has room already.
+async fn read_part(mut field: Field<'_>, share: Share) -> Result<Bytes, ServiceError> {
+    let mut gathering = Gathering::default();
     while let Some(piece) = field.chunk().await.map_err(refused)? {
-        if let Err(full) = gathering.push(piece) {
-            drop(gathering);
-            drain(field).await;
-            return Err(full.into());
-        }
+        gathering.push(piece)?;
     }
-    Ok(gathering.finish())
-}
-
-/// Reads a little more, as [`Upload`] does, so that the client sees the answer.
-async fn drain(mut field: Field<'_>) {
-    let mut left = DRAIN_BYTES;
-    while let Ok(Some(piece)) = field.chunk().await {
-        left = left.saturating_sub(piece.len());
-        if left == 0 {
-            return;
-        }
-    }
+    Ok(share.keep(gathering.finish()))
 }
 
 fn refused(error: multer::Error) -> ServiceError {
