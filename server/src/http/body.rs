@@ -60,7 +60,8 @@ impl Upload {
         while let Some(piece) = self.next().await? {
             if let Err(full) = gathering.push(piece) {
                 drop(gathering);
-                self.drain().await;
+                // The rest takes no room now, and who is still sending would see a broken connection and no answer.
+                while self.next().await?.is_some() {}
                 return Err(full.into());
             }
         }
