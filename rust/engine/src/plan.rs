@@ -276,13 +276,15 @@ impl<'a> Candidates<'a> {
         (facts.size == wanted.size).then_some((number(entry), facts))
     }
 
-    fn next_file(&self) -> Option<(usize, FileFacts)> {
+    fn next_file(&mut self) -> Option<(usize, FileFacts)> {
+        let entries = &self.seed.contents.entries;
         let is_folder = |entry: &usize| {
-            let entry = self.seed.contents.entries.get(*entry);
+            let entry = entries.get(*entry);
             entry.is_some_and(|entry| entry.kind == EntryKind::Folder)
         };
-        let entry = (self.next..).find(|entry| !is_folder(entry))?;
-        Some((entry, self.facts(entry)?))
+        // Gone past for good: a list may have any number of folders in a row, and any number of files are looked for.
+        self.next = (self.next..).find(|entry| !is_folder(entry))?;
+        Some((self.next, self.facts(self.next)?))
     }
 
     fn look_up(&self, wanted: FileFacts) -> Option<usize> {
