@@ -65,6 +65,10 @@ impl Watch {
         let noted = disk::create_folders(&paths.reports())
             .and_then(|()| StartLog::change(paths, |log| log.begin(version)));
         watch.id = watch.tell_error(noted).unwrap_or(UNNUMBERED);
+        if watch.id == UNNUMBERED {
+            // What an earlier start without a number has left says nothing of this one.
+            let _ = fs::remove_file(watch.report_file());
+        }
         watch
     }
 
@@ -149,7 +153,7 @@ impl Watch {
             exit.seconds
         );
         let written =
-            keep_tail(&self.log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs()));
+            keep_tail(&self.log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs(), &kept));
         self.tell_error(written).map(|()| kept)
     }
 
@@ -179,15 +183,17 @@ fn keep_tail(log: &Path, kept: &Path, head: &str) -> Result<(), EngineError> {
     disk::write_durably(kept, &bytes)
 }
 
-fn forget_old_crashes(logs: &Path) -> Result<(), EngineError> {
+/// Removes the oldest crash logs beyond the last few. `newest` stays: a start without a number has the lowest one.
+fn forget_old_crashes(logs: &Path, newest: &Path) -> Result<(), EngineError> {
     let entries = fs::read_dir(logs).during("list", logs)?;
     let mut crashes: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(CRASH))
         .map(|entry| entry.path())
+        .filter(|path| path != newest)
         .collect();
     crashes.sort();
-    let too_many = crashes.len().saturating_sub(CRASH_LOGS);
+    let too_many = crashes.len().saturating_sub(CRASH_LOGS - 1);
     for old in crashes.into_iter().take(too_many) {
         fs::remove_file(&old).during("remove", &old)?;
     }
@@ -223,3 +229,20 @@ const CRASH: &str = "crash-";
 const CRASH_LOGS: usize = 5;
 /// Most bytes of output in one of them.
 const CRASH_LOG_BYTES: u64 = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_crash_log_stays_though_its_start_has_no_number() {
+        let logs = tempfile::tempdir().unwrap();
+        let at = |number: u64| logs.path().join(format!("{CRASH}{number:06}.log"));
+        for number in UNNUMBERED..=5 {
+            fs::write(at(number), "").unwrap();
+        }
+        forget_old_crashes(logs.path(), &at(UNNUMBERED)).unwrap();
+        let left: Vec<u64> = (UNNUMBERED..=5).filter(|number| at(*number).exists()).collect();
+        assert_eq!(left, [UNNUMBERED, 2, 3, 4, 5]);
+    }
+}
