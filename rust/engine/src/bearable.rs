@@ -64,7 +64,8 @@ impl Bearable {
 
     /// Puts the record's file aside, durably, if it is damaged; returns what there is to say of that.
     fn put_aside(self, paths: &InstallPaths) -> Result<Option<String>, EngineError> {
-        if self.damage(paths)?.is_none() {
+        // What cannot be read now need not be damaged; that is told by whoever needs it.
+        if !matches!(self.damage(paths), Ok(Some(_))) {
             return Ok(None);
         }
         let path = self.path(paths);
