@@ -69,7 +69,7 @@ impl Updater {
     /// Nothing is installed, or its records are damaged; damaged files are no error but in the report.
     pub async fn verify_quick(&self) -> Result<VerifyReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        self.begin()?;
+        self.session()?;
         let report = self.told(tokio::task::block_in_place(|| self.quick_report()))?;
         self.machine.tell(Event::Verified(report.clone()));
         Ok(report)

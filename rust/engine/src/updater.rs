@@ -196,7 +196,7 @@ impl Updater {
     /// damaged files are no error but in the report.
     pub async fn verify(&self) -> Result<VerifyReport, EngineError> {
         let _one = self.one_at_a_time.lock().await;
-        let session = self.begin()?;
+        let session = self.session()?;
         let checked = self.told(tokio::task::block_in_place(|| self.check_files(&session)))?;
         Ok(checked.report)
     }
@@ -238,7 +238,7 @@ impl Updater {
 
     async fn list_channels(&self) -> Result<ChannelsView, EngineError> {
         let settings = self.settings()?;
-        let session = self.begin()?;
+        let session = self.session()?;
         let listed = self.channel_list(&session, &settings).await?;
         let view = |summary: vsekai_formats::release::ChannelSummary| ChannelView {
             available: summary.platforms.contains(&self.config.platform),
@@ -358,7 +358,7 @@ impl Updater {
     }
 
     /// Begins an operation that only looks.
-    fn session(&self) -> Result<Session, EngineError> {
+    pub(crate) fn session(&self) -> Result<Session, EngineError> {
         Session::begin(self.machine.clone(), self.control.clone())
     }
 

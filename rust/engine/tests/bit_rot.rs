@@ -215,6 +215,10 @@ async fn a_look_changes_nothing_in_the_folder_whatever_is_damaged_and_offered() 
             panic!("not offered")
         };
         assert!(plan.reused_bytes > 0, "planned as an update would go about it");
+        let damaged = player.updater.verify().await.unwrap_err();
+        assert_eq!(damaged.code(), ErrorCode::Damaged, "{damaged}");
+        player.updater.verify_quick().await.unwrap_err();
+        player.updater.channels().await.unwrap();
         assert_eq!(everything(), before, "{}", file.display());
         overwrite(file, whole);
     }
