@@ -205,7 +205,7 @@ pub(crate) fn replace_documents(
     Ok(())
 }
 
-/// Returns when a version was put in place: its documents are written once its tree is finished. One that was fetched
+/// Returns when a version was put in place: [`keep_first_manifest`] gives its documents that time. One that was fetched
 /// again says what those before it said, and damage makes none of them older.
 pub(crate) fn installed_at(paths: &InstallPaths, name: &str) -> Option<SystemTime> {
     let folder = paths.release(name);

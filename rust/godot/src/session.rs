@@ -63,7 +63,8 @@ impl Choices {
 }
 
 impl Session {
-    /// Opens the folder and starts the thread; reads a few small files and uses no network.
+    /// Opens the folder and starts the thread; reads a few small files, hashes the lists of what is installed, and uses no
+    /// network.
     ///
     /// # Errors
     /// The folder cannot be opened, or the system gives no thread.
