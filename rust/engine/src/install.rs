@@ -319,13 +319,17 @@ fn holds_players_files(paths: &InstallPaths, name: &str, current: &str) -> bool 
     !found.out_of_reach.is_empty() || !found.paths().all(is_worth_nothing)
 }
 
-/// Returns a folder name for a new tree of `version` that no tree has yet.
+/// Returns a folder name for a new tree of a version, one that begins with `base` and that no tree has yet. What a
+/// killed run left may have it, as the next one goes on there.
 ///
-/// A version may be installed more than once (repaired, gone back to), and a live folder is never changed.
+/// A version may be installed more than once (repaired, gone back to, offered again), and a live folder is never changed.
 pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Current>) -> String {
     let taken = |name: &str| {
         let mut known = current.into_iter().flat_map(Current::versions);
-        known.any(|version| version.name == name) || lock::is_in_use(paths, name)
+        known.any(|version| version.name == name)
+            || lock::is_in_use(paths, name)
+            // Kept for them alone, and whoever builds there begins by removing what is not the release's.
+            || current.is_some_and(|current| holds_players_files(paths, name, &current.current.name))
     };
     let mut name = base.to_owned();
     let mut number = 2;

@@ -234,6 +234,30 @@ async fn what_a_game_saved_during_the_update_is_there_at_the_first_start_and_nev
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_comes_again_is_not_built_where_the_players_files_kept_its_folder() {
+    let stage = Stage::played().await;
+    let first = stage.player.current();
+    stage.update(2).await;
+    replace(
+        &first,
+        "saves/2",
+        b"saved by a game that still ran",
+        Duration::ZERO,
+    );
+    stage.update(3).await;
+    let versions = stage.player.updater.versions().unwrap();
+    assert!(versions.iter().all(|version| !first.ends_with(&version.name)));
+    let again = publish(&stage.site, 1, &LEFT);
+    assert!(first.ends_with(stage.site.folder_name(&again)));
+    let willing = Player::open_with(stage.root.path(), &stage.web.address, |config| {
+        config.allow_downgrade = true;
+    });
+    willing.updater.update().await.unwrap();
+    assert_ne!(willing.current(), first);
+    assert_eq!(read(&first, "saves/2"), "saved by a game that still ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_default_that_the_player_removed_keeps_no_old_version() {
     let stage = Stage::played().await;
     let first = stage.player.current();
