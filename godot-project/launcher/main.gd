@@ -11,6 +11,7 @@ const OPENING_USEC: int = 2000
 const CALL_SECONDS: float = 5.0
 const CALL_STEP_SECONDS: float = 0.1
 const EXIT_NOT_HEARD: int = 1
+const EXIT_INCOMPLETE: int = 1
 
 ## The player closed the window before all of it was there.
 var _is_closed: bool = false
@@ -54,6 +55,10 @@ func _open_window(
 	if _is_closed:
 		get_tree().quit(0)
 		return
+	# The engine's own words on what could not be loaded are on the console, where no player looks.
+	if not (ResourceLoader.has_cached(WINDOW_SCENE) and ResourceLoader.has_cached(HOME_SCENE)):
+		_give_up(config, settings)
+		return
 	var shell: Control = (load(WINDOW_SCENE) as PackedScene).instantiate()
 	add_child(shell)
 	shell.call("start", _make_updater(), config, settings)
@@ -67,6 +72,16 @@ func _open_window(
 func _notification(what: int) -> void:
 	if what == NOTIFICATION_WM_CLOSE_REQUEST:
 		_is_closed = true
+
+
+## Says that parts of the launcher are missing or damaged, and ends: no window is there to say it.
+func _give_up(config: LauncherConfig, settings: LauncherSettings) -> void:
+	if settings.language:
+		TranslationServer.set_locale(settings.language)
+	OS.alert(
+		"%s.\n%s" % [tr("ERROR_LIBRARY_MISSING"), tr("NEXT_LIBRARY_MISSING")], config.launcher_name
+	)
+	get_tree().quit(EXIT_INCOMPLETE)
 
 
 ## Ends once the launcher that is open has heard. One that does not answer is left alone.

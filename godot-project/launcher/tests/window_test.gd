@@ -67,6 +67,17 @@ func test_loading_that_is_stopped_ends_what_it_began() -> void:
 	loading.queue_free()
 
 
+func test_loading_that_is_begun_late_is_done_all_the_same() -> void:
+	var loading: LateLoading = LateLoading.new()
+	tree.root.add_child(loading)
+	await loading.finished
+	var path: String = "res://ui/question.tscn"
+	loading.begin([path])
+	await loading.finished
+	check(ResourceLoader.has_cached(path), "loaded")
+	loading.queue_free()
+
+
 func test_the_focus_waits_at_the_primary_button_for_what_the_check_finds() -> void:
 	await open(SIZES[1], "en", 100)
 	Scenes.play("starting", updater)

@@ -24,6 +24,7 @@ func is_done() -> bool:
 ## Loads `paths`, in that order.
 func begin(paths: PackedStringArray) -> void:
 	_paths = paths
+	set_process(true)
 
 
 ## Loads no more. Waits for what is on its way: the engine cannot leave while a thread loads without
