@@ -18,3 +18,9 @@ static func count(values: Dictionary, key: String) -> int:
 static func flag(values: Dictionary, key: String) -> bool:
 	var value: Variant = values.get(key, false)
 	return value is bool and value
+
+
+## The texts at `key`, as they are.
+static func texts(values: Dictionary, key: String) -> PackedStringArray:
+	var value: Variant = values.get(key)
+	return value if value is PackedStringArray else PackedStringArray()

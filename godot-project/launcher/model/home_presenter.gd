@@ -145,10 +145,23 @@ static func _show_ready(view: HomeView, model: LauncherModel) -> void:
 	)
 	view.primary = _play()
 	view.secondary = play_in_vr(model)
+	_show_damage(view, model)
 	if model.files_to_check > 0:
 		view.secondary.append(HomeView.Action.new("verify", Message.of("ACTION_VERIFY"), "repair"))
 	else:
 		view.secondary.append(HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh"))
+
+
+## What the launcher remembers of the game is damaged, which the game itself need not be.
+static func _show_damage(view: HomeView, model: LauncherModel) -> void:
+	if model.damage.is_empty():
+		return
+	view.secondary.append(HomeView.Action.new("repair", Message.of("ACTION_REPAIR"), "repair"))
+	if view.notice.is_empty():
+		view.notice = Message.of("NOTICE_RECORDS_DAMAGED")
+		view.notice_picture = "warning"
+		var failure: Failure = Failure.from({"code": "damaged", "detail": "\n".join(model.damage)})
+		view.error_details = failure.details()
 
 
 static func _show_work(view: HomeView, model: LauncherModel) -> void:

@@ -52,6 +52,8 @@ var game_running: bool = false
 var vr_offered: bool = false
 ## There is a token for the server's private channels, whether it takes it or not.
 var has_read_token: bool = false
+## What the install folder remembers and is damaged, in the engine's own words.
+var damage: PackedStringArray = []
 var channels: PackedStringArray = []
 ## The offer, or null when there is none.
 var plan: UpdatePlan = null
@@ -215,6 +217,7 @@ func on_status_changed(values: Dictionary) -> void:
 	game_running = Values.flag(values, "game_running")
 	vr_offered = Values.flag(values, "has_vr")
 	has_read_token = Values.flag(values, "has_read_token")
+	damage = Values.texts(values, "damage")
 
 
 func on_failed(values: Dictionary) -> void:
@@ -264,11 +267,9 @@ func on_finished(name: String, ok: bool) -> void:
 
 
 func on_verified(report: Dictionary) -> void:
-	var named: Variant = report.get("damaged", PackedStringArray())
-	var damaged: PackedStringArray = named if named is PackedStringArray else PackedStringArray()
+	var damaged: PackedStringArray = Values.texts(report, "damaged")
 	var files: int = Values.count(report, "files")
-	var written: Variant = report.get("modified", PackedStringArray())
-	files_to_check = (written as PackedStringArray).size() if written is PackedStringArray else 0
+	files_to_check = Values.texts(report, "modified").size()
 	if not damaged.is_empty():
 		failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged)})
 		_note("ACTIVITY_DAMAGED", [damaged.size()])

@@ -44,6 +44,26 @@ func test_damaged_files_can_be_repaired() -> void:
 	check(view.error_details.contains("a.pck"), "the details name the file")
 
 
+func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> void:
+	var model: LauncherModel = _installed()
+	model.on_finished("check", true)
+	var status: Dictionary = Scenes.status(true)
+	status["damage"] = PackedStringArray(["the manifest is damaged. Repair fetches it again"])
+	model.on_status_changed(status)
+	var view: HomeView = HomePresenter.present(model)
+	equal(view.primary.name, "play")
+	equal(view.notice.key, "NOTICE_RECORDS_DAMAGED")
+	check(view.error_details.contains("the manifest is damaged"), view.error_details)
+	check(_offers(view, "repair"), "repair")
+	check(_offers(view, "check"), "looking for updates too")
+	model.on_finished("repair", true)
+	view = HomePresenter.present(model)
+	equal(view.notice.key, "NOTICE_REPAIRED", "what was done last counts more")
+	check(_offers(view, "repair"), "what is left can be tried again")
+	model.on_status_changed(Scenes.status(true))
+	check(not _offers(HomePresenter.present(model), "repair"), "mended")
+
+
 func test_pause_is_offered_only_while_downloading() -> void:
 	var model: LauncherModel = _offer(true)
 	model.on_state_changed("CheckForUpdates", "PreparingUpdate")
@@ -90,6 +110,10 @@ func test_no_scene_leaves_the_page_without_a_headline_or_a_button() -> void:
 		var view: HomeView = HomePresenter.present(model)
 		check(not view.headline.is_empty(), "headline")
 		check(view.primary != null, "primary button")
+
+
+func _offers(view: HomeView, action: String) -> bool:
+	return view.secondary.any(func(other: HomeView.Action) -> bool: return other.name == action)
 
 
 func _installed() -> LauncherModel:

@@ -239,6 +239,21 @@ func _check_layouts(language: String) -> void:
 			await close()
 
 
+func test_damaged_records_fit_the_smallest_window_in_every_language() -> void:
+	for language: String in ["en", "es", "ja"] as Array[String]:
+		await open(SIZES[0], language, 150)
+		await play("ready")
+		var status: Dictionary = Scenes.status(true)
+		status["damage"] = PackedStringArray(["the manifest is damaged. Repair fetches it again"])
+		updater.status_changed.emit(status)
+		await frames(3)
+		check_layout("%s damaged records" % language)
+		updater.calls.clear()
+		(shell.get_node("%HomePage/%SecondaryButton2") as Button).pressed.emit()
+		equal(updater.calls, PackedStringArray(["repair"]), language)
+		await close()
+
+
 func test_a_question_fits_the_smallest_window_in_every_language() -> void:
 	for language: String in ["en", "es", "ja"] as Array[String]:
 		await open(SIZES[0], language, 150)
