@@ -30,6 +30,8 @@ func _run() -> void:
 	var stops: Array = wishes.slice(USUAL.size())
 	for stop: String in stops if stops else Scenes.NAMES + case.stops():
 		await case.lead_to(stop)
+		if stop == "about":
+			await case.settled(_licences(case))
 		# The licences are laid out on a thread of their own.
 		while stop == "about" and not _licences(case).is_finished():
 			await process_frame
@@ -39,5 +41,5 @@ func _run() -> void:
 	quit(0)
 
 
-func _licences(case: WindowCase) -> RichTextLabel:
+func _licences(case: WindowCase) -> LongText:
 	return case.shell.page("about").get_node("%LicencesText")

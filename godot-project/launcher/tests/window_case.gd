@@ -158,6 +158,12 @@ func close() -> void:
 	await frames(1)
 
 
+## Waits until all of `text` is there, or gone.
+func settled(text: LongText) -> void:
+	while not text.is_settled():
+		await frames(1)
+
+
 func frames(count: int) -> void:
 	for _frame: int in count:
 		await tree.process_frame

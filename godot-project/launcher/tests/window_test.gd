@@ -180,24 +180,6 @@ func test_a_missing_library_is_said_in_words() -> void:
 	check(visited.size() <= 1, "the website")
 
 
-func test_the_licences_of_everything_inside_are_shown_on_each_visit() -> void:
-	await open(SIZES[1], "en", 100)
-	var licences: RichTextLabel = shell.page("about").get_node("%LicencesText")
-	for _visit: int in 2:
-		shell.show_page("about")
-		await frames(2)
-		for name: String in [
-			"Godot Engine", "FreeType", "Roboto Mono", "three-node mark", "godot-rust"
-		]:
-			check(licences.get_parsed_text().contains(name), name)
-		shell.show_page("home")
-		await frames(2)
-		equal(
-			licences.get_total_character_count(), 0, "no memory is spent on a page that is not seen"
-		)
-	await close()
-
-
 func test_the_focus_stays_on_the_page_when_its_button_goes() -> void:
 	await open(SIZES[1], "en", 100)
 	Scenes.play("offer_update", updater)

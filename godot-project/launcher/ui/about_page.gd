@@ -8,7 +8,7 @@ var _session: LauncherSession
 @onready var _title: Label = %Title
 @onready var _words: Label = %Words
 @onready var _links: HFlowContainer = %Links
-@onready var _licences: RichTextLabel = %LicencesText
+@onready var _licences: LongText = %LicencesText
 
 
 func start(session: LauncherSession, _question: Question) -> void:
@@ -22,7 +22,7 @@ func start(session: LauncherSession, _question: Question) -> void:
 		button.tooltip_auto_translate_mode = Node.AUTO_TRANSLATE_MODE_DISABLED
 		button.pressed.connect(OS.shell_open.bind(session.config.links[link]))
 		_links.add_child(button)
-	visibility_changed.connect(_show_words)
+	visibility_changed.connect(_show_licences)
 	_licences.get_v_scroll_bar().accessibility_name = _licences.accessibility_name
 	_show_words()
 
@@ -46,9 +46,10 @@ func _show_words() -> void:
 			]
 		)
 	)
-	if not is_visible_in_tree():
-		# Half a million letters laid out are worth a good deal of memory. Not clear(), which leaves the
-		# property as it is, so that the same text would not be taken again.
-		_licences.text = ""
-	elif _licences.text.is_empty():
-		_licences.text = Licences.text()
+
+
+func _show_licences() -> void:
+	if is_visible_in_tree():
+		_licences.take_up(Licences.text())
+	else:
+		_licences.let_go()
