@@ -15,8 +15,8 @@ static func count(values: Dictionary, key: String) -> int:
 	return maxi(int(value as float), 0) if value is int or value is float else 0
 
 
-static func flag(values: Dictionary, key: String) -> bool:
-	var value: Variant = values.get(key, false)
+static func flag(values: Dictionary, key: String, standard: bool = false) -> bool:
+	var value: Variant = values.get(key, standard)
 	return value is bool and value
 
 

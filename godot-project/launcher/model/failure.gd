@@ -13,6 +13,7 @@ const KNOWN_CODES: Array[String] = [
 	"not-found",
 	"damaged",
 	"damaged-download",
+	"damaged-record",
 	"disk-full",
 	"locked",
 	"permission",
@@ -47,6 +48,7 @@ const HARMLESS_CODES: Array[String] = [
 	"trust-state",
 	"launcher-too-old",
 	"damaged-download",
+	"damaged-record",
 	"bad-release",
 	"wrong-platform",
 ]
@@ -62,13 +64,15 @@ var _hint: String = ""
 var _detail: String = ""
 
 
-## `fetching` tells damage on the way from the server, which trying again may cure, from damage of
-## the installed files; `with_token` a read token that the server does not take from none at all.
+## `fetching` tells damage on the way from the server, which trying again may cure, and damage of
+## the launcher's records, which it does not, from damage of the installed files. `with_token` tells
+## a read token that the server does not take from none at all.
 static func from(values: Dictionary, fetching: bool = false, with_token: bool = false) -> Failure:
 	var failure: Failure = Failure.new()
 	failure.code = Printable.line(str(values.get("code", "internal")), 40)
 	if failure.code == "damaged" and fetching:
-		failure.code = "damaged-download"
+		var may_pass: bool = Values.flag(values, "retry", true)
+		failure.code = "damaged-download" if may_pass else "damaged-record"
 	if failure.code == "private" and with_token:
 		failure.code = "token-refused"
 	failure._message = Printable.line(str(values.get("message", "")), MAX_SENTENCE)
@@ -138,7 +142,8 @@ func settings_action() -> String:
 		return "settings_network"
 	if wants_token():
 		return "settings_updates"
-	return "settings_place" if code in ["disk-full", "permission", "disk"] else ""
+	var is_about_the_place: bool = code in ["disk-full", "permission", "disk", "damaged-record"]
+	return "settings_place" if is_about_the_place else ""
 
 
 ## A wall of letters takes a label minutes to lay out, so there are only so many, in lines.

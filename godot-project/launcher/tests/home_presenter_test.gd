@@ -64,6 +64,18 @@ func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> vo
 	check(not _offers(HomePresenter.present(model), "repair"), "mended")
 
 
+func test_a_damaged_record_that_stops_a_check_is_not_told_as_damage_on_the_way() -> void:
+	var model: LauncherModel = _installed()
+	model.on_failed({"code": "damaged", "message": "the settings are damaged", "retry": false})
+	equal(model.failure.code, "damaged-record")
+	var view: HomeView = HomePresenter.present(model)
+	equal(view.primary.name, "play")
+	check(_offers(view, "settings_place"), "another folder")
+	check(view.error_details.contains("the settings are damaged"), view.error_details)
+	model.on_failed({"code": "damaged", "retry": true})
+	equal(model.failure.code, "damaged-download")
+
+
 func test_pause_is_offered_only_while_downloading() -> void:
 	var model: LauncherModel = _offer(true)
 	model.on_state_changed("CheckForUpdates", "PreparingUpdate")
