@@ -143,7 +143,7 @@ fn crates_use_only_those_above_them_in_the_architecture() {
 }
 
 #[test]
-fn unsafe_code_lives_in_the_entry_points_for_godot_alone() {
+fn unsafe_code_lives_in_the_entry_points_for_godot_and_one_call_of_the_allocator_alone() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["rust", "server", "xtask", "tests"] {
         for file in rust_files(&root.join(folder)) {
@@ -152,8 +152,12 @@ fn unsafe_code_lives_in_the_entry_points_for_godot_alone() {
             let blocks = lines
                 .filter(|line| line.starts_with("unsafe ") || line.contains(concat!(" unsafe", " {")))
                 .count();
-            let entry_points = ["godot/src/extension.rs", "godot-editor/src/extension.rs"];
-            let allowed = usize::from(entry_points.iter().any(|entry| file.ends_with(entry)));
+            let places = [
+                "godot/src/extension.rs",
+                "godot-editor/src/extension.rs",
+                "heap/src/glibc.rs",
+            ];
+            let allowed = usize::from(places.iter().any(|place| file.ends_with(place)));
             assert!(blocks <= allowed, "{} has {blocks} unsafe blocks", file.display());
         }
     }
