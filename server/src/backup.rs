@@ -11,7 +11,7 @@ use fs_err as fs;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
-use vsekai_store::{PruneStore, bounded};
+use vsekai_store::{PruneStore, bounded, durable};
 
 use crate::db::Database;
 use crate::db::chunks::ChunkSizes;
@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::service::{ServiceError, keep_whole};
 use crate::storage::{
     ContentFolder, DEV_KEYS, DataFolder, DataPlace, StorageError, TEMPORARY_PREFIX, database_path,
-    document_folder, durable, index_folder, online_folder,
+    document_folder, index_folder, online_folder,
 };
 
 /// What a backup copied; files that were there already are not copied again.

@@ -170,12 +170,19 @@ impl Limits {
         self.chunk_bytes.saturating_add(self.chunk_bytes / 128 + 1024)
     }
 
+    /// Returns the most bytes of each part of a release: manifest, contents, index and signed metadata.
+    pub fn release_parts(&self) -> [usize; 4] {
+        [
+            self.manifest_bytes,
+            self.contents_stored_bytes,
+            self.index_bytes,
+            self.metadata_bytes,
+        ]
+    }
+
     /// Returns the most bytes that the parts of a release can have together.
     pub fn release_bytes(&self) -> usize {
-        self.manifest_bytes
-            .saturating_add(self.contents_stored_bytes)
-            .saturating_add(self.index_bytes)
-            .saturating_add(self.metadata_bytes)
+        self.release_parts().into_iter().fold(0, usize::saturating_add)
     }
 
     /// Returns the most bytes that one upload can have, of whatever kind.

@@ -66,7 +66,7 @@ impl Share {
     }
 
     /// Returns `bytes` so that they keep the room until their last copy is dropped.
-    pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
+    fn keep(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Held { bytes, _share: self })
     }
 }
@@ -88,10 +88,10 @@ enum Pieces {
 }
 
 impl Gathering {
-    /// Gathers bytes that take room.
-    pub(crate) fn within(room: &Room) -> Self {
+    /// Gathers bytes that take the room of `share`.
+    pub(crate) fn within(share: Share) -> Self {
         Self {
-            share: Some(room.share()),
+            share: Some(share),
             ..Self::default()
         }
     }
@@ -169,13 +169,13 @@ mod tests {
     #[test]
     fn room_comes_back_with_the_last_copy_of_the_bytes() {
         let room = Room::new(8 * UNIT);
-        let mut first = Gathering::within(&room);
+        let mut first = Gathering::within(room.share());
         for _ in 0..6 {
             first.push(piece(UNIT)).unwrap();
         }
         let bytes = first.finish();
         assert_eq!(bytes, piece(6 * UNIT));
-        let mut second = Gathering::within(&room);
+        let mut second = Gathering::within(room.share());
         assert_eq!(second.push(piece(3 * UNIT)), Err(Full));
         let part = bytes.slice(1..2);
         drop(bytes);
@@ -188,13 +188,13 @@ mod tests {
     #[test]
     fn small_pieces_take_no_more_room_than_the_whole() {
         let room = Room::new(2 * UNIT);
-        let mut gathering = Gathering::within(&room);
+        let mut gathering = Gathering::within(room.share());
         for _ in 0..2 * UNIT {
             gathering.push(piece(1)).unwrap();
         }
         assert_eq!(gathering.push(piece(1)), Err(Full));
         drop(gathering);
-        assert_eq!(Gathering::within(&room).push(piece(2 * UNIT)), Ok(()));
+        assert_eq!(Gathering::within(room.share()).push(piece(2 * UNIT)), Ok(()));
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use vsekai_formats::release::Slug;
-use vsekai_store::bounded;
 use vsekai_store::s3::S3Store;
+use vsekai_store::{bounded, durable};
 use vsekai_trust::publisher::KeyError;
 
 use crate::db::audit::Actor;
@@ -24,7 +24,7 @@ use crate::retention::Retention;
 use crate::service::token::{Token, TokenError, TokenRecord, TokenScope};
 use crate::service::{Access, Service, ServiceError, ServiceSettings};
 use crate::signing::Signing;
-use crate::storage::{DataFolder, DataPlace, StorageError, TEMPORARY_PREFIX, database_path, durable};
+use crate::storage::{DataFolder, DataPlace, StorageError, TEMPORARY_PREFIX, database_path};
 use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::{dev, http};
 

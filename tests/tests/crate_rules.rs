@@ -25,6 +25,18 @@ const LIBRARY: &[&str] = &[
 ];
 const A_LIBRARY: &str = "a library never prints, exits, reads the environment or panics";
 
+/// What no part of planning says.
+const PLANNING: &[&str] = &[
+    "std::fs",
+    "fs_err",
+    "tokio",
+    "Instant",
+    "SystemTime",
+    "reqwest",
+    "cap_std",
+];
+const PLANNING_IS_PURE: &str = "planning is pure";
+
 const RULES: &[Rule] = &[
     Rule {
         sources: "rust/formats/src",
@@ -82,16 +94,13 @@ const RULES: &[Rule] = &[
     },
     Rule {
         sources: "rust/engine/src/plan.rs",
-        banned: &[
-            "std::fs",
-            "fs_err",
-            "tokio",
-            "Instant",
-            "SystemTime",
-            "reqwest",
-            "cap_std",
-        ],
-        because: "planning is pure",
+        banned: PLANNING,
+        because: PLANNING_IS_PURE,
+    },
+    Rule {
+        sources: "rust/engine/src/needed.rs",
+        banned: PLANNING,
+        because: PLANNING_IS_PURE,
     },
 ];
 

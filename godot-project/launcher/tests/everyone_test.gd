@@ -102,15 +102,7 @@ func test_what_has_the_focus_wears_a_frame() -> void:
 
 func test_every_control_has_a_name_and_a_role_for_screen_readers() -> void:
 	await open(SIZE, "en", 100)
-	for scene: String in Scenes.NAMES:
-		forget()
-		await play(scene)
-		_check_names(scene)
-	await play("ready")
-	updater.versions_listed.emit(Scenes.versions())
-	for stop: String in stops():
-		await show_stop(stop)
-		_check_names(stop)
+	await look_everywhere(_check_names)
 	await close()
 
 

@@ -16,14 +16,7 @@ func test_what_is_hidden_is_taken_from_screen_readers() -> void:
 
 func test_what_is_hidden_with_its_contents_is_a_group_of_its_own() -> void:
 	await open(SIZE, "en", 100)
-	for scene: String in Scenes.NAMES:
-		forget()
-		await play(scene)
-		_check_groups(scene)
-	await play("ready")
-	for stop: String in stops():
-		await show_stop(stop)
-		_check_groups(stop)
+	await look_everywhere(_check_groups)
 	await close()
 
 

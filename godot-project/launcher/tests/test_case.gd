@@ -8,6 +8,11 @@ var failures: PackedStringArray = []
 var tree: SceneTree
 
 
+## Lets no frame wait: without a display the engine sleeps between frames as in low-processor mode.
+static func hurry() -> void:
+	OS.low_processor_usage_mode_sleep_usec = 1
+
+
 func check(condition: bool, what: String) -> void:
 	if not condition:
 		failures.append(what)

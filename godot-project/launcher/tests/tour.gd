@@ -31,15 +31,8 @@ func _run() -> void:
 	for stop: String in stops if stops else Scenes.NAMES + case.stops():
 		await case.lead_to(stop)
 		if stop == "about":
-			await case.settled(_licences(case))
-		# The licences are laid out on a thread of their own.
-		while stop == "about" and not _licences(case).is_finished():
-			await process_frame
+			await case.settled(case.shell.page("about").get_node("%LicencesText") as LongText)
 		await RenderingServer.frame_post_draw
 		var name: String = "%s-%s.png" % [stop.replace(" ", "-"), wishes[2]]
 		case.viewport.get_texture().get_image().save_png(wishes[0].path_join(name))
 	quit(0)
-
-
-func _licences(case: WindowCase) -> LongText:
-	return case.shell.page("about").get_node("%LicencesText")

@@ -56,6 +56,20 @@ func lead_to(target: String) -> void:
 	await frames(3)
 
 
+## Leads the window to every state of the home page and to every stop, and calls `look` with the
+## name of each.
+func look_everywhere(look: Callable) -> void:
+	for scene: String in Scenes.NAMES:
+		forget()
+		await play(scene)
+		look.call(scene)
+	await play("ready")
+	updater.versions_listed.emit(Scenes.versions())
+	for stop: String in stops():
+		await show_stop(stop)
+		look.call(stop)
+
+
 func check_layout(where: String) -> void:
 	var window: Rect2 = Rect2(Vector2.ZERO, Vector2(viewport.size)).grow(0.5)
 	equal((shell.get_node("Row") as Control).size, Vector2(viewport.size), where + ": the whole")
@@ -151,6 +165,8 @@ func open(
 	await frames(1)
 	while not shell.is_complete():
 		await frames(1)
+	# The window has set a player's pace, which the loading needed.
+	hurry()
 
 
 func close() -> void:
@@ -158,7 +174,13 @@ func close() -> void:
 	await frames(1)
 
 
-## Waits until all of `text` is there, or gone.
+## Lets frames take as long as a player's, for what is loaded on a thread: the engine leaks its
+## record of a load whose result is taken before the thread is through with it.
+func take_time() -> void:
+	OS.low_processor_usage_mode_sleep_usec = Shell.AWAKE_USEC
+
+
+## Waits until all of `text` is there and laid out, or gone.
 func settled(text: LongText) -> void:
 	while not text.is_settled():
 		await frames(1)

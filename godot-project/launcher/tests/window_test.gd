@@ -55,6 +55,7 @@ func test_the_check_starts_by_itself() -> void:
 
 
 func test_loading_that_is_stopped_ends_what_it_began() -> void:
+	take_time()
 	var loading: LateLoading = LateLoading.new()
 	tree.root.add_child(loading)
 	loading.begin(["res://ui/question.tscn", "res://ui/about_page.tscn"])
@@ -68,6 +69,7 @@ func test_loading_that_is_stopped_ends_what_it_began() -> void:
 
 
 func test_loading_that_is_begun_late_is_done_all_the_same() -> void:
+	take_time()
 	var loading: LateLoading = LateLoading.new()
 	tree.root.add_child(loading)
 	await loading.finished

@@ -32,9 +32,9 @@ func let_go() -> void:
 	set_process(true)
 
 
-## All of the text is there, or gone.
+## All of the text is there and laid out, or gone.
 func is_settled() -> bool:
-	return not is_processing()
+	return not is_processing() and is_finished()
 
 
 func _process(_delta: float) -> void:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-## The scale of the interface for the screen that the window is on.
+## The scale of the interface for the screen that the window is on, and the measures of the rail,
+## which the first frame shares with the window.
 class_name WindowFit
 extends RefCounted
 

@@ -67,7 +67,7 @@ impl From<EngineError> for CliError {
             // A chunk that no server has is not a matter of names.
             EngineError::Store(_) if report.code == ErrorCode::NotFound => None,
             // Nor does any command mend what the install folder remembers.
-            EngineError::BadRecord { .. } => None,
+            EngineError::BadRecord { .. } | EngineError::LostRecord { .. } => None,
             EngineError::DamagedDocument { .. } => Some("Fetch it again with: vsekai repair".to_owned()),
             _ => hint(report.code).map(str::to_owned),
         };
@@ -130,6 +130,11 @@ mod tests {
             reason: "it is cut off".to_owned(),
         });
         assert!(hint.contains("in the install folder is damaged"), "{hint}");
+        let hint = hint_of_damage(EngineError::LostRecord {
+            what: "record of starts".to_owned(),
+            reason: "it is cut off".to_owned(),
+        });
+        assert!(hint.contains("put aside"), "{hint}");
     }
 
     #[test]

@@ -34,6 +34,14 @@ fn publish(bench: &Bench, number: u64, script: &str) {
     bench.publish(&build, &format!("{number}.0.0"), &[]).ok();
 }
 
+/// Returns a bench where version 1.0.0, which starts, is published and installed.
+fn installed() -> Bench {
+    let bench = Bench::new();
+    publish(&bench, 1, GOOD);
+    bench.vsekai(&["install"]).ok();
+    bench
+}
+
 fn status(bench: &Bench) -> String {
     let status = bench.vsekai(&["status", "--json"]).ok().result();
     status["installed"]["version"]
@@ -86,9 +94,7 @@ fn settings_are_shown_changed_and_go_with_every_command() {
 
 #[test]
 fn versions_are_skipped_pinned_listed_removed_and_gone_back_to() {
-    let bench = Bench::new();
-    publish(&bench, 1, GOOD);
-    bench.vsekai(&["install"]).ok();
+    let bench = installed();
     bench.vsekai(&["settings", "set", "keep-versions", "5"]).ok();
     publish(&bench, 2, GOOD);
     let skipped = bench.vsekai(&["skip"]).ok().out;
@@ -139,9 +145,7 @@ fn what_a_game_says_is_shown_while_it_runs_and_kept_if_it_crashes() {
 
 #[test]
 fn a_version_that_does_not_start_is_given_up_and_that_is_told() {
-    let bench = Bench::new();
-    publish(&bench, 1, GOOD);
-    bench.vsekai(&["install"]).ok();
+    let bench = installed();
     let said = bench.path("said");
     let folder = bench.path("");
     bench
@@ -186,9 +190,7 @@ fn a_version_that_does_not_start_is_given_up_and_that_is_told() {
 
 #[test]
 fn an_install_is_moved_found_again_and_removed() {
-    let bench = Bench::new();
-    publish(&bench, 1, GOOD);
-    bench.vsekai(&["install"]).ok();
+    let bench = installed();
     fs_err::write(bench.installed("1.0.0").join("mod.txt"), "mine").unwrap();
     let to = bench.path("elsewhere/game");
     let moved = bench.vsekai(&["move", to.to_str().unwrap()]).ok().out;
@@ -213,9 +215,7 @@ fn an_install_is_moved_found_again_and_removed() {
 
 #[test]
 fn damaged_records_are_told_with_what_to_do_and_nothing_but_that_stops() {
-    let bench = Bench::new();
-    publish(&bench, 1, GOOD);
-    bench.vsekai(&["install"]).ok();
+    let bench = installed();
     let state = bench.path("player/V-Sekai/vsekai/.vsekai");
     let release = state.join("releases").join(&names(&state.join("releases"))[0]);
     fs_err::write(release.join("contents.json.zst"), "damaged").unwrap();

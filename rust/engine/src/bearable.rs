@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use crate::disk;
 use crate::error::EngineError;
-use crate::event::Event;
 use crate::lock::Turn;
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
@@ -105,9 +104,6 @@ pub(crate) fn tell_of_damage(paths: &InstallPaths, machine: &Machine) {
 
 fn tell(machine: &Machine, message: Option<String>) {
     if let Some(message) = message {
-        machine.tell(Event::Notice {
-            code: "damaged-record",
-            message,
-        });
+        machine.notice("damaged-record", message);
     }
 }

@@ -197,6 +197,14 @@ pub(crate) fn aside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Returns the names of what lies in a folder, those that are Unicode; one that cannot be listed holds nothing.
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
 /// Creates a folder and those above it.
 pub(crate) fn create_folders(path: &Path) -> Result<(), EngineError> {
     fs::create_dir_all(path).during("create the folder", path)

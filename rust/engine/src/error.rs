@@ -63,8 +63,8 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A document of the installed version is missing or damaged in the install folder. Its digest is on record, so a
-    /// repair can fetch it again.
+    /// A document of a version in the install folder is missing or damaged. Its digest is on record, so a repair can fetch
+    /// it again.
     #[error("the {what} is damaged: {reason}")]
     DamagedDocument {
         /// Which document.
@@ -324,7 +324,7 @@ impl EngineError {
                 Self::Damaged { .. } => "Repair fetches the damaged parts again",
                 Self::DamagedDocument { .. } => "Repair fetches it again",
                 Self::LostRecord { .. } => {
-                    "The game can be played; the file is put aside under a name that ends in .damaged, and what it said is to be set again"
+                    "The game can be played; before its next start, or the next change, the file is put aside under a name that ends in .damaged; what was set in it is to be set again"
                 }
                 Self::BadRecord { .. } => {
                     "A file of the launcher's in the install folder is damaged, maybe by the disk: put it back from a copy, or install into another folder"
@@ -372,7 +372,7 @@ impl EngineError {
         }
     }
 
-    /// Says of a record of the installed version that a repair can fetch it again.
+    /// Says of a document of a version in the folder that a repair can fetch it again.
     pub(crate) fn fetchable(self) -> Self {
         match self {
             Self::BadRecord { what, reason } => Self::DamagedDocument { what, reason },

@@ -116,18 +116,17 @@ pub(crate) fn find_documents(
     current: &Current,
     manifest: &ReleaseManifest,
 ) -> Option<Documents> {
-    let find = |file: &str, pin: &Pinned, limit: usize| {
+    let find = |file: &str, pin: &Pinned| {
         current.versions().find_map(|version| {
             let path = paths.release(&version.name).join(file);
             // Only what has the right length is worth reading.
-            fs::metadata(&path).ok().filter(|data| data.len() == pin.length)?;
-            let bytes = disk::read_bounded(&path, limit).ok()??;
-            pin.matches(&bytes).then(|| Bytes::from(bytes))
+            fs::metadata(path).ok().filter(|data| data.len() == pin.length)?;
+            pinned(paths, version, file, pin).ok().map(Bytes::from)
         })
     };
     Some(Documents {
-        contents: find(CONTENTS, &manifest.contents, MAX_CONTENTS_STORED_BYTES)?,
-        index: find(INDEX, &manifest.index, MAX_INDEX_BYTES)?,
+        contents: find(CONTENTS, &manifest.contents)?,
+        index: find(INDEX, &manifest.index)?,
     })
 }
 
@@ -340,10 +339,31 @@ pub(crate) fn free_name(paths: &InstallPaths, base: &str, current: Option<&Curre
     name
 }
 
-fn document(paths: &InstallPaths, installed: &InstalledVersion, file: &str) -> Result<Vec<u8>, EngineError> {
-    let path = paths.release(&installed.name).join(file);
+/// Reads a document of a version in the folder.
+///
+/// # Errors
+/// As [`document_beside`].
+pub(crate) fn document(
+    paths: &InstallPaths,
+    installed: &InstalledVersion,
+    file: &str,
+) -> Result<Vec<u8>, EngineError> {
+    document_beside(paths, &installed.name, installed.version.as_str(), file)
+}
+
+/// Reads a document from beside the version folder `name`; `version` is what errors call it.
+///
+/// # Errors
+/// [`EngineError::BadRecord`] if it is missing or its bytes are lost, another one if it cannot be read now.
+pub(crate) fn document_beside(
+    paths: &InstallPaths,
+    name: &str,
+    version: &str,
+    file: &str,
+) -> Result<Vec<u8>, EngineError> {
+    let path = paths.release(name).join(file);
     let bad = |reason: String| EngineError::BadRecord {
-        what: format!("{} of version {}", in_words(file), installed.version),
+        what: format!("{} of version {version}", in_words(file)),
         reason: format!("{}: {reason}", path.display()),
     };
     match disk::read_bounded(&path, most_bytes(file)) {
@@ -390,13 +410,9 @@ fn most_bytes(file: &str) -> usize {
 
 /// Lists the version folders in `folder`; a folder that cannot be listed has none.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let names = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| is_version_name(name)).collect()
+    let mut names = disk::names_in(folder);
+    names.retain(|name| is_version_name(name));
+    names
 }
 
 /// The manifest that a tree was built with.

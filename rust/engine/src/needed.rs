@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The chunks that a plan needs.
+//! The chunks that a plan needs: a part of planning, and as pure.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use vsekai_formats::release::{EntryKind, Version};
 use vsekai_formats::{ByDigest, ChunkId, TreePathRef};
 
 use crate::needed::NeededChunks;
-use crate::release::{FileFacts, Release, file_facts};
+use crate::release::{FileFacts, Release, file_facts, is_left};
 
 /// What an update does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -383,9 +383,8 @@ fn compare(new: &Release, installed: Option<&Release>, kept: &HashSet<usize>) ->
         };
     };
     let published = with_paths(installed, installed.published_files());
-    let is_players =
-        |path: TreePathRef<'_>| !new.user_paths.is_empty() && new.user_paths.contains(&path.to_string());
-    let mut before = published.filter(|(path, ..)| !is_players(*path)).peekable();
+    let before = published.filter(|(path, ..)| !is_left(&new.user_paths, *path));
+    let mut before = before.peekable();
     let (mut count, mut added, mut gone) = (Differences::default(), Vec::new(), Vec::new());
     for (path, entry, facts) in with_paths(new, files) {
         while let Some((_, old, _)) = before.next_if(|(old, ..)| old.cmp_in_tree(path).is_lt()) {

@@ -7,9 +7,8 @@ use std::collections::HashSet;
 
 use cap_std::fs::Dir;
 use vsekai_formats::UserPaths;
-use vsekai_formats::release::{Contents, Entries, EntryKind, MAX_CONTENTS_STORED_BYTES, MAX_MANIFEST_BYTES};
+use vsekai_formats::release::{Contents, Entries, EntryKind};
 
-use crate::disk;
 use crate::error::EngineError;
 use crate::install;
 use crate::paths::InstallPaths;
@@ -134,15 +133,14 @@ pub(crate) fn find_beside(
     name: &str,
     dir: &Dir,
 ) -> Result<(PlayersFiles, Contents), EngineError> {
-    let folder = paths.release(name);
-    let at_home = |error: EngineError| error.at_home().fetchable();
-    let stored = disk::read_bounded(&folder.join(install::CONTENTS), MAX_CONTENTS_STORED_BYTES);
-    let stored = stored.map_err(at_home)?;
-    let contents = release::parse_contents(&stored.unwrap_or_default()).map_err(at_home)?;
-    let manifest = disk::read_bounded(&folder.join(install::MANIFEST), MAX_MANIFEST_BYTES);
-    let manifest = manifest.map_err(at_home)?;
-    let manifest = release::parse_manifest(&manifest.unwrap_or_default()).map_err(at_home)?;
-    let user_paths: UserPaths = release::user_paths(&manifest, &contents).map_err(at_home)?;
+    let read = || -> Result<(Contents, UserPaths), EngineError> {
+        let document = |file: &str| install::document_beside(paths, name, name, file);
+        let contents = release::parse_contents(&document(install::CONTENTS)?)?;
+        let manifest = release::parse_manifest(&document(install::MANIFEST)?)?;
+        let user_paths = release::user_paths(&manifest, &contents)?;
+        Ok((contents, user_paths))
+    };
+    let (contents, user_paths) = read().map_err(|error| error.at_home().fetchable())?;
     let found = find(dir, &contents, |path| user_paths.contains(path));
     Ok((found, contents))
 }

@@ -113,7 +113,7 @@ impl Current {
             if !is_version_name(&version.name) {
                 let reason = format!("{:?} is not the name of a version folder", version.name);
                 return Err(EngineError::BadRecord {
-                    what: what.to_owned(),
+                    what: named(what, &paths.current()),
                     reason,
                 });
             }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
-    Contents, EntryKind, EntryRef, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
+    Contents, EntryKind, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
 };
-use vsekai_formats::{ChunkId, DigestAlgorithm, UserPaths};
+use vsekai_formats::{ChunkId, DigestAlgorithm, TreePathRef, UserPaths};
 
 use crate::error::EngineError;
 
@@ -113,9 +113,7 @@ impl Release {
         check_programs(&manifest, &contents)?;
         let user_paths = user_paths(&manifest, &contents)?;
         let entries = contents.entries.iter().enumerate();
-        let is_players =
-            |entry: EntryRef<'_>| !user_paths.is_empty() && user_paths.contains(&entry.path.to_string());
-        let players = entries.filter(|(_, entry)| is_players(*entry));
+        let players = entries.filter(|(_, entry)| is_left(&user_paths, entry.path));
         Ok(Self {
             players: players.map(|(i, _)| i).collect(),
             manifest,
@@ -180,6 +178,11 @@ pub(crate) fn pin_the_same(one: &ReleaseManifest, other: &ReleaseManifest) -> bo
 pub(crate) fn user_paths(manifest: &ReleaseManifest, contents: &Contents) -> Result<UserPaths, EngineError> {
     let checked = UserPaths::of(&manifest.user_paths, &manifest.launch, &contents.entries);
     checked.or_else(|error| bad("release manifest", error.to_string()))
+}
+
+/// Tells whether an entry of a list is left to the player. Most releases leave nothing, and then no path is put together.
+pub(crate) fn is_left(user_paths: &UserPaths, path: TreePathRef<'_>) -> bool {
+    !user_paths.is_empty() && user_paths.contains(&path.to_string())
 }
 
 /// Parses a list of files as served.

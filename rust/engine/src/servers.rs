@@ -9,7 +9,6 @@ use vsekai_trust::client::VerifiedTitle;
 
 use crate::download::Source;
 use crate::error::EngineError;
-use crate::event::Event;
 use crate::install;
 use crate::mirrors::{self, Stores};
 use crate::origin::{self, Document, Documents, Offer};
@@ -152,10 +151,7 @@ impl Updater {
                 Err(error) if mirrors::may_do_better(&error) => {
                     if several {
                         let message = format!("One of the addresses does not help: {error}");
-                        self.machine.tell(Event::Notice {
-                            code: "address-failed",
-                            message,
-                        });
+                        self.machine.notice("address-failed", message);
                     }
                     first_error.get_or_insert(error);
                 }

@@ -69,6 +69,11 @@ impl Machine {
         self.observer.on_event(event);
     }
 
+    /// Tells something worth knowing that is no error.
+    pub(crate) fn notice(&self, code: &'static str, message: String) {
+        self.tell(Event::Notice { code, message });
+    }
+
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.observer
     }
@@ -135,6 +140,6 @@ impl Session {
     }
 
     pub(crate) fn notice(&self, code: &'static str, message: String) {
-        self.machine.tell(Event::Notice { code, message });
+        self.machine.notice(code, message);
     }
 }

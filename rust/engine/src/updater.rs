@@ -335,8 +335,7 @@ impl Updater {
         if let Err(error) = versions::settle(&self.paths, &self.machine) {
             // On a full disk nothing can be written down, and the game can be played all the same.
             let message = format!("How earlier starts went could not be noted: {error}");
-            let code = watch::NOT_NOTED;
-            self.machine.tell(Event::Notice { code, message });
+            self.machine.notice(watch::NOT_NOTED, message);
         }
         let current = self.current()?;
         let manifest = install::load_manifest(&self.paths, &current.current);

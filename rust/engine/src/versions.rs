@@ -12,7 +12,6 @@ use vsekai_formats::release::{Slug, Version};
 use crate::carry;
 use crate::disk;
 use crate::error::EngineError;
-use crate::event::Event;
 use crate::history;
 use crate::install;
 use crate::installed::InstalledTree;
@@ -203,7 +202,7 @@ fn catch_up(paths: &InstallPaths, machine: &Machine, from: &InstalledVersion, to
         Ok(carried) => carried.words_of_left(),
         Err(error) => format!("Your own files stay with {}: {error}", from.version),
     };
-    notice(machine, "left-behind", message);
+    machine.notice("left-behind", message);
 }
 
 /// Brings the current version, before it is started for the first time, up to what the player has done in the
@@ -254,8 +253,7 @@ pub(crate) fn settle(
         Verdict::Stay => Ok(None),
         Verdict::Stuck { failures } => {
             let (version, times) = (&current.current.version, words::count(failures.into(), "time"));
-            notice(
-                machine,
+            machine.notice(
                 "no-good-version",
                 format!(
                     "{version} did not start, {times} in a row, and there is no other version to go back to"
@@ -270,17 +268,13 @@ pub(crate) fn settle(
 
 /// Removes the files of games that said that they are there, once that is written down.
 fn forget_reports(paths: &InstallPaths, log: &StartLog) {
-    let Ok(entries) = fs::read_dir(paths.reports()) else {
-        return;
-    };
-    for entry in entries.flatten() {
+    for name in disk::names_in(&paths.reports()) {
         // Numbers from the next one on are of starts that came after the log was read.
-        let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let id = id.filter(|id| *id < log.next);
+        let id = name.parse::<u64>().ok().filter(|id| *id < log.next);
         let is_open = |start: &StartRecord| Some(start.id) == id && start.outcome == StartOutcome::Open;
         if id.is_some() && !log.starts.iter().any(is_open) {
             // One that stays says nothing: its number is never used again.
-            let _ = fs::remove_file(entry.path());
+            let _ = fs::remove_file(paths.reports().join(name));
         }
     }
 }
@@ -317,11 +311,10 @@ fn give_up(
                 let (from, what) = (&went.from_version, outcome.words());
                 let times = words::count(failures.into(), "time");
                 let message = format!("{from} {what}, {times} in a row: {} is back", went.version);
-                notice(machine, "rolled-back", message);
+                machine.notice("rolled-back", message);
                 return Ok(Some(went));
             }
-            Err(error) => notice(
-                machine,
+            Err(error) => machine.notice(
                 "not-sound",
                 format!("{} cannot take its place: {error}", version.version),
             ),
@@ -406,25 +399,16 @@ fn own_bytes<'a>(
     let mut seen: HashSet<ChunkId> = HashSet::new();
     let mut own = HashMap::new();
     for version in versions {
-        let bytes = match contents(paths, &version.name) {
-            Some(contents) => contents
+        let stored = install::document(paths, version, install::CONTENTS);
+        let bytes = match stored.and_then(|stored| release::parse_contents(&stored)) {
+            Ok(contents) => contents
                 .files()
                 .filter(|(_, _, _, digest)| seen.insert(*digest))
                 .map(|(_, size, ..)| size)
                 .sum(),
-            None => version.installed_bytes,
+            Err(_) => version.installed_bytes,
         };
         own.insert(version.name.clone(), bytes);
     }
     own
-}
-
-fn contents(paths: &InstallPaths, name: &str) -> Option<vsekai_formats::release::Contents> {
-    let limit = vsekai_formats::release::MAX_CONTENTS_STORED_BYTES;
-    let stored = disk::read_bounded(&paths.release(name).join(install::CONTENTS), limit);
-    release::parse_contents(&stored.ok()??).ok()
-}
-
-fn notice(machine: &Machine, code: &'static str, message: String) {
-    machine.tell(Event::Notice { code, message });
 }

@@ -11,7 +11,6 @@ use fs_err as fs;
 
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
-use crate::event::Event;
 use crate::launch::GameExit;
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
@@ -161,10 +160,8 @@ impl Watch {
     fn tell_error<T>(&self, result: Result<T, EngineError>) -> Option<T> {
         result
             .map_err(|error| {
-                self.machine.tell(Event::Notice {
-                    code: NOT_NOTED,
-                    message: format!("How the start went could not be noted: {error}"),
-                });
+                let message = format!("How the start went could not be noted: {error}");
+                self.machine.notice(NOT_NOTED, message);
             })
             .ok()
     }
@@ -204,19 +201,12 @@ fn forget_old_crashes(logs: &Path, newest: &Path) -> Result<(), EngineError> {
 pub(crate) fn unused_number(paths: &InstallPaths) -> u64 {
     let of_report = |name: &str| name.parse::<u64>().ok();
     let of_crash = |name: &str| of_report(name.strip_prefix(CRASH)?.strip_suffix(".log")?);
-    let reports = names_in(&paths.reports()).into_iter();
-    let crashes = names_in(&paths.logs()).into_iter();
+    let reports = disk::names_in(&paths.reports()).into_iter();
+    let crashes = disk::names_in(&paths.logs()).into_iter();
     let used = reports
         .filter_map(|name| of_report(&name))
         .chain(crashes.filter_map(|name| of_crash(&name)));
     used.max().map_or(1, |last| last.saturating_add(1))
-}
-
-fn names_in(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
 }
 
 /// In place of the number of a start that is not written down; no start has it.

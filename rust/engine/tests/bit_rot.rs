@@ -65,8 +65,7 @@ async fn every_flipped_bit_is_found_and_only_its_chunk_is_fetched_again() {
 async fn no_server_is_blamed_for_a_document_that_was_damaged_at_home() {
     let scene = Scene::installed().await;
     let updater = &scene.player.updater;
-    for document in [MANIFEST, CONTENTS, INDEX] {
-        let file = documents(&scene).join(document);
+    for file in each_document(&scene) {
         let whole = fs::read(&file).unwrap();
         overwrite(&file, &flipped(&whole));
         for error in [
@@ -88,8 +87,7 @@ async fn a_document_that_is_damaged_or_gone_is_fetched_again_by_a_repair() {
     let scene = Scene::installed().await;
     let Scene { web, player, .. } = &scene;
     let tree = player.current();
-    for document in [MANIFEST, CONTENTS, INDEX] {
-        let file = documents(&scene).join(document);
+    for file in each_document(&scene) {
         let whole = fs::read(&file).unwrap();
         for damage in [Some(flipped(&whole)), None] {
             match damage {
@@ -156,8 +154,7 @@ async fn a_check_and_the_status_tell_of_damaged_documents_whether_the_server_can
     let scene = Scene::installed().await;
     let Scene { web, player, .. } = &scene;
     assert_eq!(player.updater.status().unwrap().damage, []);
-    for document in [MANIFEST, CONTENTS, INDEX] {
-        let file = documents(&scene).join(document);
+    for file in each_document(&scene) {
         let whole = fs::read(&file).unwrap();
         for damage in [Some(flipped(&whole)), None] {
             match &damage {
@@ -174,7 +171,8 @@ async fn a_check_and_the_status_tell_of_damaged_documents_whether_the_server_can
                 let told = player.notices("damaged-document").split_off(before);
                 assert!(
                     told.len() == 1 && told[0].contains("Repair"),
-                    "{document}: {told:?}"
+                    "{}: {told:?}",
+                    file.display()
                 );
                 let damage = player.updater.status().unwrap().damage;
                 assert!(damage.len() == 1 && damage[0].line() == told[0], "{damage:?}");
@@ -199,8 +197,7 @@ async fn a_look_changes_nothing_in_the_folder_whatever_is_damaged_and_offered() 
         found.retain(|path, _| !path.starts_with(root.join(".vsekai/trust")));
         found
     };
-    let whole = [MANIFEST, CONTENTS, INDEX].map(|document| {
-        let file = documents(&scene).join(document);
+    let whole = each_document(&scene).map(|file| {
         let whole = fs::read(&file).unwrap();
         (file, whole)
     });
@@ -272,18 +269,15 @@ async fn a_document_that_was_fetched_again_does_not_make_its_version_younger() {
     let updater = &scene.player.updater;
     let installed_at = || updater.versions().unwrap()[0].installed_at;
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    for document in [MANIFEST, CONTENTS, INDEX] {
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .open(documents(&scene).join(document));
-        file.unwrap().file().set_modified(long_ago).unwrap();
+    for file in each_document(&scene) {
+        let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+        file.file().set_modified(long_ago).unwrap();
     }
-    for document in [MANIFEST, CONTENTS, INDEX] {
-        let file = documents(&scene).join(document);
+    for file in each_document(&scene) {
         overwrite(&file, b"damaged");
         updater.repair().await.unwrap();
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), long_ago);
-        assert_eq!(installed_at(), 1_000_000_000, "{document}");
+        assert_eq!(installed_at(), 1_000_000_000, "{}", file.display());
     }
     fs::remove_dir_all(documents(&scene)).unwrap();
     updater.repair().await.unwrap();
@@ -295,8 +289,7 @@ async fn a_document_that_was_fetched_again_does_not_make_its_version_younger() {
 async fn something_else_in_the_place_of_a_document_is_damage_that_a_repair_mends() {
     let scene = Scene::installed().await;
     let updater = &scene.player.updater;
-    for document in [MANIFEST, CONTENTS, INDEX] {
-        let file = documents(&scene).join(document);
+    for file in each_document(&scene) {
         let whole = fs::read(&file).unwrap();
         fs::remove_file(&file).unwrap();
         fs::create_dir_all(file.join("inner")).unwrap();
@@ -340,6 +333,11 @@ const INDEX: &str = "index.caidx";
 fn documents(scene: &Scene) -> PathBuf {
     let name = scene.player.current().file_name().unwrap().to_owned();
     scene.root.path().join(".vsekai/releases").join(name)
+}
+
+/// Returns the files of the installed version's documents.
+fn each_document(scene: &Scene) -> [PathBuf; 3] {
+    [MANIFEST, CONTENTS, INDEX].map(|document| documents(scene).join(document))
 }
 
 /// Returns `bytes` with a bit changed in the middle.

@@ -11,8 +11,8 @@ use support::{Player, Scene, game};
 use tokio::task::JoinHandle;
 use vsekai_engine::clock::TimeOfDay;
 use vsekai_engine::{
-    CheckOutcome, ErrorCode, Event, LaunchOptions, NetworkKind, Preferences, Surroundings,
-    UnknownSurroundings, UpdateOutcome, Wish,
+    CheckOutcome, ErrorCode, LaunchOptions, NetworkKind, Preferences, Surroundings, UnknownSurroundings,
+    UpdateOutcome, Wish,
 };
 
 /// Surroundings as a test wants them.
@@ -173,11 +173,9 @@ async fn a_download_nobody_asked_for_waits_when_the_quiet_hours_begin_and_goes_o
     let running = slow_download(&scene, &here).await;
     here.now_at("22:00");
     scene.player.reaches("Paused").await;
-    let told = notices(&scene.player);
-    assert!(
-        told.contains(&"The download waits: it is quiet until 07:00".to_owned()),
-        "{told:?}"
-    );
+    let told = scene.player.told();
+    let waits = "The download waits: it is quiet until 07:00";
+    assert!(told.iter().any(|(_, message)| message == waits), "{told:?}");
     scene.player.updater.set_preference("rate-limit", "none").unwrap();
     here.now_at("07:00");
     assert!(matches!(
@@ -351,13 +349,4 @@ async fn a_quick_check_reads_no_file_and_finds_what_can_be_seen_from_outside() {
     assert_eq!(report.modified, ["data/changed.txt"]);
     assert_eq!(report.extra, ["my mod.txt"]);
     assert!(!report.is_intact());
-}
-
-fn notices(player: &Player) -> Vec<String> {
-    let events = player.events.lock().unwrap();
-    let notice = |event: &Event| match event {
-        Event::Notice { message, .. } => Some(message.clone()),
-        _ => None,
-    };
-    events.iter().filter_map(notice).collect()
 }

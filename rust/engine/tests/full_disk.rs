@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use support::site::Site;
 use support::web::Web;
-use support::{Player, game, names_in};
+use support::{Files, Player, game, names_in};
 use vsekai_engine::{EngineError, ErrorCode, LaunchOptions};
 
 /// A file system in memory of a fixed size, unmounted when dropped.
@@ -43,6 +43,40 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A publisher, a server, and a player with a small disk.
+struct SmallScene {
+    player: Player,
+    web: Web,
+    site: Site,
+    disk: SmallDisk,
+}
+
+impl SmallScene {
+    /// Version 1.0 with these files is published and installed; nothing where no disk can be mounted.
+    async fn installed(files: &Files) -> Option<Self> {
+        let disk = SmallDisk::mount(6 * 1024)?;
+        let site = Site::new();
+        let web = Web::start(site.path()).await;
+        site.publish(files, "1.0", 1);
+        let player = Player::open(&disk.path().join("install"), &web.address);
+        player.updater.update().await.unwrap();
+        Some(Self {
+            player,
+            web,
+            site,
+            disk,
+        })
+    }
+}
+
+/// Takes all the space that is left on a disk, for a file `hog`.
+fn fill(disk: &Path) {
+    let mut space = vec![1u8; 8 << 20];
+    while fs_err::write(disk.join("hog"), &space).is_err() {
+        space.truncate(space.len() - 4096);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn too_little_space_is_refused_with_figures_before_anything_is_fetched() {
     let Some(disk) = SmallDisk::mount(600) else { return };
@@ -66,14 +100,12 @@ async fn too_little_space_is_refused_with_figures_before_anything_is_fetched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_before_there_is_a_plan_is_told_with_figures() {
-    let Some(disk) = SmallDisk::mount(6 * 1024) else {
+    let Some(scene) = SmallScene::installed(&game(1)).await else {
         return;
     };
-    let site = Site::new();
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(&disk.path().join("install"), &web.address);
-    player.updater.update().await.unwrap();
+    let SmallScene {
+        disk, site, player, ..
+    } = &scene;
     site.publish(&game(2), "2.0", 2);
     fill(disk.path());
     let set = player.updater.set_preference("updates", "automatic").unwrap_err();
@@ -90,30 +122,18 @@ async fn a_disk_that_is_full_before_there_is_a_plan_is_told_with_figures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_game_starts_from_a_full_disk() {
-    let Some(disk) = SmallDisk::mount(6 * 1024) else {
-        return;
-    };
-    let site = Site::new();
-    let web = Web::start(site.path()).await;
     let mut files = game(1);
     let program = b"#!/bin/sh\nexit 0\n".to_vec();
     files.insert("Game.x86_64".to_owned(), (program, true));
-    site.publish(&files, "1.0", 1);
-    let player = Player::open(&disk.path().join("install"), &web.address);
-    player.updater.update().await.unwrap();
+    let Some(scene) = SmallScene::installed(&files).await else {
+        return;
+    };
+    let SmallScene { disk, player, .. } = &scene;
     fill(disk.path());
     let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
     assert_eq!(exit.unwrap().code, Some(0));
     let told = player.notices("start-record");
     assert!(told[0].contains("not enough free space"), "{told:?}");
-}
-
-/// Takes all the space that is left on a disk, for a file `hog`.
-fn fill(disk: &Path) {
-    let mut space = vec![1u8; 8 << 20];
-    while fs_err::write(disk.join("hog"), &space).is_err() {
-        space.truncate(space.len() - 4096);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,14 +223,15 @@ impl Hog {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_during_an_update_leaves_the_old_version_and_the_next_run_completes() {
-    let Some(disk) = SmallDisk::mount(6 * 1024) else {
+    let Some(scene) = SmallScene::installed(&game(1)).await else {
         return;
     };
-    let (site, root) = (Site::new(), disk.path().join("install"));
-    let web = Web::start(site.path()).await;
-    site.publish(&game(1), "1.0", 1);
-    let player = Player::open(&root, &web.address);
-    player.updater.update().await.unwrap();
+    let SmallScene {
+        disk,
+        site,
+        web,
+        player,
+    } = &scene;
     site.publish(&game(2), "2.0", 2);
     // Somebody else takes the space after it was checked: when the first chunk is asked for.
     let (mut taken, place) = (false, disk.path().to_owned());

@@ -6,7 +6,7 @@ mod support;
 
 use support::web::{Answer, Batches, Web};
 use support::{Player, Scene, game};
-use vsekai_engine::{ErrorCode, Event};
+use vsekai_engine::ErrorCode;
 use vsekai_store::Secret;
 
 /// A mirror of the scene's publisher, and a player who knows it.
@@ -54,9 +54,7 @@ async fn an_update_is_done_even_if_the_address_that_worked_cannot_be_remembered(
     scene.player.updater.update().await.unwrap();
     scene.player.assert_has(&game(2));
     assert_eq!(scene.player.states().last().unwrap(), "Idle");
-    let events = scene.player.events.lock().unwrap();
-    let is_told = |event: &Event| matches!(event, Event::Notice { code, .. } if *code == "not-remembered");
-    assert!(events.iter().any(is_told), "{events:?}");
+    assert!(!scene.player.notices("not-remembered").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,17 +88,7 @@ async fn damaged_documents_and_chunks_are_asked_for_elsewhere() {
     scene.web.on(|_| Answer::FlipBit);
     scene.player.updater.update().await.unwrap();
     scene.player.assert_has(&game(1));
-    let events = scene.player.events.lock().unwrap();
-    let told = events.iter().any(|event| {
-        matches!(
-            event,
-            Event::Notice {
-                code: "address-failed",
-                ..
-            }
-        )
-    });
-    assert!(told);
+    assert!(!scene.player.notices("address-failed").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

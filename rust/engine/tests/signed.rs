@@ -9,7 +9,7 @@ use support::forge::{Forge, in_days};
 use support::site::{Site, release};
 use support::web::{Answer, Web};
 use support::{Player, game};
-use vsekai_engine::{CheckOutcome, ErrorCode, Event, UpdateOutcome};
+use vsekai_engine::{CheckOutcome, ErrorCode, UpdateOutcome};
 use vsekai_formats::release::{Percent, Rollout};
 use vsekai_trust::client::TrustedState;
 
@@ -56,15 +56,6 @@ impl Scene {
 
 fn pinned(root: &Path, web: &Web, trusted: Vec<u8>) -> Player {
     Player::open_with(root, &web.address, |config| config.trusted_root = Some(trusted))
-}
-
-fn notices(player: &Player) -> Vec<&'static str> {
-    let events = player.events.lock().unwrap();
-    let codes = events.iter().filter_map(|event| match event {
-        Event::Notice { code, .. } => Some(*code),
-        _ => None,
-    });
-    codes.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +156,8 @@ async fn without_a_root_the_first_one_is_kept_and_said() {
     site.publish(&game(1), "1.0", 1);
     let player = Player::open(root.path(), &web.address);
     player.updater.update().await.unwrap();
-    assert_eq!(notices(&player), ["first-use"]);
+    let codes: Vec<_> = player.told().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["first-use"]);
     let impostor = Site::new();
     impostor.publish(&game(2), "2.0", 2);
     let elsewhere = Web::start(impostor.path()).await;
@@ -188,7 +180,7 @@ async fn a_release_that_was_taken_back_gives_way_to_an_older_one() {
     let updated = scene.player.updater.update().await.unwrap();
     assert!(matches!(updated, UpdateOutcome::Updated(_)), "{updated:?}");
     scene.player.assert_has(&game(1));
-    assert!(notices(&scene.player).contains(&"withdrawn"));
+    assert!(!scene.player.notices("withdrawn").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +226,7 @@ async fn a_broken_channel_stops_no_other() {
         .map(|c| (c.name.as_str(), c.available))
         .collect();
     assert_eq!(available, [("nightly", false), ("stable", true)]);
-    assert!(notices(&scene.player).contains(&"channel-refused"));
+    assert!(!scene.player.notices("channel-refused").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,7 +244,7 @@ async fn a_rotated_root_is_followed_and_the_old_keys_are_believed_no_more() {
     scene.site.publish(&game(2), "2.0", 2);
     scene.player.updater.update().await.unwrap();
     scene.player.assert_has(&game(2));
-    assert!(notices(&scene.player).contains(&"new-root"));
+    assert!(!scene.player.notices("new-root").is_empty());
     // An older launcher with the first root works on as well.
     let older = pinned(scene.root.path(), &scene.web, stolen);
     older.updater.check().await.unwrap();

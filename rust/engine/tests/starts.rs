@@ -10,8 +10,7 @@ use support::site::Site;
 use support::web::Web;
 use support::{Files, Player, game, names_in};
 use vsekai_engine::{
-    CheckOutcome, Decision, ErrorCode, Event, GameExit, LaunchOptions, UnknownSurroundings, UpdateOutcome,
-    Wish,
+    CheckOutcome, Decision, ErrorCode, GameExit, LaunchOptions, UnknownSurroundings, UpdateOutcome, Wish,
 };
 
 /// Says that it is there.
@@ -65,15 +64,6 @@ impl Stage {
         let status = self.player.updater.status().unwrap();
         status.installed.unwrap().version.to_string()
     }
-
-    fn notices(&self) -> Vec<(&'static str, String)> {
-        let events = self.player.events.lock().unwrap();
-        let notice = |event: &Event| match event {
-            Event::Notice { code, message } => Some((*code, message.clone())),
-            _ => None,
-        };
-        events.iter().filter_map(notice).collect()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +89,7 @@ async fn a_version_that_crashes_three_times_gives_way_to_the_last_good_one_and_i
     stage.play();
     assert_eq!(stage.installed(), "1.0");
     assert_eq!(stage.player.states().last().unwrap(), "RolledBack");
-    let told = stage.notices();
+    let told = stage.player.told();
     let expected = "2.0 crashed while starting, 3 times in a row: 1.0 is back";
     assert!(told.contains(&("rolled-back", expected.to_owned())), "{told:?}");
     let versions = updater.versions().unwrap();
@@ -186,7 +176,7 @@ async fn two_bad_versions_do_not_take_turns() {
         went_back += u32::from(stage.installed() != before);
     }
     assert_eq!((went_back, stage.installed().as_str()), (1, "1.0"));
-    assert!(stage.notices().iter().any(|(code, _)| *code == "no-good-version"));
+    assert!(!stage.player.notices("no-good-version").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

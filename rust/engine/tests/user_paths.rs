@@ -12,7 +12,7 @@ use fs_err as fs;
 use support::site::Site;
 use support::web::Web;
 use support::{Files, Player, game, listing, memory_folder, read_tree};
-use vsekai_engine::{ErrorCode, Event, LaunchOptions, UserFiles};
+use vsekai_engine::{ErrorCode, LaunchOptions, UserFiles};
 use vsekai_formats::TreePath;
 use vsekai_formats::release::ReleaseManifest;
 use vsekai_formats::user_paths::MAX_USER_PATHS;
@@ -300,11 +300,9 @@ async fn a_pipe_or_a_device_among_the_players_files_is_not_read_and_keeps_its_ve
     }
     assert!(!stage.player.current().join("saves/pipe").exists());
     assert!(pipe.exists());
-    let notices = stage.player.events.lock().unwrap().clone();
-    let told = notices.iter().any(|event| {
-        matches!(event, Event::Notice { code: "left-behind", message } if message.contains("saves/pipe"))
-    });
-    assert!(told, "{notices:?}");
+    let told = stage.player.notices("left-behind");
+    let is_named = told.iter().any(|message| message.contains("saves/pipe"));
+    assert!(is_named, "{told:?}");
     let error = stage.player.updater.uninstall(UserFiles::Keep).await.unwrap_err();
     assert!(error.to_string().contains("no file or folder"), "{error}");
     stage.player.updater.uninstall(UserFiles::Delete).await.unwrap();

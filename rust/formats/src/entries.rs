@@ -46,6 +46,27 @@ pub enum EntryKind<T = String> {
     },
 }
 
+impl<T> EntryKind<T> {
+    /// Returns the same kind, with what `of_target` makes of a link's target.
+    fn with_target<'a, U>(&'a self, of_target: impl FnOnce(&'a T) -> U) -> EntryKind<U> {
+        match self {
+            Self::Folder => EntryKind::Folder,
+            Self::File {
+                size,
+                executable,
+                digest,
+            } => EntryKind::File {
+                size: *size,
+                executable: *executable,
+                digest: *digest,
+            },
+            Self::Link { target } => EntryKind::Link {
+                target: of_target(target),
+            },
+        }
+    }
+}
+
 /// An [`Entry`] as it lies in [`Entries`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryRef<'a> {
@@ -59,22 +80,9 @@ pub struct EntryRef<'a> {
 impl Entry {
     /// Returns the entry without the memory that it lies in.
     pub fn borrowed(&self) -> EntryRef<'_> {
-        let kind = match &self.kind {
-            EntryKind::Folder => EntryKind::Folder,
-            EntryKind::File {
-                size,
-                executable,
-                digest,
-            } => EntryKind::File {
-                size: *size,
-                executable: *executable,
-                digest: *digest,
-            },
-            EntryKind::Link { target } => EntryKind::Link { target: &**target },
-        };
         EntryRef {
             path: self.path.borrowed(),
-            kind,
+            kind: self.kind.with_target(String::as_str),
         }
     }
 }
@@ -88,24 +96,9 @@ impl Serialize for Entry {
 impl EntryRef<'_> {
     /// Returns a copy that needs no other memory.
     pub fn to_entry(self) -> Entry {
-        let kind = match self.kind {
-            EntryKind::Folder => EntryKind::Folder,
-            EntryKind::File {
-                size,
-                executable,
-                digest,
-            } => EntryKind::File {
-                size,
-                executable,
-                digest,
-            },
-            EntryKind::Link { target } => EntryKind::Link {
-                target: target.to_owned(),
-            },
-        };
         Entry {
             path: self.path.to_path(),
-            kind,
+            kind: self.kind.with_target(|target| (*target).to_owned()),
         }
     }
 }
@@ -415,22 +408,7 @@ impl TryFrom<EntryFields> for Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(path: &str) -> Entry {
-        entry(
-            path,
-            EntryKind::File {
-                size: 0,
-                executable: false,
-                digest: NO_DIGEST,
-            },
-        )
-    }
-
-    fn entry(path: &str, kind: EntryKind) -> Entry {
-        let path = TreePath::parse(path).unwrap();
-        Entry { path, kind }
-    }
+    use crate::testdata::{entry, file};
 
     #[test]
     fn a_list_gives_back_what_was_put_in() {
@@ -460,11 +438,11 @@ mod tests {
     #[test]
     fn lists_that_break_the_rules_give_back_what_was_put_in_too() {
         let entries = [
-            file("a/b"),
+            file("a/b", 0),
             entry("a", EntryKind::Folder),
-            file("b"),
-            file("a/c"),
-            file("b/d"),
+            file("b", 0),
+            file("a/c", 0),
+            file("b/d", 0),
         ];
         let list = Entries::of(&entries).unwrap();
         let back: Vec<Entry> = list.iter().map(EntryRef::to_entry).collect();
@@ -476,9 +454,9 @@ mod tests {
         let entries = [
             entry("a", EntryKind::Folder),
             entry("a/b", EntryKind::Folder),
-            file("a/b/c"),
-            file("a/b.txt"),
-            file("a.txt"),
+            file("a/b/c", 0),
+            file("a/b.txt", 0),
+            file("a.txt", 0),
         ];
         let list = Entries::of(&entries).unwrap();
         for (position, entry) in entries.iter().enumerate() {
@@ -496,7 +474,7 @@ mod tests {
 
     #[test]
     fn only_files_are_given_a_digest() {
-        let entries = [entry("a", EntryKind::Folder), file("a/b")];
+        let entries = [entry("a", EntryKind::Folder), file("a/b", 0)];
         let mut list = Entries::of(&entries).unwrap();
         let digest = ChunkId::from_bytes([7; 32]);
         let set = [0, 1, 2].map(|position| list.set_digest(position, digest));
@@ -518,7 +496,7 @@ mod tests {
         let folder = |path: &&str| entry(path, EntryKind::Folder);
         let mut entries: Vec<Entry> = entries.iter().map(folder).collect();
         for last in entries.iter_mut().skip(3) {
-            *last = file(last.path.as_str());
+            *last = file(last.path.as_str(), 0);
         }
         let list = Entries::of(&entries).unwrap();
         assert_eq!(list.text, "longlong/pathlong/path/toab");
@@ -526,7 +504,7 @@ mod tests {
 
     #[test]
     fn entries_keep_a_compact_json_form() {
-        let json = serde_json::to_string(&file("a.txt")).unwrap();
+        let json = serde_json::to_string(&file("a.txt", 0)).unwrap();
         assert_eq!(
             json,
             format!(
@@ -534,7 +512,7 @@ mod tests {
                 "0".repeat(64)
             )
         );
-        assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), file("a.txt"));
+        assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), file("a.txt", 0));
     }
 
     #[test]

@@ -230,72 +230,26 @@ mod vectors {
         words: &mut [u64x4; 16],
         constants: &[u64; 16],
     ) {
+        // No function with the parts in an array: each round has the same eight variables in other places.
+        macro_rules! write_out {
+            ($($at:literal: [$a:ident $b:ident $c:ident] $d:ident [$e:ident $f:ident $g:ident] $h:ident)*) => {
+                $(
+                    let taken = word::<NEXT>(simd, words, constants, FIRST + $at);
+                    round(simd, [$a, $b, $c], &mut $d, [$e, $f, $g], &mut $h, taken);
+                )*
+            };
+        }
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-        let (w, k) = (words, constants);
-        round(
-            simd,
-            [a, b, c],
-            &mut d,
-            [e, f, g],
-            &mut h,
-            word::<NEXT>(simd, w, k, FIRST),
-        );
-        round(
-            simd,
-            [h, a, b],
-            &mut c,
-            [d, e, f],
-            &mut g,
-            word::<NEXT>(simd, w, k, FIRST + 1),
-        );
-        round(
-            simd,
-            [g, h, a],
-            &mut b,
-            [c, d, e],
-            &mut f,
-            word::<NEXT>(simd, w, k, FIRST + 2),
-        );
-        round(
-            simd,
-            [f, g, h],
-            &mut a,
-            [b, c, d],
-            &mut e,
-            word::<NEXT>(simd, w, k, FIRST + 3),
-        );
-        round(
-            simd,
-            [e, f, g],
-            &mut h,
-            [a, b, c],
-            &mut d,
-            word::<NEXT>(simd, w, k, FIRST + 4),
-        );
-        round(
-            simd,
-            [d, e, f],
-            &mut g,
-            [h, a, b],
-            &mut c,
-            word::<NEXT>(simd, w, k, FIRST + 5),
-        );
-        round(
-            simd,
-            [c, d, e],
-            &mut f,
-            [g, h, a],
-            &mut b,
-            word::<NEXT>(simd, w, k, FIRST + 6),
-        );
-        round(
-            simd,
-            [b, c, d],
-            &mut e,
-            [f, g, h],
-            &mut a,
-            word::<NEXT>(simd, w, k, FIRST + 7),
-        );
+        write_out! {
+            0: [a b c] d [e f g] h
+            1: [h a b] c [d e f] g
+            2: [g h a] b [c d e] f
+            3: [f g h] a [b c d] e
+            4: [e f g] h [a b c] d
+            5: [d e f] g [h a b] c
+            6: [c d e] f [g h a] b
+            7: [b c d] e [f g h] a
+        }
         *state = [a, b, c, d, e, f, g, h];
     }
 

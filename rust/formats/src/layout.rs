@@ -435,7 +435,10 @@ impl<'a> Builder<'a> {
         while !self.open.is_empty() {
             self.close();
         }
-        self.push_place().ok_or_else(|| too_large(String::new()))?;
+        self.push_place().ok_or_else(|| {
+            let last = self.entries.iter().next_back();
+            too_large(last.map_or_else(String::new, |entry| entry.path.to_string()))
+        })?;
         self.goodbyes.shrink_to_fit();
         Ok((self.places, self.goodbyes))
     }
@@ -452,45 +455,26 @@ pub const MAX_STREAM_LEN: u64 = 1 << 44;
 mod tests {
     use super::*;
     use crate::id::ChunkId;
-    use crate::name::TreePath;
-    use crate::release::{Entry, SCHEMA};
-
-    fn entry(path: &str, kind: EntryKind) -> Entry {
-        let path = TreePath::parse(path).unwrap();
-        Entry { path, kind }
-    }
-
-    fn file(path: &str, size: u64, executable: bool) -> Entry {
-        let digest = ChunkId::from_bytes([0; 32]);
-        let kind = EntryKind::File {
-            size,
-            executable,
-            digest,
-        };
-        entry(path, kind)
-    }
+    use crate::release::Entry;
+    use crate::testdata::{self, entry, file};
 
     fn contents(entries: Vec<Entry>) -> Arc<Contents> {
-        Arc::new(Contents {
-            schema: SCHEMA,
-            entries: Entries::of(&entries).unwrap(),
-            stored_sizes: vec![],
-        })
+        Arc::new(testdata::contents(&entries))
     }
 
     /// The tree of the published catar vector.
     fn vector() -> (Arc<Contents>, Vec<(usize, Vec<u8>)>) {
         let target = "a.txt".to_owned();
         let entries = vec![
-            file("a.txt", 6, false),
+            file("a.txt", 6),
             entry("dir", EntryKind::Folder),
-            file("dir/b.bin", 1000, false),
-            file("dir/empty", 0, false),
+            file("dir/b.bin", 1000),
+            file("dir/empty", 0),
             entry("link", EntryKind::Link { target }),
         ];
         let files = vec![
             (0, b"hello\n".to_vec()),
-            (2, crate::testdata::synthetic(1000)),
+            (2, testdata::synthetic(1000)),
             (3, vec![]),
         ];
         (contents(entries), files)
@@ -558,15 +542,11 @@ mod tests {
     #[test]
     fn entries_out_of_order_are_refused() {
         for bad in [
-            vec![file("a/b", 1, false)],
-            vec![file("b", 1, false), file("a", 1, false)],
-            vec![file("a", 1, false), file("a", 1, false)],
-            vec![file("a", 1, false), file("a/b", 1, false)],
-            vec![
-                entry("a", EntryKind::Folder),
-                file("b", 1, false),
-                file("a/c", 1, false),
-            ],
+            vec![file("a/b", 1)],
+            vec![file("b", 1), file("a", 1)],
+            vec![file("a", 1), file("a", 1)],
+            vec![file("a", 1), file("a/b", 1)],
+            vec![entry("a", EntryKind::Folder), file("b", 1), file("a/c", 1)],
         ] {
             assert!(
                 matches!(Layout::of(contents(bad)), Err(LayoutError::Order { .. })),
@@ -578,19 +558,24 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_a_stream_are_refused() {
         for size in [u64::MAX, u64::MAX - 16, 1 << 44] {
-            let bad = contents(vec![file("a", size, false)]);
+            let bad = contents(vec![file("a", size)]);
             assert!(
                 matches!(Layout::of(bad), Err(LayoutError::TooLarge { .. })),
                 "{size}"
             );
         }
-        let bad = contents(vec![file("a", 1 << 43, false), file("b", 1 << 43, false)]);
+        let bad = contents(vec![file("a", 1 << 43), file("b", 1 << 43)]);
         assert!(matches!(Layout::of(bad), Err(LayoutError::TooLarge { .. })));
     }
 
     #[test]
     fn executables_and_nothing_else_get_the_executable_bit() {
-        let layout = Layout::of(contents(vec![file("a", 0, true)])).unwrap();
+        let program = EntryKind::File {
+            size: 0,
+            executable: true,
+            digest: ChunkId::from_bytes([0; 32]),
+        };
+        let layout = Layout::of(contents(vec![entry("a", program)])).unwrap();
         let bytes = render(&layout, 0..layout.total_len(), &[]);
         let mode = 64 + 18 + 24;
         assert_eq!(bytes[mode..mode + 2], 0o100_755u16.to_le_bytes());
@@ -600,7 +585,7 @@ mod tests {
     fn huge_folder() -> Arc<Contents> {
         let mut entries = vec![entry("d", EntryKind::Folder)];
         for number in 0..100_000u64 {
-            entries.push(file(&format!("d/{number:06}"), number, false));
+            entries.push(file(&format!("d/{number:06}"), number));
         }
         contents(entries)
     }

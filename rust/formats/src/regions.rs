@@ -56,25 +56,15 @@ pub fn regions(layout: &Layout, sizes: ChunkSizes, hints: &CutHints) -> Vec<Rang
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ChunkId;
-    use crate::name::TreePath;
-    use crate::release::{Contents, Entries, Entry, EntryKind, SCHEMA};
+    use crate::release::Entry;
+    use crate::testdata::{contents, file};
 
     fn layout(sizes: &[u64]) -> Layout {
-        let entries = sizes.iter().enumerate().map(|(number, size)| Entry {
-            path: TreePath::parse(&format!("f{number}")).unwrap(),
-            kind: EntryKind::File {
-                size: *size,
-                executable: false,
-                digest: ChunkId::from_bytes([0; 32]),
-            },
-        });
-        let contents = Contents {
-            schema: SCHEMA,
-            entries: Entries::of(&entries.collect::<Vec<_>>()).unwrap(),
-            stored_sizes: vec![],
-        };
-        Layout::of(contents.into()).unwrap()
+        let files = sizes.iter().enumerate();
+        let files: Vec<Entry> = files
+            .map(|(number, size)| file(&format!("f{number}"), *size))
+            .collect();
+        Layout::of(contents(&files).into()).unwrap()
     }
 
     fn sizes() -> ChunkSizes {

@@ -525,42 +525,20 @@ pub mod address {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(path: &str) -> Entry {
-        let digest = ChunkId::from_bytes([0; 32]);
-        Entry {
-            path: TreePath::parse(path).unwrap(),
-            kind: EntryKind::File {
-                size: 0,
-                executable: false,
-                digest,
-            },
-        }
-    }
+    use crate::testdata::{contents, entry, file};
 
     fn folder(path: &str) -> Entry {
-        Entry {
-            path: TreePath::parse(path).unwrap(),
-            kind: EntryKind::Folder,
-        }
-    }
-
-    fn contents(entries: Vec<Entry>) -> Contents {
-        Contents {
-            schema: SCHEMA,
-            entries: Entries::of(&entries).unwrap(),
-            stored_sizes: vec![],
-        }
+        entry(path, EntryKind::Folder)
     }
 
     #[test]
     fn contents_in_catar_order_are_accepted() {
-        let tree = contents(vec![
+        let tree = contents(&[
             folder("a"),
             folder("a/b"),
-            file("a/b/c"),
-            file("a/d"),
-            file("e"),
+            file("a/b/c", 0),
+            file("a/d", 0),
+            file("e", 0),
         ]);
         assert_eq!(tree.validate(), Ok(()));
     }
@@ -568,24 +546,26 @@ mod tests {
     #[test]
     fn contents_with_missing_parents_wrong_order_or_collisions_are_refused() {
         for bad in [
-            vec![file("a/b")],
-            vec![file("b"), file("a")],
-            vec![file("a"), file("a")],
-            vec![folder("a"), file("b"), file("a/c")],
-            vec![file("a"), file("a/b")],
-            vec![file("A"), file("a")],
-            vec![folder("a"), file("a/B"), file("a/b")],
-            vec![folder("A"), file("A/x"), folder("a"), file("a/y")],
+            vec![file("a/b", 0)],
+            vec![file("b", 0), file("a", 0)],
+            vec![file("a", 0), file("a", 0)],
+            vec![folder("a"), file("b", 0), file("a/c", 0)],
+            vec![file("a", 0), file("a/b", 0)],
+            vec![file("A", 0), file("a", 0)],
+            vec![folder("a"), file("a/B", 0), file("a/b", 0)],
+            vec![folder("A"), file("A/x", 0), folder("a"), file("a/y", 0)],
         ] {
-            assert!(contents(bad.clone()).validate().is_err(), "{bad:?}");
+            assert!(contents(&bad).validate().is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn lists_of_any_length_are_read_within_their_bound() {
         for count in [1, 90_000] {
-            let entries = (0..count).map(|number| file(&format!("{number:06}"))).collect();
-            let tree = contents(entries);
+            let entries: Vec<Entry> = (0..count)
+                .map(|number| file(&format!("{number:06}"), 0))
+                .collect();
+            let tree = contents(&entries);
             let json = serde_json::to_vec(&tree).unwrap();
             let stored = codec::compress(&json, 3).unwrap();
             assert_eq!(json.len() as u64 > IN_ONE_PIECE, count > 1);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-//! Data that the published vectors of the desync protocol are made from.
+//! Data for tests: what the published vectors of the desync protocol are made from, and lists of contents.
 
 use sha2::{Digest as _, Sha256};
+
+use crate::id::ChunkId;
+use crate::name::TreePath;
+use crate::release::{Contents, Entries, Entry, EntryKind, SCHEMA};
 
 /// Returns the first `len` bytes of SHA-256(0) || SHA-256(1) || ... over little-endian u64 counters.
 pub fn synthetic(len: usize) -> Vec<u8> {
@@ -22,6 +26,31 @@ pub fn cut_ends(chunker: &dyn crate::chunker::Chunker, data: &[u8]) -> Vec<usize
         ends.push(at);
     }
     ends
+}
+
+/// Returns an entry of a list of contents.
+pub fn entry(path: &str, kind: EntryKind) -> Entry {
+    let path = TreePath::parse(path).unwrap();
+    Entry { path, kind }
+}
+
+/// Returns a file that is no program; its digest is zeros.
+pub fn file(path: &str, size: u64) -> Entry {
+    let kind = EntryKind::File {
+        size,
+        executable: false,
+        digest: ChunkId::from_bytes([0; 32]),
+    };
+    entry(path, kind)
+}
+
+/// Returns a list of contents without chunks.
+pub fn contents(entries: &[Entry]) -> Contents {
+    Contents {
+        schema: SCHEMA,
+        entries: Entries::of(entries).unwrap(),
+        stored_sizes: vec![],
+    }
 }
 
 #[test]

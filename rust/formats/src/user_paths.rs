@@ -106,29 +106,19 @@ fn is_at(folded: &str, place: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ChunkId;
     use crate::release::{Entry, Program};
+    use crate::testdata::{entry, file};
 
     fn path(text: &str) -> TreePath {
         TreePath::parse(text).unwrap()
     }
 
-    fn entry(text: &str, kind: EntryKind) -> Entry {
-        let path = path(text);
-        Entry { path, kind }
-    }
-
     fn build() -> Vec<Entry> {
-        let file = EntryKind::File {
-            size: 0,
-            executable: false,
-            digest: ChunkId::from_bytes([0; 32]),
-        };
         let target = "data".to_owned();
         vec![
-            entry("Game.exe", file.clone()),
+            file("Game.exe", 0),
             entry("data", EntryKind::Folder),
-            entry("data/settings.cfg", file),
+            file("data/settings.cfg", 0),
             entry("linked", EntryKind::Folder),
             entry("linked/here", EntryKind::Link { target }),
         ]

@@ -194,6 +194,8 @@ const MOST_AT_ONCE: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use vsekai_godot_common::outbox::Item;
 
     use super::*;
@@ -219,13 +221,7 @@ mod tests {
     #[tokio::test]
     async fn keys_without_a_root_are_told_with_the_next_step() {
         let folder = tempfile::tempdir().unwrap();
-        let fields = Fields {
-            server_url: "http://127.0.0.1:1".to_owned(),
-            title: "my-game".to_owned(),
-            channel: "stable".to_owned(),
-            keys_folder: folder.path().display().to_string(),
-            ..Fields::default()
-        };
+        let fields = fields(folder.path());
         let failure = try_it(fields.target().unwrap(), Ok(None), Vec::new(), desktop()).await;
         let failure = failure.unwrap_err();
         assert!(failure.message.starts_with("there is no root in"), "{failure:?}");
@@ -236,12 +232,8 @@ mod tests {
     async fn a_read_token_that_is_none_is_told_and_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let fields = Fields {
-            server_url: "http://127.0.0.1:1".to_owned(),
-            title: "my-game".to_owned(),
-            channel: "stable".to_owned(),
-            keys_folder: folder.path().display().to_string(),
             read_token: "secret words".to_owned(),
-            ..Fields::default()
+            ..fields(folder.path())
         };
         let desktop = desktop();
         let target = fields.target().unwrap();
@@ -250,6 +242,17 @@ mod tests {
         let said = format!("{:?}", desktop.messages.drain(usize::MAX));
         assert!(said.contains("the read token is not one word"), "{said}");
         assert!(!said.contains("secret"), "{said}");
+    }
+
+    /// What a developer typed whose folder of keys has no root yet.
+    fn fields(keys: &Path) -> Fields {
+        Fields {
+            server_url: "http://127.0.0.1:1".to_owned(),
+            title: "my-game".to_owned(),
+            channel: "stable".to_owned(),
+            keys_folder: keys.display().to_string(),
+            ..Fields::default()
+        }
     }
 
     fn desktop() -> Desktop {

@@ -192,7 +192,7 @@ fn nothing_there(channel: &Slug, platform: Platform) -> PublishError {
 }
 
 impl Api {
-    /// Returns whether there is anything to be told apart from an error; see [`Changed`].
+    /// As [`Api::post_change`], but what somebody else changed in between is an error.
     pub(crate) async fn send_change(
         &self,
         title: &Slug,

@@ -96,14 +96,19 @@ pub fn create_folders(folder: &Path) -> io::Result<()> {
     if let Some(parent) = folder.parent() {
         create_folders(parent)?;
     }
-    match fs::create_dir(folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
+    create_folder(folder)?;
     match folder.parent() {
         Some(parent) => sync_folder(parent),
         None => Ok(()),
+    }
+}
+
+/// Makes a folder, and tells whether it was not there. Nothing is synced.
+pub(crate) fn create_folder(folder: &Path) -> io::Result<bool> {
+    match fs::create_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

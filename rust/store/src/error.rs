@@ -92,7 +92,7 @@ pub enum StoreError {
         store: String,
         /// Its answer.
         reason: String,
-        /// The status of the answer, if that is what is refused.
+        /// The status that refuses, if one does.
         status: Option<u16>,
         /// Whether other credentials would help (401, 403).
         credentials: bool,

@@ -504,7 +504,7 @@ impl Shared {
         match path.parent().filter(|_| !self.folders.contains(id)) {
             None => Ok(false),
             Some(folder) => {
-                let made = create_folder(folder).map_err(write_error)?;
+                let made = durable::create_folder(folder).map_err(write_error)?;
                 self.folders.insert(id);
                 Ok(made)
             }
@@ -531,7 +531,7 @@ impl Shared {
         let (mut written, mut made) = (write(), made);
         if matches!(&written, Err(error) if error.kind() == io::ErrorKind::NotFound) {
             // Whoever pruned the store took the folder away.
-            made |= create_folder(&folder).map_err(write_error)?;
+            made |= durable::create_folder(&folder).map_err(write_error)?;
             written = write();
         }
         if let Some(staging) = &self.staging {
@@ -618,15 +618,6 @@ impl Unsynced {
             Some(error) => Err(sync_error(error)),
             None => Ok(()),
         }
-    }
-}
-
-/// Makes a folder, and tells whether it was not there.
-fn create_folder(folder: &Path) -> io::Result<bool> {
-    match fs::create_dir(folder) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

@@ -4,8 +4,9 @@
 use std::process::ExitCode;
 
 use vsekai_server::server::dev_token_path;
-use vsekai_server::storage::{TEMPORARY_PREFIX, dev_keys_folder, durable};
+use vsekai_server::storage::{TEMPORARY_PREFIX, dev_keys_folder};
 use vsekai_server::{RunningServer, Server, ServerConfig};
+use vsekai_store::durable;
 
 use super::settings::Settings;
 

@@ -9,7 +9,8 @@ use clap::Subcommand;
 use vsekai_server::db::audit::Actor;
 use vsekai_server::db::{Database, now, tokens};
 use vsekai_server::service::token::{Pattern, TokenRecord, TokenScope, Verbs};
-use vsekai_server::storage::{database_path, durable};
+use vsekai_server::storage::database_path;
+use vsekai_store::durable;
 
 /// Works on a running server's data folder too; changes count from the next request on.
 #[derive(Debug, Subcommand)]

@@ -53,7 +53,7 @@ impl Upload {
     /// # Errors
     /// As there; [`ServiceError::Unavailable`] if others leave it no room.
     pub(crate) async fn read_within(self, room: &Room) -> Result<Bytes, ServiceError> {
-        self.gather(Gathering::within(room)).await
+        self.gather(Gathering::within(room.share())).await
     }
 
     async fn gather(mut self, mut gathering: Gathering) -> Result<Bytes, ServiceError> {

@@ -68,16 +68,10 @@ async fn read_parts(
 ) -> Result<ReleaseUpload, ServiceError> {
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| ServiceError::Unsupported("a release comes as multipart/form-data".to_owned()))?;
-    let caps = [
-        limits.manifest_bytes,
-        limits.contents_stored_bytes,
-        limits.index_bytes,
-        limits.metadata_bytes,
-    ];
     let total = limits.release_bytes().saturating_add(PART_HEADERS);
     let sizes = PARTS
         .iter()
-        .zip(caps)
+        .zip(limits.release_parts())
         .fold(SizeLimit::new(), |sizes, (part, cap)| {
             sizes.for_field(*part, cap as u64)
         });
@@ -115,13 +109,13 @@ async fn read_parts(
     }
 }
 
-/// Reads a part, for which `share` has room already.
+/// Reads a part, for which `share` has room already: that of what was read of the body.
 async fn read_part(mut field: Field<'_>, share: Share) -> Result<Bytes, ServiceError> {
-    let mut gathering = Gathering::default();
+    let mut gathering = Gathering::within(share);
     while let Some(piece) = field.chunk().await.map_err(refused)? {
         gathering.push(piece)?;
     }
-    Ok(share.keep(gathering.finish()))
+    Ok(gathering.finish())
 }
 
 fn refused(error: multer::Error) -> ServiceError {

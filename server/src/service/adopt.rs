@@ -13,14 +13,14 @@ use bytes::Bytes;
 use futures::stream::TryStreamExt as _;
 use vsekai_formats::ChunkId;
 use vsekai_store::local::StoreEntry;
-use vsekai_store::{LocalStore, StoreError, bounded};
+use vsekai_store::{LocalStore, StoreError, bounded, durable};
 
 use super::chunks::{decode, sizes_of};
 use super::collect::{Collection, REMOVED_AT_ONCE};
 use super::error::ServiceError;
 use super::{Service, blocking};
 use crate::db::chunks::{self, ChunkSizes};
-use crate::storage::{Store, durable};
+use crate::storage::Store;
 
 impl Service {
     /// Enters sound chunks of a folder in the ledger and removes the others.

@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::address;
 use vsekai_store::local::Naming;
-use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreFormat, WriteStore as _};
+use vsekai_store::{Chunk, ChunkStore as _, LocalStore, StoreFormat, WriteStore as _, durable};
 
 use super::SiteError;
 use crate::service::blocking;
-use crate::storage::{StorageError, TEMPORARY_PREFIX, durable, lock_file};
+use crate::storage::{StorageError, TEMPORARY_PREFIX, lock_file};
 
 /// A folder.
 #[derive(Clone, Debug)]

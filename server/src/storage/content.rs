@@ -9,8 +9,9 @@ use bytes::Bytes;
 use fs_err as fs;
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::Pinned;
+use vsekai_store::durable;
 
-use super::{StorageError, TEMPORARY_PREFIX, durable};
+use super::{StorageError, TEMPORARY_PREFIX};
 
 /// A folder of files named by the SHA-256 of their bytes. A file never changes, so a name is its content.
 ///

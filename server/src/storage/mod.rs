@@ -26,14 +26,13 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use vsekai_formats::release::Slug;
 use vsekai_store::s3::S3Store;
-use vsekai_store::{ChunkStore as _, StoreError};
+use vsekai_store::{ChunkStore as _, StoreError, durable};
 
 #[cfg(target_os = "linux")]
 pub use cached::CachedFile;
 pub use cached::read_cached;
 pub use content::ContentFolder;
 pub use store::{DataPlace, Store};
-pub use vsekai_store::durable;
 
 pub(crate) use owner::OWNER;
 

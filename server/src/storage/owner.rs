@@ -10,9 +10,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use vsekai_store::s3::{FileHeaders, S3Store};
-use vsekai_store::{ChunkStore as _, Object, StoreError, bounded};
+use vsekai_store::{ChunkStore as _, Object, StoreError, bounded, durable};
 
-use super::{StorageError, TEMPORARY_PREFIX, durable};
+use super::{StorageError, TEMPORARY_PREFIX};
 
 /// What the file `bucket` says.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use fs_err as fs;
 use vsekai_store::s3::S3Store;
-use vsekai_store::{LocalStore, PruneStore, StoreFormat};
+use vsekai_store::{LocalStore, PruneStore, StoreFormat, durable};
 
+use super::StorageError;
 use super::owner::Owner;
-use super::{StorageError, durable};
 
 /// A data folder, and where its owner says that its chunks are.
 #[derive(Clone, Debug)]

@@ -196,7 +196,8 @@ fn start_game(builds: &Builds, folder: &Folder) -> Result<String> {
         .args(["launch", "--title", builds.title])
         .arg("--install-dir")
         .arg(folder.install())
-        .args(["--wait", "--"]);
+        // What the game says is told at the end; that it ended is no news.
+        .args(["--quiet", "--wait", "--"]);
     command.args(&builds.game_arguments);
     let run = events::run(&mut command)?
         .successful()

@@ -45,7 +45,11 @@ pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliE
     }
     lines.extend(report::notes(&status.notes));
     context.lines(lines);
-    for hint in status.damage.iter().filter_map(|damage| damage.hint.as_ref()) {
+    let hints = status.damage.iter().filter_map(|damage| damage.hint.as_ref());
+    let mut hints: Vec<&String> = hints.collect();
+    // Records of one kind have the same.
+    hints.dedup();
+    for hint in hints {
         context.output.note(&format!("hint: {hint}"));
     }
     Finish::ok(&vsekai_engine::Status {

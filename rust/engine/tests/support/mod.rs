@@ -209,14 +209,22 @@ impl Player {
         plans.collect()
     }
 
-    /// Returns what was told under `code`, in order.
-    pub fn notices(&self, code: &str) -> Vec<String> {
+    /// Returns the notices heard of, code and message, in order.
+    pub fn told(&self) -> Vec<(&'static str, String)> {
         let events = self.events.lock().unwrap();
-        let notices = events.iter().filter_map(|event| match event {
-            Event::Notice { code: told, message } if *told == code => Some(message.clone()),
+        let told = events.iter().filter_map(|event| match event {
+            Event::Notice { code, message } => Some((*code, message.clone())),
             _ => None,
         });
-        notices.collect()
+        told.collect()
+    }
+
+    /// Returns what was told under `code`, in order.
+    pub fn notices(&self, code: &str) -> Vec<String> {
+        let told = self.told().into_iter();
+        told.filter(|(told, _)| *told == code)
+            .map(|(_, message)| message)
+            .collect()
     }
 
     /// Waits until the engine has told of `state`.

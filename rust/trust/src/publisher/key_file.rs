@@ -288,45 +288,28 @@ fn not_a_key(path: &Path, reason: &str) -> KeyError {
 
 /// Writes a file that is not there yet, durably and readable by its owner alone.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let file = temporary(path, bytes)?;
-    file.persist_noclobber(path).map_err(|refused| refused.error)?;
-    durable::sync_folder(folder_of(path))
-}
-
-fn temporary(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().unwrap_or(Path::new("."));
     // The system gives these files to their owner alone.
     let mut file = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(folder_of(path))?;
+        .tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    Ok(file)
+    file.persist_noclobber(path).map_err(|refused| refused.error)?;
+    durable::sync_folder(folder)
 }
 
 fn create_private_folder(folder: &Path) -> io::Result<()> {
     if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
-    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    durable::create_folders(folder)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
     }
-    durable::sync_folder(folder_of(folder))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+    Ok(())
 }
 
 const PLAIN_LABEL: &str = "PRIVATE KEY";
