@@ -6,7 +6,7 @@
 //! read piece by piece.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -88,9 +88,7 @@ impl Decompressor {
     /// # Errors
     /// zstd has no memory.
     pub fn new() -> Result<Self, CodecError> {
-        let inner = bulk::Decompressor::new().map_err(|error| CodecError::Damaged {
-            reason: error.to_string(),
-        })?;
+        let inner = bulk::Decompressor::new().map_err(CodecError::damaged)?;
         Ok(Self(inner))
     }
 
@@ -240,18 +238,41 @@ pub fn decompress(stored: &[u8], max_len: usize) -> Result<Vec<u8>, CodecError> 
     Decompressor::new()?.decompress(stored, max_len)
 }
 
-/// Returns a reader of the content of the one zstd frame that fills `stored`, of which it returns `max_len` bytes at the
-/// most. Memory is taken for the frame's window, at most 128 MiB, and not for all of the content.
+/// Returns a reader of the content of the one zstd frame that fills `stored`, which fails where there is more of it than
+/// `max_len` bytes. Memory is taken for the frame's window, at most 128 MiB, and not for all of the content.
 ///
 /// # Errors
-/// `stored` is something else, or says that it holds more than `max_len` bytes. What else is wrong the reader reports.
+/// `stored` is something else, or says that it holds more than `max_len` bytes. What else is wrong the reader reports;
+/// [`CodecError::of_reader`] tells what it is.
 pub fn reader(stored: &[u8], max_len: usize) -> Result<impl BufRead, CodecError> {
     capacity(stored, max_len)?;
-    let decoder = zstd::stream::read::Decoder::with_buffer(stored);
-    let decoder = decoder.map_err(|error| CodecError::Damaged {
-        reason: error.to_string(),
-    })?;
-    Ok(BufReader::with_capacity(READ_BYTES, decoder).take(max_len as u64))
+    let frame = zstd::stream::read::Decoder::with_buffer(stored).map_err(CodecError::damaged)?;
+    let bounded = Bounded {
+        frame,
+        left: Some(max_len),
+        limit: max_len,
+    };
+    Ok(BufReader::with_capacity(READ_BYTES, bounded))
+}
+
+/// A frame's content, as far as it is allowed to go; more of it is an error, not its end.
+struct Bounded<R> {
+    frame: R,
+    /// How many bytes may still come; `None` once there were more.
+    left: Option<usize>,
+    limit: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let limit = self.limit;
+        let too_large = || io::Error::other(CodecError::TooLarge { limit });
+        let left = self.left.ok_or_else(too_large)?;
+        let read = self.frame.read(buffer);
+        let read = read.map_err(|error| io::Error::other(CodecError::damaged(error)))?;
+        self.left = left.checked_sub(read);
+        self.left.map(|_| read).ok_or_else(too_large)
+    }
 }
 
 /// Returns the length of its content that a zstd frame states, in bytes; `None` if it states none or is none.
@@ -328,9 +349,20 @@ pub enum CodecError {
 }
 
 impl CodecError {
-    fn compress(error: std::io::Error) -> Self {
+    /// Takes the error of a [`reader`] out again.
+    pub fn of_reader(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::damaged)
+    }
+
+    fn compress(error: io::Error) -> Self {
         Self::Compress {
             reason: error.to_string(),
+        }
+    }
+
+    fn damaged(reason: impl fmt::Display) -> Self {
+        Self::Damaged {
+            reason: reason.to_string(),
         }
     }
 }
@@ -364,15 +396,12 @@ fn capacity(stored: &[u8], max_len: usize) -> Result<usize, CodecError> {
         [0x1f, 0x8b, ..] => return Err(CodecError::OtherCompression("gzip")),
         _ => return Err(CodecError::NotZstd),
     }
-    let end = zstd_safe::find_frame_compressed_size(stored).map_err(|code| CodecError::Damaged {
-        reason: zstd_safe::get_error_name(code).to_owned(),
-    })?;
+    let end = zstd_safe::find_frame_compressed_size(stored)
+        .map_err(|code| CodecError::damaged(zstd_safe::get_error_name(code)))?;
     if end != stored.len() {
         return Err(CodecError::TrailingBytes { end });
     }
-    let claim = zstd_safe::get_frame_content_size(stored).map_err(|error| CodecError::Damaged {
-        reason: error.to_string(),
-    })?;
+    let claim = zstd_safe::get_frame_content_size(stored).map_err(CodecError::damaged)?;
     // A block holds at most 128 KiB and takes at least three bytes, so no honest frame holds more than this.
     let blocks = stored.len().div_ceil(MIN_BLOCK_LEN);
     let possible = blocks.saturating_mul(MAX_BLOCK_CONTENT).min(max_len);
@@ -527,6 +556,41 @@ mod tests {
                 })
             );
         }
+    }
+
+    #[test]
+    fn a_reader_tells_content_over_the_bound_from_its_end() {
+        let plain = plain();
+        let limit = plain.len() - 1;
+        let (stated, unstated) = (compress(&plain, 3).unwrap(), streamed(&plain, false));
+        assert_eq!(stated_len(&unstated), None);
+        for stored in [&stated, &unstated] {
+            let mut read = Vec::new();
+            reader(stored, plain.len())
+                .unwrap()
+                .read_to_end(&mut read)
+                .unwrap();
+            assert!(read == plain);
+        }
+        assert_eq!(reader(&stated, limit).err(), Some(CodecError::TooLarge { limit }));
+        let mut content = reader(&unstated, limit).unwrap();
+        let mut read = Vec::new();
+        for _ in 0..2 {
+            let error = content.read_to_end(&mut read).unwrap_err();
+            assert_eq!(CodecError::of_reader(error), CodecError::TooLarge { limit });
+        }
+        assert!(plain.starts_with(&read));
+    }
+
+    #[test]
+    fn a_reader_names_damage_as_the_codec_does() {
+        let mut stored = streamed(&plain(), true);
+        *stored.last_mut().unwrap() ^= 1;
+        let error = reader(&stored, MAX)
+            .unwrap()
+            .read_to_end(&mut Vec::new())
+            .unwrap_err();
+        assert!(matches!(CodecError::of_reader(error), CodecError::Damaged { .. }));
     }
 
     #[test]

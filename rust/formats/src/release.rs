@@ -415,13 +415,13 @@ impl Contents {
     /// A long one is read piece by piece: the text takes more memory than the list.
     ///
     /// # Errors
-    /// It cannot be decompressed, or is no list of files.
+    /// It cannot be decompressed, is longer than that, or is no list of files.
     pub fn read(stored: &[u8], max_len: usize) -> Result<Self, ReadContentsError> {
         let mut contents: Self = match codec::stated_len(stored) {
             Some(length) if length <= IN_ONE_PIECE => {
                 serde_json::from_slice(&codec::decompress(stored, max_len)?)?
             }
-            _ => serde_json::from_reader(codec::reader(stored, max_len)?)?,
+            _ => serde_json::from_reader(codec::reader(stored, max_len)?).map_err(of_reader)?,
         };
         contents.stored_sizes.shrink_to_fit();
         Ok(contents)
@@ -480,6 +480,14 @@ impl Contents {
             } => Some((entry.path, size, executable, digest)),
             _ => None,
         })
+    }
+}
+
+/// Tells what is wrong with the text from what is wrong with the frame it is read from.
+fn of_reader(error: serde_json::Error) -> ReadContentsError {
+    match error.is_io() {
+        true => CodecError::of_reader(error.into()).into(),
+        false => error.into(),
     }
 }
 
@@ -570,8 +578,32 @@ mod tests {
             let stored = codec::compress(&json, 3).unwrap();
             assert_eq!(json.len() as u64 > IN_ONE_PIECE, count > 1);
             assert_eq!(Contents::read(&stored, json.len()).unwrap(), tree);
-            assert!(Contents::read(&stored, json.len() - 1).is_err());
+            assert!(is_too_large(&stored, json.len() - 1));
             assert!(Contents::read(&stored[..stored.len() - 1], json.len()).is_err());
+        }
+    }
+
+    #[test]
+    fn lists_that_do_not_state_their_length_are_held_to_their_bound_too() {
+        let tree = contents(&[file("a", 0)]);
+        let json = serde_json::to_vec(&tree).unwrap();
+        // What is cut off would not be missed.
+        let spaces = [&json[..], b"  "].concat();
+        for text in [&json, &spaces] {
+            let stored = zstd::encode_all(&text[..], 3).unwrap();
+            assert_eq!(codec::stated_len(&stored), None);
+            assert_eq!(Contents::read(&stored, text.len()).unwrap(), tree);
+            assert!(is_too_large(&stored, text.len() - 1));
+        }
+        let stored = zstd::encode_all(&json[1..], 3).unwrap();
+        let outcome = Contents::read(&stored, json.len());
+        assert!(matches!(outcome, Err(ReadContentsError::Json(_))), "{outcome:?}");
+    }
+
+    fn is_too_large(stored: &[u8], limit: usize) -> bool {
+        match Contents::read(stored, limit) {
+            Err(ReadContentsError::Codec(error)) => error == CodecError::TooLarge { limit },
+            _ => false,
         }
     }
 
