@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::catar::goodbye::{Child, name_hash};
 use crate::catar::record;
 use crate::flags;
-use crate::id::DigestAlgorithm;
+use crate::id::{ChunkId, DigestAlgorithm};
 use crate::release::{Contents, Entries, EntryKind, EntryRef};
 
 /// The catar of a release as literal bytes and stretches of files.
@@ -110,6 +110,20 @@ impl Layout {
             places,
             goodbyes,
         })
+    }
+
+    /// Returns what is laid out.
+    pub fn entries(&self) -> &Entries {
+        &self.contents.entries
+    }
+
+    /// Gives the file at `position` its digest, which no byte of the catar follows from; tells whether there is a file.
+    ///
+    /// Others who hold the contents keep them as they are; they are copied if there are any.
+    pub fn set_digest(&mut self, position: usize, digest: ChunkId) -> bool {
+        Arc::make_mut(&mut self.contents)
+            .entries
+            .set_digest(position, digest)
     }
 
     /// Returns the length of the catar in bytes.
@@ -454,7 +468,6 @@ pub const MAX_STREAM_LEN: u64 = 1 << 44;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ChunkId;
     use crate::release::Entry;
     use crate::testdata::{self, entry, file};
 
@@ -537,6 +550,23 @@ mod tests {
         assert_eq!(layout.payload(1), None);
         assert_eq!(layout.payload(99), None);
         assert_eq!(layout.payloads().count(), 3);
+    }
+
+    #[test]
+    fn a_digest_that_is_set_later_changes_no_byte_and_no_list_of_others() {
+        let (contents, files) = vector();
+        let mut layout = Layout::of(contents.clone()).unwrap();
+        let before = render(&layout, 0..layout.total_len(), &files);
+        let digest = ChunkId::from_bytes([7; 32]);
+        let set = [0, 1, 99].map(|position| layout.set_digest(position, digest));
+        assert_eq!(set, [true, false, false]);
+        let digests = |entries: &Entries| match entries.get(0).unwrap().kind {
+            EntryKind::File { digest, .. } => digest,
+            _ => panic!("no file"),
+        };
+        assert_eq!(digests(layout.entries()), digest);
+        assert_ne!(digests(&contents.entries), digest);
+        assert!(render(&layout, 0..layout.total_len(), &files) == before);
     }
 
     #[test]

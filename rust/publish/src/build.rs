@@ -51,7 +51,6 @@ pub struct Release {
     tree: Arc<ScannedTree>,
     info: ReleaseInfo,
     layout: Arc<Layout>,
-    entries: Entries,
     index: Index,
 }
 
@@ -75,17 +74,17 @@ pub fn build(
     cancel: &Cancel,
 ) -> Result<Release, PublishError> {
     check_notes(&info)?;
-    let contents = Arc::new(undigested(&tree)?);
+    let contents = undigested(&tree)?;
     info.user_paths.sort();
     info.user_paths.dedup();
     UserPaths::of(&info.user_paths, &tree.launch, &contents.entries)?;
     contents.validate()?;
-    let layout = Layout::of(contents.clone()).map_err(|error| PublishError::Internal(error.to_string()))?;
-    let mut entries = contents.entries.clone();
+    let layout = Layout::of(Arc::new(contents));
+    let mut layout = layout.map_err(|error| PublishError::Internal(error.to_string()))?;
     let sizes = ChunkSizes::DEFAULT;
     let chunker = FastCdc::new(sizes).map_err(|error| PublishError::Internal(error.to_string()))?;
     let region_ends = regions::ends(&tree, &layout, sizes)?;
-    let mut digests = FileDigests::new(&layout, entries.len());
+    let mut digests = FileDigests::new(&layout);
     let mut index = Index::new(flags::for_catar(DIGEST), DIGEST, sizes.for_index());
     let streamer = stream::Streamer {
         tree: &tree,
@@ -95,19 +94,19 @@ pub fn build(
         cancel,
     };
     streamer.run(Cutter::new(&chunker, &region_ends), &mut digests, &mut index)?;
-    for (position, _) in layout.payloads() {
-        let found = digests.get(position);
-        let set = found.is_some_and(|digest| entries.set_digest(position, digest));
-        if !set {
+    for (position, digest) in digests.finish().into_iter().enumerate() {
+        let is_done = match digest {
+            Some(digest) => layout.set_digest(position, digest),
+            None => layout.payload(position).is_none(),
+        };
+        if !is_done {
             return Err(PublishError::Internal("a file was not hashed".to_owned()));
         }
     }
-    drop(digests);
     let release = Release {
         tree: Arc::new(tree),
         info,
         layout: Arc::new(layout),
-        entries,
         index,
     };
     release.check_unchanged()?;
@@ -147,7 +146,7 @@ impl Release {
 
     /// Returns the entries of the release, digests included.
     pub fn entries(&self) -> &Entries {
-        &self.entries
+        self.layout.entries()
     }
 
     /// Returns the index of the release's catar.
@@ -192,7 +191,7 @@ impl Release {
         let chunks = stored_sizes.len() as u64;
         let contents = Contents {
             schema: SCHEMA,
-            entries: self.entries.clone(),
+            entries: self.entries().clone(),
             stored_sizes,
         };
         contents.validate()?;
@@ -240,7 +239,7 @@ impl Release {
         let inside =
             |(_, payload): &(usize, Range<u64>)| payload.start < chunk.end() && chunk.start < payload.end;
         let position = self.layout.payloads().find(inside).map(|(position, _)| position);
-        let entry = position.and_then(|position| self.entries.get(position));
+        let entry = position.and_then(|position| self.entries().get(position));
         entry.map_or_else(
             || self.tree.root.display().to_string(),
             |entry| entry.path.to_string(),

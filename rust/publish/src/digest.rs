@@ -18,12 +18,17 @@ pub(crate) struct FileDigests<'a> {
 }
 
 impl<'a> FileDigests<'a> {
-    pub(crate) fn new(layout: &'a Layout, entries: usize) -> Self {
-        Self {
+    pub(crate) fn new(layout: &'a Layout) -> Self {
+        let mut digests = Self {
             layout,
-            digests: vec![None; entries],
+            digests: vec![None; layout.entries().len()],
             open: None,
+        };
+        // Nothing of an empty file will go by.
+        for (entry, _) in layout.payloads().filter(|(_, payload)| payload.is_empty()) {
+            digests.set(entry, ChunkId::of(DigestAlgorithm::Sha512_256, &[]));
         }
+        digests
     }
 
     /// Takes the piece `bytes`, which is `range` of the catar.
@@ -52,13 +57,9 @@ impl<'a> FileDigests<'a> {
         }
     }
 
-    /// Returns the digest of the entry's file once all of it has gone by; empty files have one from the start.
-    pub(crate) fn get(&self, entry: usize) -> Option<ChunkId> {
-        let payload = self.layout.payload(entry)?;
-        match payload.is_empty() {
-            true => Some(ChunkId::of(DigestAlgorithm::Sha512_256, &[])),
-            false => self.digests.get(entry).copied().flatten(),
-        }
+    /// Returns the digest of each entry's file, `None` if it has none or not all of it has gone by.
+    pub(crate) fn finish(self) -> Vec<Option<ChunkId>> {
+        self.digests
     }
 
     fn update_open(&mut self, entry: usize, part: &[u8], last: bool) {
