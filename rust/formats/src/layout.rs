@@ -621,35 +621,39 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_huge_folder_costs_no_more_in_parts_than_as_a_whole() {
+    fn a_part_of_the_end_of_a_huge_folder_takes_no_more_memory_than_it_is_long() {
         let layout = Layout::of(huge_folder()).unwrap();
         let end = layout.total_len();
         let (_, last) = layout.payloads().last().unwrap();
         let whole: Vec<Slice> = layout.slices(last.end..end).collect();
-        let start = std::time::Instant::now();
         let mut bytes = Vec::new();
         for at in (last.end..end).step_by(64) {
             for slice in layout.slices(at..(at + 64).min(end)) {
                 let Slice::Literal(literal) = slice else {
                     panic!("{at}: {slice:?}");
                 };
+                // A vector may double what it has.
+                assert!(literal.capacity() <= 2 * 64, "{at}: {}", literal.capacity());
                 bytes.extend(literal);
             }
         }
         assert!(bytes.len() > 2_000_000, "{}", bytes.len());
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
         assert!(whole == [Slice::Literal(bytes)]);
     }
 
     #[test]
-    fn a_hundred_thousand_files_are_laid_out_quickly() {
-        let contents = huge_folder();
-        let start = std::time::Instant::now();
-        let layout = Layout::of(contents).unwrap();
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
-        assert_eq!(
-            layout.slices(0..layout.total_len()).map(|s| s.len()).sum::<u64>(),
-            layout.total_len()
-        );
+    fn a_hundred_thousand_files_are_laid_out_without_a_gap_from_a_fraction_of_their_records() {
+        let layout = Layout::of(huge_folder()).unwrap();
+        let (mut literals, mut stretches) = (0, 0);
+        for slice in layout.slices(0..layout.total_len()) {
+            match slice {
+                Slice::Literal(bytes) => literals += bytes.len(),
+                Slice::File { len, .. } => stretches += len,
+            }
+        }
+        assert_eq!(literals as u64 + stretches, layout.total_len());
+        assert_eq!(stretches, (0..100_000).sum::<u64>());
+        let kept = layout.places.capacity() * size_of::<Place>() + layout.goodbyes.capacity();
+        assert!(3 * kept < literals, "{kept} of {literals}");
     }
 }
