@@ -18,6 +18,7 @@ use std::io::{self, Read, Write};
 use crate::by_digest::ByDigest;
 use crate::flags;
 use crate::id::{ChunkId, DigestAlgorithm};
+use crate::input::Input;
 
 /// The list of chunks that make up a stream, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,10 +254,7 @@ impl<R: Read> IndexReader<R> {
     /// # Errors
     /// The first rule they break, with the offset.
     pub fn new(input: R, limits: &IndexLimits) -> Result<Self, IndexError> {
-        let mut input = Input {
-            inner: input,
-            offset: 0,
-        };
+        let mut input = Input::new(input);
         let header = read_headers(&mut input, limits)?;
         Ok(Self {
             input,
@@ -276,7 +274,7 @@ impl<R: Read> IndexReader<R> {
     fn read_next(&mut self) -> Result<Option<IndexChunk>, IndexError> {
         let offset = self.input.offset;
         let mut bytes = [0u8; ITEM_LEN];
-        self.input.fill(&mut bytes, "an item or the tail")?;
+        fill(&mut self.input, &mut bytes, "an item or the tail")?;
         let end = u64_at(&bytes, 0);
         if end == 0 {
             self.check_tail(&bytes, offset)?;
@@ -318,7 +316,7 @@ impl<R: Read> IndexReader<R> {
         expect("tail index offset", u64_at(bytes, 16), INDEX_LEN, offset + 16)?;
         expect("tail table size", u64_at(bytes, 24), table_len, offset + 24)?;
         expect("tail marker", u64_at(bytes, 32), TAIL_MARKER, offset + 32)?;
-        match self.input.at_end()? {
+        match at_end(&mut self.input)? {
             true => Ok(()),
             false => Err(IndexError::TrailingBytes {
                 offset: self.input.offset,
@@ -437,55 +435,9 @@ pub enum IndexError {
     },
 }
 
-/// An input that knows how far it has been read.
-#[derive(Debug)]
-struct Input<R> {
-    inner: R,
-    offset: u64,
-}
-
-impl<R: Read> Input<R> {
-    fn fill(&mut self, buffer: &mut [u8], part: &'static str) -> Result<(), IndexError> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.read_some(rest)? {
-                0 => {
-                    let offset = self.offset;
-                    return Err(IndexError::Truncated { offset, part });
-                }
-                read => filled += read,
-            }
-        }
-        Ok(())
-    }
-
-    fn at_end(&mut self) -> Result<bool, IndexError> {
-        let offset = self.offset;
-        let end = self.read_some(&mut [0u8; 1])? == 0;
-        self.offset = offset;
-        Ok(end)
-    }
-
-    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, IndexError> {
-        loop {
-            match self.inner.read(buffer) {
-                Ok(read) => {
-                    self.offset = self.offset.saturating_add(read as u64);
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    let offset = self.offset;
-                    return Err(IndexError::Read { offset, source });
-                }
-            }
-        }
-    }
-}
-
 fn read_headers<R: Read>(input: &mut Input<R>, limits: &IndexLimits) -> Result<Index, IndexError> {
     let mut bytes = [0u8; HEADERS_LEN];
-    input.fill(&mut bytes, "the header")?;
+    fill(input, &mut bytes, "the header")?;
     expect("header type", u64_at(&bytes, 8), INDEX_TYPE, 8)?;
     expect("header size", u64_at(&bytes, 0), INDEX_LEN, 0)?;
     expect("table size", u64_at(&bytes, 48), TABLE_LEN, 48)?;
@@ -500,6 +452,25 @@ fn read_headers<R: Read>(input: &mut Input<R>, limits: &IndexLimits) -> Result<I
         return Err(IndexError::ChunkSizes { min, avg, max, limit });
     }
     Ok(Index::new(found, flags::digest(found), (min, avg, max)))
+}
+
+fn fill<R: Read>(input: &mut Input<R>, bytes: &mut [u8], part: &'static str) -> Result<(), IndexError> {
+    let outcome = input.fill(bytes);
+    let offset = input.offset;
+    match outcome {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(IndexError::Truncated { offset, part }),
+        Err(source) => Err(IndexError::Read { offset, source }),
+    }
+}
+
+/// Tells whether nothing follows; what follows counts as not read.
+fn at_end<R: Read>(input: &mut Input<R>) -> Result<bool, IndexError> {
+    let offset = input.offset;
+    let read = input.read_some(&mut [0]);
+    input.offset = offset;
+    read.map(|read| read == 0)
+        .map_err(|source| IndexError::Read { offset, source })
 }
 
 fn expect(field: &'static str, found: u64, expected: u64, offset: u64) -> Result<(), IndexError> {

@@ -13,6 +13,7 @@ mod entries;
 pub mod flags;
 pub mod id;
 pub mod index;
+mod input;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 pub mod layout;

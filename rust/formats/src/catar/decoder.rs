@@ -11,13 +11,13 @@ use std::io::{self, Read};
 use crate::catar::record::{self, HEADER_LEN};
 use crate::catar::{Acl, Metadata, printable};
 use crate::flags;
+use crate::input::Input;
 
 /// Reads a catar event by event.
 #[derive(Debug)]
 pub struct Decoder<R> {
-    input: R,
+    input: Input<R>,
     limits: DecodeLimits,
-    offset: u64,
     /// A header that has been read ahead.
     peeked: Option<Header>,
     /// Bytes of the current file that have not been read.
@@ -221,9 +221,8 @@ impl<R: Read> Decoder<R> {
     /// Starts reading; slow inputs deserve a buffer.
     pub fn new(input: R, limits: DecodeLimits) -> Self {
         Self {
-            input,
+            input: Input::new(input),
             limits,
-            offset: 0,
             peeked: None,
             payload_left: 0,
             open: Vec::new(),
@@ -246,7 +245,7 @@ impl<R: Read> Decoder<R> {
             };
         }
         if self.open.is_empty() {
-            return self.node(None, self.offset).map(Some);
+            return self.node(None, self.input.offset).map(Some);
         }
         let header = self.header()?;
         match header.kind {
@@ -271,7 +270,7 @@ impl<R: Read> Decoder<R> {
         }
         let read = self.read_some(buffer)?;
         if read == 0 {
-            let offset = self.offset;
+            let offset = self.input.offset;
             return Err(DecodeError::Truncated { offset });
         }
         self.payload_left -= read as u64;
@@ -288,15 +287,15 @@ impl<R: Read> Decoder<R> {
         skip: impl FnOnce(&mut R, u64) -> io::Result<()>,
     ) -> Result<(), DecodeError> {
         let left = std::mem::take(&mut self.payload_left);
-        let offset = self.offset;
-        skip(&mut self.input, left).map_err(|source| DecodeError::Read { offset, source })?;
-        self.offset = self.offset.saturating_add(left);
+        let offset = self.input.offset;
+        skip(&mut self.input.inner, left).map_err(|source| DecodeError::Read { offset, source })?;
+        self.input.offset = offset.saturating_add(left);
         Ok(())
     }
 
     /// Returns how far the archive has been read, in bytes.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.input.offset
     }
 
     /// Returns how many folders are open.
@@ -306,7 +305,7 @@ impl<R: Read> Decoder<R> {
 
     /// Returns the input, for callers that feed it.
     pub fn input_mut(&mut self) -> &mut R {
-        &mut self.input
+        &mut self.input.inner
     }
 
     fn child(&mut self, filename: &Header) -> Result<Event, DecodeError> {
@@ -514,7 +513,7 @@ impl<R: Read> Decoder<R> {
         let size = header.body_len().filter(|size| *size <= self.limits.max_file);
         let size = size.ok_or(header.size_error("PAYLOAD"))?;
         self.payload_left = size;
-        let payload_at = self.offset;
+        let payload_at = self.input.offset;
         Ok(NodeKind::File { size, payload_at })
     }
 
@@ -570,7 +569,7 @@ impl<R: Read> Decoder<R> {
     }
 
     fn header(&mut self) -> Result<Header, DecodeError> {
-        let offset = self.offset;
+        let offset = self.input.offset;
         self.peek_header()?;
         self.peeked.take().ok_or(DecodeError::Truncated { offset })
     }
@@ -578,7 +577,7 @@ impl<R: Read> Decoder<R> {
     /// Returns the next record's header without taking it, or `None` at the end of the input.
     fn peek_header(&mut self) -> Result<Option<Header>, DecodeError> {
         if self.peeked.is_none() {
-            let at = self.offset;
+            let at = self.input.offset;
             let mut first = [0u8; 1];
             if self.read_some(&mut first)? == 0 {
                 return Ok(None);
@@ -642,33 +641,19 @@ impl<R: Read> Decoder<R> {
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), DecodeError> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.read_some(rest)? {
-                0 => {
-                    let offset = self.offset;
-                    return Err(DecodeError::Truncated { offset });
-                }
-                read => filled += read,
-            }
+        let outcome = self.input.fill(buffer);
+        let offset = self.input.offset;
+        match outcome {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(DecodeError::Truncated { offset }),
+            Err(source) => Err(DecodeError::Read { offset, source }),
         }
-        Ok(())
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, DecodeError> {
-        loop {
-            match self.input.read(buffer) {
-                Ok(read) => {
-                    self.offset = self.offset.saturating_add(read as u64);
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    let offset = self.offset;
-                    return Err(DecodeError::Read { offset, source });
-                }
-            }
-        }
+        let read = self.input.read_some(buffer);
+        let offset = self.input.offset;
+        read.map_err(|source| DecodeError::Read { offset, source })
     }
 }
 
