@@ -74,14 +74,9 @@ impl FromStr for Slug {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
-        match is_label(text, allowed) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(LabelError {
-                text: text.chars().take(80).collect(),
-                what: "title or channel name",
-                rule: "use 1 to 64 lower-case letters, digits, '-', '_' and '.', starting with a letter or digit",
-            }),
-        }
+        let rule =
+            "use 1 to 64 lower-case letters, digits, '-', '_' and '.', starting with a letter or digit";
+        label(text, allowed, "title or channel name", rule).map(Self)
     }
 }
 
@@ -90,23 +85,30 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
-        match is_label(text, allowed) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(LabelError {
-                text: text.chars().take(80).collect(),
-                what: "version",
-                rule: "use 1 to 64 letters, digits, '.', '-', '_' and '+', starting with a letter or digit",
-            }),
-        }
+        let rule = "use 1 to 64 letters, digits, '.', '-', '_' and '+', starting with a letter or digit";
+        label(text, allowed, "version", rule).map(Self)
     }
 }
 
-/// Labels become file names, so what [`TreePath`] refuses (device names, trailing dots) is refused here.
-fn is_label(text: &str, allowed: impl Fn(char) -> bool) -> bool {
-    text.len() <= 64
+/// Takes a label. Labels become file names, so what [`TreePath`] refuses (device names, trailing dots) is refused here.
+fn label(
+    text: &str,
+    allowed: impl Fn(char) -> bool,
+    what: &'static str,
+    rule: &'static str,
+) -> Result<String, LabelError> {
+    let is_label = text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(allowed)
-        && TreePath::parse(text).is_ok()
+        && TreePath::parse(text).is_ok();
+    match is_label {
+        true => Ok(text.to_owned()),
+        false => Err(LabelError {
+            text: text.chars().take(80).collect(),
+            what,
+            rule,
+        }),
+    }
 }
 
 macro_rules! text_type {
