@@ -386,14 +386,9 @@ pub enum OutputFormat {
     GnuTar,
 }
 
-/// `untar`
+/// An archive that may lie in chunks.
 #[derive(Debug, Args)]
-pub struct UntarArgs {
-    /// Archive or index to read, - for standard input
-    pub input: String,
-    /// Folder to unpack into
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub target: PathBuf,
+pub struct IndexedArgs {
     /// Read an index and take chunks from a store
     #[arg(short = 'i', long, requires = "stores")]
     pub index: bool,
@@ -403,6 +398,19 @@ pub struct UntarArgs {
     /// Store to keep chunks in that came from the others
     #[arg(short = 'c', long, value_name = "LOCATION")]
     pub cache: Option<String>,
+}
+
+/// `untar`
+#[derive(Debug, Args)]
+pub struct UntarArgs {
+    /// Archive or index to read, - for standard input
+    pub input: String,
+    /// Folder to unpack into
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub target: PathBuf,
+    /// Whether it is an index, and where its chunks come from.
+    #[command(flatten)]
+    pub indexed: IndexedArgs,
     /// Folders with files that may be in the archive, such as an older version; the target is always one
     #[arg(long = "seed", value_name = "DIR", value_delimiter = ',')]
     pub seeds: Vec<PathBuf>,
@@ -434,15 +442,9 @@ pub struct UntarArgs {
 pub struct MtreeArgs {
     /// Archive, index or folder to list
     pub input: String,
-    /// Read an index and take chunks from a store
-    #[arg(short = 'i', long, requires = "stores")]
-    pub index: bool,
-    /// Stores to take chunks from, asked in order
-    #[arg(short = 's', long = "store", value_name = "LOCATION", value_delimiter = ',')]
-    pub stores: Vec<String>,
-    /// Store to keep chunks in that came from the others
-    #[arg(short = 'c', long, value_name = "LOCATION")]
-    pub cache: Option<String>,
+    /// Whether it is an index, and where its chunks come from.
+    #[command(flatten)]
+    pub indexed: IndexedArgs,
     /// How stores are reached.
     #[command(flatten)]
     pub options: StoreArgs,

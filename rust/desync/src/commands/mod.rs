@@ -14,10 +14,16 @@ mod tar;
 mod untar;
 mod verify;
 
-use crate::args::{DesyncArgs, DesyncCommand};
+use std::io::Read;
+use std::sync::Arc;
+
+use vsekai_formats::DigestAlgorithm;
+
+use crate::args::{DesyncArgs, DesyncCommand, IndexedArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::session::Session;
+use crate::tree::stream::IndexStream;
 
 /// Does the command of a command line.
 pub(crate) async fn run(args: DesyncArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -40,4 +46,23 @@ pub(crate) async fn run(args: DesyncArgs, session: &Session, env: &mut Env) -> R
         DesyncCommand::Pull(pull) => pull::pull(pull, session, env).await,
         DesyncCommand::Config(config) => config::config(config, args.config, session, env),
     }
+}
+
+/// Opens the archive that the index at `input` describes, and returns it with the hash function of its chunks.
+async fn indexed_archive(
+    input: &str,
+    indexed: &IndexedArgs,
+    options: &StoreArgs,
+    session: &Session,
+    env: &mut Env,
+) -> Result<(Box<dyn Read + Send>, DigestAlgorithm), DesyncError> {
+    let mut index = session.read_index(input, options, env).await?;
+    let store = session
+        .open_source(&mut index, &indexed.stores, indexed.cache.as_deref(), options)
+        .await?;
+    let digest = index.digest;
+    let concurrency = usize::from(options.concurrency);
+    let mut stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
+    stream.look_in(Vec::new());
+    Ok((Box::new(stream), digest))
 }

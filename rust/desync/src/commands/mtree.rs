@@ -3,7 +3,6 @@
 
 use std::io::{BufReader, BufWriter, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use fs_err as fs;
 use tokio::task::spawn_blocking;
@@ -11,27 +10,21 @@ use vsekai_formats::catar::{DecodeLimits, Decoder, Encoder, Event, NodeKind, mtr
 use vsekai_formats::{DigestAlgorithm, IdHasher};
 
 use crate::args::MtreeArgs;
+use crate::commands::indexed_archive;
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::session::Session;
 use crate::tree::pack::{PackOptions, pack};
-use crate::tree::stream::IndexStream;
 
 /// Prints a line for each node.
 pub(crate) async fn mtree(args: MtreeArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
     let cancel = env.cancel.clone();
     let mut digest = session.digest;
-    let input: Box<dyn Read + Send> = if args.index {
-        let mut index = session.read_index(&args.input, &args.options, env).await?;
-        let cache = args.cache.as_deref();
-        let store = session
-            .open_source(&mut index, &args.stores, cache, &args.options)
-            .await?;
-        digest = index.digest;
-        let concurrency = usize::from(args.options.concurrency);
-        let mut stream = IndexStream::new(Arc::new(index), store, concurrency, cancel.clone());
-        stream.look_in(Vec::new());
-        Box::new(stream)
+    let input: Box<dyn Read + Send> = if args.indexed.index {
+        let opened = indexed_archive(&args.input, &args.indexed, &args.options, session, env);
+        let (archive, of_chunks) = opened.await?;
+        digest = of_chunks;
+        archive
     } else if args.input == "-" {
         env.take_input()
     } else if Path::new(&args.input).is_dir() {

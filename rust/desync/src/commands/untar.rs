@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use vsekai_formats::catar::{DecodeLimits, Decoder, Node};
 
 use crate::args::{OutputFormat, UntarArgs};
+use crate::commands::indexed_archive;
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
@@ -24,7 +25,7 @@ use crate::tree::unpack::{UnpackOptions, UnpackStats, Unpacker};
 /// Unpacks into a folder; files with the right content are left alone.
 pub(crate) async fn untar(args: UntarArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
     let print_stats = args.print_stats;
-    let (stats, skipped) = match (args.output_format, args.index) {
+    let (stats, skipped) = match (args.output_format, args.indexed.index) {
         (OutputFormat::GnuTar, _) => to_tar_file(args, session, env).await?,
         (OutputFormat::Disk, true) => from_index(args, session, env).await?,
         (OutputFormat::Disk, false) => from_archive(args, env).await?,
@@ -51,17 +52,11 @@ type Outcome = Result<(Option<UntarStats>, Vec<String>), DesyncError>;
 
 /// Writes a tar file in place of a folder; as a file it gets its name when it is complete.
 async fn to_tar_file(args: UntarArgs, session: &Session, env: &mut Env) -> Outcome {
-    let input: Box<dyn Read + Send> = match args.index {
+    let input = match args.indexed.index {
         false => open_archive(&args, env)?,
         true => {
-            let mut index = session.read_index(&args.input, &args.options, env).await?;
-            let store = session
-                .open_source(&mut index, &args.stores, args.cache.as_deref(), &args.options)
-                .await?;
-            let concurrency = usize::from(args.options.concurrency);
-            let mut stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
-            stream.look_in(Vec::new());
-            Box::new(stream)
+            let opened = indexed_archive(&args.input, &args.indexed, &args.options, session, env);
+            opened.await?.0
         }
     };
     let file = match args.target == Path::new("-") {
@@ -119,8 +114,9 @@ async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcom
         };
         return Ok((Some(UntarStats { files, chunks: None }), Vec::new()));
     }
+    let (stores, cache) = (&args.indexed.stores, args.indexed.cache.as_deref());
     let store = session
-        .open_source(&mut index, &args.stores, args.cache.as_deref(), &args.options)
+        .open_source(&mut index, stores, cache, &args.options)
         .await?;
     let concurrency = usize::from(args.options.concurrency);
     let stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
