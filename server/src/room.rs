@@ -1,33 +1,93 @@
 // SPDX-License-Identifier: MIT
 //! Memory for what clients upload: taken as the bytes come, and given back with the last copy of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Room for so many bytes at a time.
+use crate::limits::Limits;
+
+/// Room for so many bytes at a time, of which the uploads with one token get a part.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct Room(Arc<Bounded>);
 
-/// There is no room for more; some comes back with what others upload.
+#[derive(Debug)]
+struct Bounded {
+    most: usize,
+    most_of_token: usize,
+    taken: Mutex<Taken>,
+}
+
+/// Bytes that are taken.
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    /// By the ids of the tokens that take some.
+    tokens: HashMap<String, usize>,
+}
+
+/// There is no room for more; some comes back with what is uploaded already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) enum Full {
+    /// All uploads together take all of it.
+    OfAll,
+    /// Those with the same token take all that one token gets.
+    OfToken,
+}
 
 impl Room {
-    /// Makes room for `bytes` bytes.
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(
-            (bytes / UNIT).min(Semaphore::MAX_PERMITS),
-        )))
+    /// Makes the room that `limits` allow.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self(Arc::new(Bounded {
+            most: limits.upload_memory,
+            most_of_token: limits.upload_memory_of_token(),
+            taken: Mutex::default(),
+        }))
     }
 
-    /// Begins an upload, which takes no room yet.
-    pub(crate) fn share(&self) -> Share {
-        Share(Arc::new(Mutex::new(Taken {
+    /// Begins an upload with the token of the id `token`, which takes no room yet.
+    pub(crate) fn share(&self, token: &str) -> Share {
+        Share(Arc::new(Held {
             room: self.clone(),
-            held: None,
-        })))
+            token: token.to_owned(),
+            len: Mutex::default(),
+        }))
+    }
+
+    fn take(&self, token: &str, len: usize) -> Result<(), Full> {
+        let mut taken = self.taken();
+        let of_token = taken.tokens.get(token).copied().unwrap_or_default();
+        let of_token = of_token.saturating_add(len);
+        let all = taken.all.saturating_add(len);
+        if of_token > self.0.most_of_token {
+            return Err(Full::OfToken);
+        }
+        if all > self.0.most {
+            return Err(Full::OfAll);
+        }
+        taken.all = all;
+        match taken.tokens.get_mut(token) {
+            Some(known) => *known = of_token,
+            None => drop(taken.tokens.insert(token.to_owned(), of_token)),
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, token: &str, len: usize) {
+        let mut taken = self.taken();
+        taken.all = taken.all.saturating_sub(len);
+        let Some(of_token) = taken.tokens.get_mut(token) else {
+            return;
+        };
+        *of_token = of_token.saturating_sub(len);
+        if *of_token == 0 {
+            taken.tokens.remove(token);
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -35,12 +95,13 @@ impl Room {
 ///
 /// Whoever finds no room is refused and does not wait: two who wait for what the other one has would wait for ever.
 #[derive(Clone, Debug)]
-pub(crate) struct Share(Arc<Mutex<Taken>>);
+pub(crate) struct Share(Arc<Held>);
 
 #[derive(Debug)]
-struct Taken {
+struct Held {
     room: Room,
-    held: Option<OwnedSemaphorePermit>,
+    token: String,
+    len: Mutex<usize>,
 }
 
 impl Share {
@@ -49,25 +110,29 @@ impl Share {
     /// # Errors
     /// [`Full`].
     pub(crate) fn grow(&self, len: usize) -> Result<(), Full> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = &mut *guard;
-        let held = taken.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let lacking = u32::try_from(len.div_ceil(UNIT).saturating_sub(held)).map_err(|_| Full)?;
-        if lacking == 0 {
-            return Ok(());
-        }
-        let more = taken.room.0.clone().try_acquire_many_owned(lacking);
-        let more = more.map_err(|_| Full)?;
-        match &mut taken.held {
-            Some(held) => held.merge(more),
-            None => taken.held = Some(more),
+        let Held {
+            room,
+            token,
+            len: held,
+        } = &*self.0;
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(more @ 1..) = len.checked_sub(*held) {
+            room.take(token, more)?;
+            *held = len;
         }
         Ok(())
     }
 
     /// Returns `bytes` so that they keep the room until their last copy is dropped.
     fn keep(self, bytes: Bytes) -> Bytes {
-        Bytes::from_owner(Held { bytes, _share: self })
+        Bytes::from_owner(Kept { bytes, _share: self })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let len = *self.len.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.room.give_back(&self.token, len);
     }
 }
 
@@ -144,23 +209,30 @@ impl Pieces {
 }
 
 /// Bytes that take room.
-struct Held {
+struct Kept {
     bytes: Bytes,
     _share: Share,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for Kept {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// Bytes that are counted together.
-const UNIT: usize = 1 << 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KIB: usize = 1 << 10;
+
+    /// Room of which one token may take `of_token` bytes.
+    fn room(of_token: usize) -> Room {
+        Room::new(&Limits {
+            upload_memory: 2 * of_token,
+            ..Limits::default()
+        })
+    }
 
     fn piece(len: usize) -> Bytes {
         vec![7; len].into()
@@ -168,45 +240,79 @@ mod tests {
 
     #[test]
     fn room_comes_back_with_the_last_copy_of_the_bytes() {
-        let room = Room::new(8 * UNIT);
-        let mut first = Gathering::within(room.share());
+        let room = room(8 * KIB);
+        let mut first = Gathering::within(room.share("0a"));
         for _ in 0..6 {
-            first.push(piece(UNIT)).unwrap();
+            first.push(piece(KIB)).unwrap();
         }
         let bytes = first.finish();
-        assert_eq!(bytes, piece(6 * UNIT));
-        let mut second = Gathering::within(room.share());
-        assert_eq!(second.push(piece(3 * UNIT)), Err(Full));
+        assert_eq!(bytes, piece(6 * KIB));
+        let mut second = Gathering::within(room.share("0a"));
+        assert_eq!(second.push(piece(3 * KIB)), Err(Full::OfToken));
         let part = bytes.slice(1..2);
         drop(bytes);
-        assert_eq!(second.push(piece(3 * UNIT)), Err(Full));
+        assert_eq!(second.push(piece(3 * KIB)), Err(Full::OfToken));
         drop(part);
-        second.push(piece(8 * UNIT)).unwrap();
-        assert_eq!(second.push(piece(1)), Err(Full));
+        second.push(piece(8 * KIB)).unwrap();
+        assert_eq!(second.push(piece(1)), Err(Full::OfToken));
+        drop(second);
+        assert!(room.taken().tokens.is_empty(), "who takes nothing is forgotten");
     }
 
     #[test]
     fn small_pieces_take_no_more_room_than_the_whole() {
-        let room = Room::new(2 * UNIT);
-        let mut gathering = Gathering::within(room.share());
-        for _ in 0..2 * UNIT {
+        let room = room(2 * KIB);
+        let mut gathering = Gathering::within(room.share("0a"));
+        for _ in 0..2 * KIB {
             gathering.push(piece(1)).unwrap();
         }
-        assert_eq!(gathering.push(piece(1)), Err(Full));
+        assert_eq!(gathering.push(piece(1)), Err(Full::OfToken));
         drop(gathering);
-        assert_eq!(Gathering::within(room.share()).push(piece(2 * UNIT)), Ok(()));
+        assert_eq!(Gathering::within(room.share("0a")).push(piece(2 * KIB)), Ok(()));
     }
 
     #[test]
     fn a_part_of_an_upload_keeps_the_room_of_all_of_it() {
-        let room = Room::new(4 * UNIT);
-        let share = room.share();
-        share.grow(3 * UNIT).unwrap();
+        let room = room(4 * KIB);
+        let share = room.share("0a");
+        share.grow(3 * KIB).unwrap();
         let part = share.clone().keep(piece(1));
         drop(share);
-        assert_eq!(room.share().grow(2 * UNIT), Err(Full));
+        assert_eq!(room.share("0a").grow(2 * KIB), Err(Full::OfToken));
         drop(part);
-        room.share().grow(4 * UNIT).unwrap();
+        room.share("0a").grow(4 * KIB).unwrap();
+    }
+
+    #[test]
+    fn one_token_leaves_room_for_others() {
+        let room = room(4 * KIB);
+        let first = room.share("0a");
+        first.grow(4 * KIB).unwrap();
+        assert_eq!(room.share("0a").grow(1), Err(Full::OfToken));
+        let second = room.share("0b");
+        second.grow(4 * KIB).unwrap();
+        assert_eq!(room.share("0c").grow(1), Err(Full::OfAll));
+        drop(first);
+        room.share("0c").grow(4 * KIB).unwrap();
+    }
+
+    #[test]
+    fn the_least_memory_has_room_for_the_largest_upload_beside_another_one() {
+        let limits = Limits::default();
+        let room = Room::new(&Limits {
+            upload_memory: limits.least_upload_memory(),
+            ..limits.clone()
+        });
+        let shares = [room.share("0a"), room.share("0b")];
+        for share in &shares {
+            share.grow(limits.largest_upload()).unwrap();
+        }
+        let room = Room::new(&Limits {
+            upload_memory: limits.least_upload_memory() - 1,
+            ..limits.clone()
+        });
+        let refused = room.share("0a").grow(limits.largest_upload());
+        assert_eq!(refused, Err(Full::OfToken));
     }
 
     #[test]

@@ -163,11 +163,12 @@ fn chunk_bucket(place: &str, buckets: &Buckets, limits: &Limits) -> anyhow::Resu
 
 /// Refuses memory in which one upload alone has no room: who sends it would be told to come again for ever.
 fn check_memory(limits: &Limits) -> anyhow::Result<()> {
-    let (memory, most) = (limits.upload_memory, limits.largest_upload());
-    if memory < most {
+    let (memory, least) = (limits.upload_memory, limits.least_upload_memory());
+    if memory < least {
         bail!(
-            "upload_memory is {memory} bytes, and the other limits allow an upload of {most}: raise it to that at \
-             least, or lower chunk_bytes or index_bytes"
+            "upload_memory is {memory} bytes, of which a token gets half, and the other limits allow an upload of {}: \
+             raise it to {least} at least, or lower chunk_bytes or index_bytes",
+            limits.largest_upload()
         );
     }
     Ok(())
@@ -316,15 +317,23 @@ mod tests {
     fn memory_without_room_for_the_largest_upload_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.toml");
-        for (limits, is_enough) in [
-            ("upload_memory = 268435456", true),
-            ("upload_memory = 1048576", false),
-            ("index_bytes = 1073741824", false),
-            ("chunk_bytes = 1073741824", false),
-        ] {
+        let resolved = |limits: &str| {
             fs::write(&path, format!("data = \"d\"\n[limits]\n{limits}\n")).unwrap();
-            let settings = resolve(&["--config", path.to_str().unwrap()]);
-            assert_eq!(settings.is_ok(), is_enough, "{limits}");
+            resolve(&["--config", path.to_str().unwrap()])
+        };
+        let least = Limits::default().least_upload_memory();
+        assert!(resolved(&format!("upload_memory = {least}")).is_ok());
+        let refused = resolved(&format!("upload_memory = {}", least - 1)).unwrap_err();
+        assert!(
+            refused.to_string().contains(&format!("raise it to {least} ")),
+            "{refused}"
+        );
+        for limits in [
+            "upload_memory = 1048576",
+            "index_bytes = 1073741824",
+            "chunk_bytes = 1073741824",
+        ] {
+            assert!(resolved(limits).is_err(), "{limits}");
         }
     }
 

@@ -10,7 +10,7 @@ use poem::Body;
 use tokio::time::{Instant, timeout};
 
 use crate::limits::Limits;
-use crate::room::{Gathering, Room, Share};
+use crate::room::{Gathering, Share};
 use crate::service::ServiceError;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
@@ -48,12 +48,12 @@ impl Upload {
         self.gather(Gathering::default()).await
     }
 
-    /// As [`Upload::read`], for one that may be long: it takes room until the last copy of it is dropped.
+    /// As [`Upload::read`], for one that may be long: it takes the room of `share` until the last copy of it is dropped.
     ///
     /// # Errors
     /// As there; [`ServiceError::Unavailable`] if others leave it no room.
-    pub(crate) async fn read_within(self, room: &Room) -> Result<Bytes, ServiceError> {
-        self.gather(Gathering::within(room.share())).await
+    pub(crate) async fn read_within(self, share: Share) -> Result<Bytes, ServiceError> {
+        self.gather(Gathering::within(share)).await
     }
 
     async fn gather(mut self, mut gathering: Gathering) -> Result<Bytes, ServiceError> {

@@ -40,7 +40,7 @@ pub async fn post_metadata(
     let title = super::parameter(&title)?;
     let limits = service.limits();
     let body = Upload::new(body, "the signed metadata", limits.metadata_bytes, limits)
-        .read_within(service.upload_room())
+        .read_within(service.upload_room(&access))
         .await?;
     let change: Change = super::parsed(&body)?;
     service.change_metadata(access, title, change).await?;

@@ -14,7 +14,7 @@ use vsekai_formats::release::Slug;
 use super::body::Upload;
 use super::problem::Problem;
 use crate::limits::Limits;
-use crate::room::{Gathering, Room, Share};
+use crate::room::{Gathering, Share};
 use crate::service::releases::ReleaseUpload;
 use crate::service::token::Verb;
 use crate::service::{Service, ServiceError};
@@ -49,7 +49,8 @@ pub async fn post_release(
     access.require_somewhere(Verb::Publish)?;
     let channel: Slug = super::parameter(&parameters.channel)?;
     let content_type = request.content_type().unwrap_or_default();
-    let upload = read_parts(content_type, body, service.limits(), service.upload_room()).await?;
+    let share = service.upload_room(&access);
+    let upload = read_parts(content_type, body, service.limits(), share).await?;
     service.charge_upload(&access, upload.bytes())?;
     let created = service.publish(access, channel, upload).await?;
     let status = if created {
@@ -64,11 +65,10 @@ async fn read_parts(
     content_type: &str,
     body: Body,
     limits: &Limits,
-    room: &Room,
+    share: Share,
 ) -> Result<ReleaseUpload, ServiceError> {
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| ServiceError::Unsupported("a release comes as multipart/form-data".to_owned()))?;
-    let total = limits.release_bytes().saturating_add(PART_HEADERS);
     let sizes = PARTS
         .iter()
         .zip(limits.release_parts())
@@ -79,8 +79,7 @@ async fn read_parts(
         .size_limit(sizes)
         .allowed_fields(PARTS.to_vec());
     // For the whole body and not for each part: what stands before a part or in its headers is held in memory too.
-    let share = room.share();
-    let stream = Upload::new(body, "a release", total, limits).into_stream(share.clone());
+    let stream = Upload::new(body, "a release", limits.release_bytes(), limits).into_stream(share.clone());
     let mut parts = Multipart::with_constraints(stream, boundary, constraints);
     let mut found: [Option<Bytes>; PARTS.len()] = [const { None }; PARTS.len()];
     while let Some(field) = parts.next_field().await.map_err(refused)? {
@@ -133,5 +132,3 @@ fn refused(error: multer::Error) -> ServiceError {
 }
 
 const PARTS: [&str; 4] = ["manifest", "contents", "index", "metadata"];
-/// Room for the boundaries and headers of the parts.
-const PART_HEADERS: usize = 16 << 10;

@@ -32,7 +32,7 @@ pub async fn put_chunk(
     let id = super::chunk_id(&folder, &file)?;
     let limits = service.limits();
     let stored = Upload::new(body, "a chunk", limits.chunk_stored_bytes(), limits)
-        .read_within(service.upload_room())
+        .read_within(service.upload_room(&access))
         .await?;
     service.charge_upload(&access, stored.len())?;
     Ok(match service.put_chunk(id, stored).await? {

@@ -33,7 +33,7 @@ pub async fn put_index(
     let name = IndexName::parse(&name)?;
     let limits = service.limits();
     let bytes = Upload::new(body, "an index", limits.index_bytes, limits)
-        .read_within(service.upload_room())
+        .read_within(service.upload_room(&access))
         .await?;
     service.charge_upload(&access, bytes.len())?;
     Ok(match service.put_index(name, bytes).await? {

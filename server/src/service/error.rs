@@ -227,8 +227,13 @@ impl ServiceError {
 }
 
 impl From<Full> for ServiceError {
-    fn from(_: Full) -> Self {
-        let detail = "other uploads take all the memory that there is for them; try again later";
+    fn from(full: Full) -> Self {
+        let detail = match full {
+            Full::OfAll => "other uploads take all the memory that there is for them; try again later",
+            Full::OfToken => {
+                "other uploads with the same token take all the memory that one gets; try again later"
+            }
+        };
         Self::Unavailable(detail.to_owned())
     }
 }

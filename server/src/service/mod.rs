@@ -41,7 +41,7 @@ use crate::db::{self, Database, uploads};
 use crate::limits::Limits;
 use crate::rates::Rates;
 use crate::retention::Retention;
-use crate::room::Room;
+use crate::room::{Room, Share};
 use crate::signing::Signing;
 use crate::storage::{self, DataFolder, Store, online_folder};
 use chunks::Ledger;
@@ -111,7 +111,7 @@ impl Service {
         });
         let service = Self {
             uploaded: Uploaded::new(today.await?, now),
-            upload_room: Room::new(limits.upload_memory),
+            upload_room: Room::new(&limits),
             rates: Rates::new(limits.reads, limits.calls, limits.token_requests),
             ledger: Ledger::default(),
             under_way: Arc::default(),
@@ -188,9 +188,9 @@ impl Service {
         &self.rates
     }
 
-    /// Returns the memory for uploads.
-    pub(crate) fn upload_room(&self) -> &Room {
-        &self.upload_room
+    /// Returns the memory for one upload of whoever has `access`, of which none is taken yet.
+    pub(crate) fn upload_room(&self, access: &Access) -> Share {
+        self.upload_room.share(&access.actor().token_id)
     }
 
     /// Returns the chunk store.

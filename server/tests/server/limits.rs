@@ -191,7 +191,7 @@ async fn a_body_over_the_cap_gets_413_whatever_its_length_claims() {
 #[tokio::test]
 async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
     let server = TestServer::with_limits(Limits {
-        upload_memory: 64 << 10,
+        upload_memory: 128 << 10,
         ..Limits::default()
     })
     .await;
@@ -232,6 +232,49 @@ async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
         problem(refused, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn one_token_leaves_memory_for_the_uploads_of_others() {
+    let server = TestServer::with_limits(Limits {
+        upload_memory: 128 << 10,
+        ..Limits::default()
+    })
+    .await;
+    let other = server.token("*", "*", "upload").await;
+    let path = chunk_path(ChunkId::from_bytes([7; 32]));
+    let begun = vec![7_u8; 60 << 10];
+    let hold_all = async {
+        loop {
+            let request = format!("PUT /{path}");
+            let held = begin_upload(&server, &request, begun.len() + 1, &begun).await;
+            let second = server.client.send(Method::PUT, &path, vec![7_u8; 8 << 10]).await;
+            // Else the second one came first.
+            if second.status() == StatusCode::SERVICE_UNAVAILABLE {
+                return (held, second);
+            }
+        }
+    };
+    let (held, second) = timeout(PATIENCE, hold_all).await.expect("a refusal");
+    assert!(second.headers().contains_key("retry-after"));
+    problem(second, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+    let answer = other.send(Method::PUT, &path, begun).await;
+    problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid-chunk").await;
+    drop(held);
+    server.stop().await;
+}
+
+/// Begins an upload of `len` bytes, of which only `begun` is sent.
+async fn begin_upload(server: &TestServer, request: &str, len: usize, begun: &[u8]) -> TcpStream {
+    let mut stream = connect(server).await;
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: multipart/form-data; \
+         boundary=x\r\ncontent-length: {len}\r\n\r\n",
+        server.client.token
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(begun).await.unwrap();
+    stream
 }
 
 #[tokio::test]
