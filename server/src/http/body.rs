@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! Uploads: counted byte by byte, whatever their length claims, and cut off when they stall or drip.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, stream};
 use http_body_util::BodyExt as _;
 use poem::Body;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::limits::Limits;
@@ -59,30 +61,41 @@ impl Upload {
     async fn gather(mut self, mut gathering: Gathering) -> Result<Bytes, ServiceError> {
         while let Some(piece) = self.next().await? {
             if let Err(full) = gathering.push(piece) {
+                // The rest takes no room now.
                 drop(gathering);
-                // The rest takes no room now, and who is still sending would see a broken connection and no answer.
-                while self.next().await?.is_some() {}
+                self.discard().await?;
                 return Err(full.into());
             }
         }
         Ok(gathering.finish())
     }
 
+    /// Reads what is left and keeps none of it: who is still sending would see a broken connection and not the answer.
+    ///
+    /// # Errors
+    /// It is too long, too slow, or broke off.
+    pub(crate) async fn discard(&mut self) -> Result<(), ServiceError> {
+        while self.next().await?.is_some() {}
+        Ok(())
+    }
+
     /// Returns the body piece by piece; nothing follows an error. Its room is taken in `share` as it is read, whoever
-    /// holds the pieces then.
+    /// holds the pieces then. What is left after an error is in `upload`.
     ///
     /// # Errors
     /// As [`Upload::read_within`].
-    pub(crate) fn into_stream(
-        self,
+    pub(crate) fn pieces(
+        upload: Arc<Mutex<Self>>,
         share: Share,
     ) -> impl Stream<Item = Result<Bytes, ServiceError>> + Send + 'static {
-        stream::try_unfold((self, share), |(mut upload, share)| async move {
-            let Some(piece) = upload.next().await? else {
+        stream::try_unfold((upload, share), |(upload, share)| async move {
+            let mut reading = upload.lock().await;
+            let (piece, seen) = (reading.next().await?, reading.seen);
+            drop(reading);
+            let Some(piece) = piece else {
                 return Ok(None);
             };
-            if let Err(full) = share.grow(upload.seen) {
-                upload.drain().await;
+            if let Err(full) = share.grow(seen) {
                 return Err(ServiceError::from(full));
             }
             Ok(Some((piece, (upload, share))))

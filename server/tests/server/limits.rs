@@ -216,19 +216,13 @@ async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
         );
     }
     let part = "--x\r\nContent-Disposition: form-data; name=\"index\"\r\n\r\n";
-    let bytes = &large[..100 << 10];
     // The second one never gets to its first part.
     for release in [
-        [part.as_bytes(), bytes, b"\r\n--x--\r\n"].concat(),
-        bytes.to_vec(),
+        [part.as_bytes(), &large, b"\r\n--x--\r\n"].concat(),
+        large.clone(),
     ] {
-        let refused = server
-            .client
-            .request(Method::POST, "api/v1/releases?channel=stable")
-            .bearer_auth(&server.client.token)
-            .header("content-type", "multipart/form-data; boundary=x")
-            .body(release);
-        let refused = refused.send().await.unwrap();
+        let refused = post_parts(&server, release).await;
+        assert!(refused.headers().contains_key("retry-after"));
         problem(refused, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
     }
     server.stop().await;
@@ -264,6 +258,48 @@ async fn one_token_leaves_memory_for_the_uploads_of_others() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_the_end() {
+    let server = TestServer::with_limits(Limits {
+        upload_memory: 128 << 10,
+        stall_timeout: PATIENCE * 10,
+        ..Limits::default()
+    })
+    .await;
+    let part = "--x\r\nContent-Disposition: form-data; name=\"index\"\r\n\r\n";
+    let large = vec![7_u8; 4 << 20];
+    let release = [part.as_bytes(), &large].concat();
+    let (begun, rest) = release.split_at(100 << 10);
+    let request = "POST /api/v1/releases?channel=stable";
+    let mut stream = begin_upload(&server, request, release.len(), begun).await;
+    let path = chunk_path(ChunkId::from_bytes([7; 32]));
+    let has_room = async {
+        loop {
+            let answer = server.client.send(Method::PUT, &path, vec![7_u8; 60 << 10]).await;
+            if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
+                return answer;
+            }
+        }
+    };
+    let answer = timeout(PATIENCE, has_room).await.expect("room");
+    problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid-chunk").await;
+    stream.write_all(rest).await.unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+    assert!(head.contains("\r\nretry-after: "), "{head}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
+    let server = TestServer::start().await;
+    let part = "--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n";
+    let large = vec![7_u8; 4 << 20];
+    let refused = post_parts(&server, [part.as_bytes(), &large].concat()).await;
+    problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
+    server.stop().await;
+}
+
 /// Begins an upload of `len` bytes, of which only `begun` is sent.
 async fn begin_upload(server: &TestServer, request: &str, len: usize, begun: &[u8]) -> TcpStream {
     let mut stream = connect(server).await;
@@ -275,6 +311,17 @@ async fn begin_upload(server: &TestServer, request: &str, len: usize, begun: &[u
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(begun).await.unwrap();
     stream
+}
+
+/// Sends what should be the parts of a release.
+async fn post_parts(server: &TestServer, body: Vec<u8>) -> reqwest::Response {
+    let request = server
+        .client
+        .request(Method::POST, "api/v1/releases?channel=stable")
+        .bearer_auth(&server.client.token)
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(body);
+    request.send().await.unwrap()
 }
 
 #[tokio::test]
