@@ -59,6 +59,7 @@ pub async fn change_channel(
             let mut after = Vec::new();
             for (platform, before) in offers {
                 let (platform, before) = (*platform, before.as_ref());
+                let there = || before.ok_or_else(|| nothing_there(channel, platform));
                 let next = match change {
                     ChannelChange::Promote { version, rollout } => {
                         let found = view.find(platform, version, channel);
@@ -72,10 +73,10 @@ pub async fn change_channel(
                         let first = pointers::first(title, channel, platform, release.clone());
                         pointers::moved(before, first, *rollout)
                     }
-                    change => {
-                        let before = before.ok_or_else(|| nothing_there(channel, platform))?;
-                        after_change(view, before, change)?
-                    }
+                    ChannelChange::Withdraw { version } => withdrawn(view, there()?, version)?,
+                    ChannelChange::Pin => pinned(there()?, true),
+                    ChannelChange::Unpin => pinned(there()?, false),
+                    ChannelChange::Rollout { percent } => pointers::with_rollout(there()?, *percent)?,
                 };
                 editor.put_pointer(&next)?;
                 after.push(next);
@@ -120,26 +121,22 @@ pub(crate) async fn sign_and_send<T>(
     Err(PublishError::ChangedMeanwhile)
 }
 
-fn after_change(
-    view: &View,
-    before: &ChannelPointer,
-    change: &ChannelChange,
-) -> Result<ChannelPointer, PublishError> {
-    let pinned = |pinned| ChannelPointer {
+fn pinned(before: &ChannelPointer, pinned: bool) -> ChannelPointer {
+    ChannelPointer {
         pinned,
         ..before.clone()
-    };
-    match change {
-        ChannelChange::Pin => Ok(pinned(true)),
-        ChannelChange::Unpin => Ok(pinned(false)),
-        ChannelChange::Rollout { percent } => pointers::with_rollout(before, *percent),
-        ChannelChange::Withdraw { version } | ChannelChange::Promote { version, .. } => {
-            let listed = view.releases(&before.channel, before.platform)?;
-            let release = listed.iter().find(|release| release.version == *version);
-            let release = release.ok_or_else(|| not_listed(version, before.platform))?;
-            pointers::without(before, release, &listed)
-        }
     }
+}
+
+fn withdrawn(
+    view: &View,
+    before: &ChannelPointer,
+    version: &Version,
+) -> Result<ChannelPointer, PublishError> {
+    let listed = view.releases(&before.channel, before.platform)?;
+    let release = listed.iter().find(|release| release.version == *version);
+    let release = release.ok_or_else(|| not_listed(version, before.platform))?;
+    pointers::without(before, release, &listed)
 }
 
 fn platforms(
