@@ -13,7 +13,7 @@ use vsekai_trust::publisher::{
 
 use crate::server::Api;
 use crate::task::blocking;
-use crate::view::View;
+use crate::view::{View, not_believed};
 use crate::{PublishError, Server, Signing};
 
 /// A new key, and where it is kept.
@@ -235,7 +235,7 @@ pub async fn adopt_root(server: &Server, keys: &KeyFolder, title: &Slug) -> Resu
     let mut found = client
         .refresh_to_renew(Timestamp::now())
         .await
-        .map_err(PublishError::Trust)?;
+        .map_err(not_believed)?;
     let root = String::from_utf8_lossy(&found.set().root().bytes).into_owned();
     found.commit().map_err(PublishError::Trust)?;
     keys.keep_root(&root)?;

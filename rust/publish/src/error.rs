@@ -123,12 +123,20 @@ pub enum PublishError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The server did not answer, or answered with an error that may pass.
+    /// The server did not answer.
     #[error("cannot {action}: {reason}")]
     Unreachable {
         /// What was being done.
         action: &'static str,
-        /// What the network or server said.
+        /// What the network said.
+        reason: String,
+    },
+    /// The server answered for as long as it was asked that it cannot do it now: it is busy, or something of it failed.
+    #[error("cannot {action} at the moment: {reason}")]
+    Unavailable {
+        /// What was being done.
+        action: &'static str,
+        /// What the server said.
         reason: String,
     },
     /// The server refuses the token.
@@ -312,7 +320,10 @@ impl PublishError {
             Self::Trust(_) | Self::NotBegun { .. } | Self::BegunAlready { .. } | Self::ChangedMeanwhile => {
                 Refused
             }
-            Self::Unreachable { .. } | Self::BadAnswer { .. } | Self::ChunksLost { .. } => Server,
+            Self::Unreachable { .. }
+            | Self::Unavailable { .. }
+            | Self::BadAnswer { .. }
+            | Self::ChunksLost { .. } => Server,
             Self::Unauthorized { .. }
             | Self::Refused { .. }
             | Self::VersionExists { .. }
@@ -373,6 +384,9 @@ impl PublishError {
             }
             Self::Unreachable { .. } | Self::Store(StoreError::Unreachable { .. }) => {
                 "Check the server address and the network, then publish again; what was uploaded is kept"
+            }
+            Self::Unavailable { .. } | Self::Store(StoreError::Unavailable { .. }) => {
+                "The server is busy or has trouble; do it again later, what was uploaded is kept"
             }
             Self::BadServer { .. } => "Give an address such as https://updates.example.org",
             Self::TooLarge { .. } => "Pack small files into one, for instance a Godot .pck",

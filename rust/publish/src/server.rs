@@ -5,8 +5,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use vsekai_formats::release::{Slug, address};
 use vsekai_formats::{ChunkId, DigestAlgorithm, IdHasher};
+use vsekai_store::StoreError;
 use vsekai_store::http::{HttpAnswer, HttpCall, HttpOrigin, Method, StatusCode};
-use vsekai_store::{StoreError, StoreErrorClass};
 use vsekai_trust::online::Change;
 use vsekai_trust::publisher::{KeyError, PublicKey};
 
@@ -247,9 +247,9 @@ pub(crate) fn store_failure(action: &'static str, error: StoreError) -> PublishE
             ..
         } => PublishError::Unauthorized { action, reason },
         StoreError::Invalid { reason, .. } => PublishError::BadAnswer { action, reason },
-        other if other.class() == StoreErrorClass::Retry => PublishError::Unreachable {
+        StoreError::Unavailable { reason, store, .. } => PublishError::Unavailable {
             action,
-            reason: other.to_string(),
+            reason: format!("{store}: {reason}"),
         },
         other => PublishError::Store(other),
     }

@@ -12,7 +12,7 @@ use tough::schema::{Signed, Targets};
 use vsekai_formats::release::{
     ChannelPointer, MAX_CONTENTS_STORED_BYTES, Platform, ReleaseRef, Slug, Version, address,
 };
-use vsekai_store::{StoreError, bounded};
+use vsekai_store::{StoreError, StoreErrorClass, bounded};
 use vsekai_trust::client::{Anchor, TrustClient, TrustedState, VerifiedTitle};
 use vsekai_trust::names::TargetName;
 use vsekai_trust::online::{Verified, listed};
@@ -102,7 +102,7 @@ impl View {
             return Ok(None);
         }
         let pointer = self.title.pointer(channel, platform).await;
-        pointer.map(Some).map_err(PublishError::Trust)
+        pointer.map(Some).map_err(not_believed)
     }
 
     /// Returns the sequence of the next release for `platform`.
@@ -146,7 +146,7 @@ impl View {
             .title
             .manifest(channel, platform, release)
             .await
-            .map_err(PublishError::Trust)?;
+            .map_err(not_believed)?;
         let path = address::contents(title, platform, &release.version);
         let contents = api.0.get_fresh(&path, MAX_CONTENTS_STORED_BYTES).await;
         let contents_bytes = contents.map_err(|error| store_failure(ACTION, error))?.to_vec();
@@ -185,7 +185,7 @@ async fn load(title: &mut VerifiedTitle) -> Result<BTreeMap<Slug, Signed<Targets
     let mut channels = BTreeMap::new();
     for channel in title.channels().await {
         if let Some(problem) = channel.problem {
-            return Err(PublishError::Trust(problem));
+            return Err(not_believed(problem));
         }
         if let Some(role) = title.set().targets(channel.name.as_str()) {
             channels.insert(channel.name, role.signed.clone());
@@ -214,13 +214,22 @@ pub fn read_root(keys: &KeyFolder) -> Result<Bytes, PublishError> {
 fn begun(title: &Slug, error: TrustError) -> PublishError {
     match error {
         TrustError::Store(StoreError::Missing { .. }) => PublishError::NotBegun { title: title.clone() },
-        TrustError::Store(error) => {
-            let action = "read what is signed";
-            store_failure(action, error)
-        }
+        TrustError::Store(error) => store_failure(READ_SIGNED, error),
         other => {
             tracing::debug!(repository = names::repository(title), "refused what is signed");
             PublishError::Trust(other)
         }
     }
 }
+
+/// Tells what a server cannot hand out now from what cannot be believed.
+pub(crate) fn not_believed(error: TrustError) -> PublishError {
+    match error {
+        TrustError::Store(error) if error.class() == StoreErrorClass::Retry => {
+            store_failure(READ_SIGNED, error)
+        }
+        other => PublishError::Trust(other),
+    }
+}
+
+const READ_SIGNED: &str = "read what is signed";

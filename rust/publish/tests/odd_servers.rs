@@ -10,7 +10,9 @@ use common::{build, game, signed_title};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use vsekai_publish::{Cancel, PublishError, PublishReport, Server, Signing, Unobserved, upload};
+use vsekai_publish::{
+    Cancel, PublishError, PublishErrorKind, PublishReport, Server, Signing, Unobserved, upload,
+};
 use vsekai_trust::publisher::KeyFolder;
 
 /// What a scripted server remembers and how it misbehaves.
@@ -27,6 +29,8 @@ struct Script {
     forgetful: bool,
     /// The answer to `chunks/missing` where it is not a true one.
     sizes: Option<Value>,
+    /// The address at which whoever asks is told to come again, much later.
+    busy: Option<&'static str>,
 }
 
 impl Script {
@@ -95,6 +99,7 @@ async fn converse(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
     let (status, answer) = {
         let mut script = script.lock().unwrap();
         match script.files.get(path).cloned() {
+            _ if script.busy == Some(path) => (503, json!({ "status": 503 }).to_string()),
             // Signed, so that not a byte of it may be changed.
             Some(text) => (200, text),
             None => {
@@ -103,8 +108,13 @@ async fn converse(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
             }
         }
     };
+    let later = if status == 503 {
+        "Retry-After: 3600\r\n"
+    } else {
+        ""
+    };
     let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{later}Connection: close\r\n\r\n",
         answer.len()
     );
     let _ = stream.write_all(format!("{head}{answer}").as_bytes()).await;
@@ -204,6 +214,32 @@ async fn a_refusal_is_passed_on_in_the_servers_words() {
         error,
         "cannot publish the release: the server refused with status 413 (the contents are too large)"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_asks_to_come_later_is_neither_out_of_reach_nor_disbelieved() {
+    for busy in [
+        "/titles/sample/tuf/timestamp.json",
+        "/titles/sample/tuf/1.stable.json",
+        "/api/v1/chunks/missing",
+        "/api/v1/releases?channel=stable",
+    ] {
+        let (report, _) = publish(Script {
+            busy: Some(busy),
+            ..Script::default()
+        })
+        .await;
+        let error = report.unwrap_err();
+        assert!(
+            matches!(error, PublishError::Unavailable { .. }),
+            "{busy}: {error:?}"
+        );
+        assert_eq!(error.kind(), PublishErrorKind::Server);
+        let text = error.to_string();
+        assert!(text.contains(" at the moment: http://127.0.0.1:"), "{text}");
+        assert!(text.ends_with(": status 503 Service Unavailable"), "{text}");
+        assert!(error.hint().is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
