@@ -78,10 +78,9 @@ impl Service {
         access.require_whole_title(Verb::Keys, &title)?;
         let service = self.clone();
         blocking(move || {
-            let keys = service.online.of(&title)?;
-            let keys = match another || keys.is_empty() {
+            let keys = match another {
                 true => service.online.add(&title)?,
-                false => keys,
+                false => service.online.begun(&title)?,
             };
             Ok(online::public(&keys))
         })

@@ -32,7 +32,25 @@ impl OnlineKeys {
 
     /// Returns the keys of `title`; none if it has not begun.
     pub(super) fn of(&self, title: &Slug) -> Result<Keys, ServiceError> {
+        self.known(&mut self.loaded(), title)
+    }
+
+    /// Returns the keys of `title`, after it made the first one if there was none: one, however many ask at once.
+    pub(super) fn begun(&self, title: &Slug) -> Result<Keys, ServiceError> {
         let mut loaded = self.loaded();
+        let keys = self.known(&mut loaded, title)?;
+        match keys.is_empty() {
+            true => self.make(&mut loaded, title),
+            false => Ok(keys),
+        }
+    }
+
+    /// Makes another key for `title` and returns all of them.
+    pub(super) fn add(&self, title: &Slug) -> Result<Keys, ServiceError> {
+        self.make(&mut self.loaded(), title)
+    }
+
+    fn known(&self, loaded: &mut HashMap<Slug, Keys>, title: &Slug) -> Result<Keys, ServiceError> {
         if let Some(keys) = loaded.get(title) {
             return Ok(keys.clone());
         }
@@ -41,9 +59,7 @@ impl OnlineKeys {
         Ok(keys)
     }
 
-    /// Makes another key for `title` and returns all of them.
-    pub(super) fn add(&self, title: &Slug) -> Result<Keys, ServiceError> {
-        let mut loaded = self.loaded();
+    fn make(&self, loaded: &mut HashMap<Slug, Keys>, title: &Slug) -> Result<Keys, ServiceError> {
         let key = SigningKey::generate()?;
         folder(&self.folder, title).add(ROLE, &key, None)?;
         let keys = Arc::new(read(&self.folder, title)?);
@@ -75,3 +91,23 @@ fn folder(folder_of_all: &Path, title: &Slug) -> KeyFolder {
 }
 
 const ROLE: &str = "online";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_begins_with_one_key_however_many_ask_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let keys = OnlineKeys::new(root.path().to_owned());
+        let title: Slug = "game".parse().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(keys.begun(&title).unwrap().len(), 1));
+            }
+        });
+        assert_eq!(read(root.path(), &title).unwrap().len(), 1);
+        assert_eq!(keys.add(&title).unwrap().len(), 2);
+        assert_eq!(keys.begun(&title).unwrap().len(), 2);
+    }
+}
