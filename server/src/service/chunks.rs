@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::future::join_all;
 use vsekai_formats::ChunkId;
 use vsekai_store::s3::ListedChunk;
 use vsekai_store::{Chunk, WriteStore as _};
@@ -224,11 +224,17 @@ impl Service {
     }
 
     /// Removes chunks from the store alone; those that are not there are no error.
+    ///
+    /// When this returns, nothing is being removed any more, even if something could not be: uploads of the same chunks
+    /// go on then, and what they store has to stay.
     async fn remove_stored(&self, ids: &[ChunkId]) -> Result<(), ServiceError> {
         let store = self.store().shared();
-        let removals = ids.iter().copied().map(|id| store.remove(id));
-        let mut removals = stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE);
-        while removals.try_next().await?.is_some() {}
+        for some in ids.chunks(REMOVALS_AT_ONCE) {
+            let removals = some.iter().copied().map(|id| store.remove(id));
+            for removed in join_all(removals).await {
+                removed?;
+            }
+        }
         Ok(())
     }
 

@@ -310,6 +310,31 @@ impl Client {
 }
 
 #[tokio::test]
+async fn a_chunk_that_cannot_be_removed_leaves_no_removal_under_way() {
+    let server = start().await;
+    let (client, build) = (&server.client, Build::new("1.0.0", 1, 1));
+    client.put_chunks(&build).await;
+    client.collect().await;
+    age(server.folder.path()).await;
+    let mut ids: Vec<_> = build.chunks.iter().map(|(id, ..)| *id).collect();
+    ids.sort_unstable();
+    let files = ids.iter().map(|id| server.folder.path().join(chunk_path(*id)));
+    let files: Vec<_> = files.collect();
+    let [first, others @ ..] = &files[..] else {
+        panic!("a build without chunks");
+    };
+    fs::remove_file(first).unwrap();
+    fs::create_dir(first).unwrap();
+    let failed = client.send(Method::POST, "api/v1/collection", "").await;
+    problem(failed, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+    for file in others {
+        assert!(fs::metadata(file).is_err(), "{}", file.display());
+    }
+    client.collect().await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn nothing_is_collected_while_somebody_copies_everything() {
     let server = start().await;
     let whole = keep_whole(server.folder.path()).unwrap();
