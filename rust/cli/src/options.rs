@@ -21,8 +21,8 @@ pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Resul
     let platform =
         Platform::host().ok_or_else(|| CliError::usage("there are no builds for this kind of machine"))?;
     let root = Moved::follow(&install_dir(global, surroundings)?)?;
-    // Damaged settings are told by the engine, to whoever needs more of them than this.
-    let stored = Settings::known(&InstallPaths::new(&root))?;
+    // Settings that cannot be read are told by the engine, to whoever needs more of them than this.
+    let stored = Settings::known(&InstallPaths::new(&root));
     refuse_others(global, stored.as_ref(), &root)?;
     let server = match server(global, surroundings)? {
         Some(server) => Some(server),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-//! Small records whose loss is bearable: damaged, they count as not there, and their files are put aside.
+//! Small records whose loss is bearable: while they cannot be read they count as not there, and never stop a start of the
+//! game.
 //!
-//! Reading changes nothing. Whoever is about to work on the folder or to start the game puts aside first, and says what
-//! was lost.
+//! Reading changes nothing. Whoever is about to work on the folder or to start the game puts damaged ones aside first, and
+//! says what was lost. One that only cannot be read now stays where it is: whoever would have to write over it fails.
 
 use std::path::PathBuf;
 
@@ -35,75 +36,79 @@ impl Bearable {
         }
     }
 
-    /// Says what holds in place of what was lost.
+    /// Says what holds in place of what cannot be read.
     const fn instead(self) -> &'static str {
         match self {
             Self::Preferences => "All settings are as they are at first",
-            Self::Starts => "How earlier starts went is forgotten",
+            Self::Starts => "How earlier starts went is not known",
             Self::ReadToken => "Private channels need their read token again",
         }
     }
 
-    /// Returns what is wrong with the record, if it is damaged.
-    ///
-    /// # Errors
-    /// It cannot be read now.
-    pub(crate) fn damage(self, paths: &InstallPaths) -> Result<Option<EngineError>, EngineError> {
+    /// Returns why the record cannot be read: [`EngineError::LostRecord`] if it is damaged.
+    pub(crate) fn trouble(self, paths: &InstallPaths) -> Option<EngineError> {
         let read = match self {
             Self::Preferences => Preferences::read(paths).map(drop),
             Self::Starts => StartLog::read(paths).map(drop),
             Self::ReadToken => read_token::read(paths).map(drop),
         };
-        match read {
-            Ok(()) => Ok(None),
-            Err(error @ EngineError::LostRecord { .. }) => Ok(Some(error)),
-            Err(error) => Err(error),
-        }
+        read.err()
     }
 
-    /// Puts the record's file aside, durably, if it is damaged; returns what there is to say of that.
-    fn put_aside(self, paths: &InstallPaths) -> Result<Option<String>, EngineError> {
-        // What cannot be read now need not be damaged; that is told by whoever needs it.
-        if !matches!(self.damage(paths), Ok(Some(_))) {
-            return Ok(None);
-        }
+    /// Says what holds while the record cannot be read, and why.
+    fn tell(self, trouble: &EngineError, machine: &Machine) {
+        let code = match trouble {
+            EngineError::LostRecord { .. } => DAMAGED,
+            _ => UNREAD,
+        };
+        machine.notice(code, format!("{}: {trouble}", self.instead()));
+    }
+
+    /// Puts the record's file aside, durably, if it is damaged; returns where it is kept.
+    fn put_aside(self, paths: &InstallPaths) -> Result<Option<PathBuf>, EngineError> {
         let path = self.path(paths);
         let _turn = Turn::wait(&record::turns(&path))?;
         // Somebody may have been quicker.
-        let Some(damage) = self.damage(paths)? else {
-            return Ok(None);
-        };
-        let aside = disk::set_aside(&path)?;
-        let (instead, aside) = (self.instead(), aside.display());
-        Ok(Some(format!("{instead}: {damage}; the file is kept as {aside}")))
-    }
-}
-
-/// Puts damaged records aside that an install can do without, and says what was lost with each.
-pub(crate) fn put_aside(paths: &InstallPaths, machine: &Machine) {
-    for record in Bearable::ALL {
-        match record.put_aside(paths) {
-            Ok(told) => tell(machine, told),
-            // It counts as lost all the same.
-            Err(error) => tell(machine, Some(format!("A record cannot be put aside: {error}"))),
+        match self.trouble(paths) {
+            Some(EngineError::LostRecord { .. }) => disk::set_aside(&path).map(Some),
+            _ => Ok(None),
         }
     }
 }
 
-/// Says what damaged records are going to be lost; changes nothing.
-pub(crate) fn tell_of_damage(paths: &InstallPaths, machine: &Machine) {
+/// Puts damaged records aside that an install can do without, and says what was lost with each, or cannot be read now.
+pub(crate) fn put_aside(paths: &InstallPaths, machine: &Machine) {
     for record in Bearable::ALL {
-        // What cannot be read now is told by whoever needs it.
-        let damage = record.damage(paths).ok().flatten();
-        tell(
-            machine,
-            damage.map(|damage| format!("{}: {damage}", record.instead())),
-        );
+        let Some(trouble) = record.trouble(paths) else {
+            continue;
+        };
+        if !matches!(trouble, EngineError::LostRecord { .. }) {
+            record.tell(&trouble, machine);
+            continue;
+        }
+        let message = match record.put_aside(paths) {
+            Ok(Some(aside)) => {
+                let (instead, aside) = (record.instead(), aside.display());
+                format!("{instead}: {trouble}; the file is kept as {aside}")
+            }
+            Ok(None) => continue,
+            // It counts as lost all the same.
+            Err(error) => format!("A record cannot be put aside: {error}"),
+        };
+        machine.notice(DAMAGED, message);
     }
 }
 
-fn tell(machine: &Machine, message: Option<String>) {
-    if let Some(message) = message {
-        machine.notice("damaged-record", message);
+/// Says which records cannot be read, and what holds in their place; changes nothing.
+pub(crate) fn tell_of_trouble(paths: &InstallPaths, machine: &Machine) {
+    for record in Bearable::ALL {
+        if let Some(trouble) = record.trouble(paths) {
+            record.tell(&trouble, machine);
+        }
     }
 }
+
+/// The code of the notice that a record is damaged.
+const DAMAGED: &str = "damaged-record";
+/// The code of the notice that a record cannot be read now, damaged or not.
+const UNREAD: &str = "unread-record";

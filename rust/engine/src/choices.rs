@@ -14,13 +14,10 @@ use crate::status::UpdateOutcome;
 use crate::updater::Updater;
 
 impl Updater {
-    /// Returns what the player has decided for this folder; damaged decisions count as none, which is
+    /// Returns what the player has decided for this folder; decisions that cannot be read count as none, which is
     /// told.
-    ///
-    /// # Errors
-    /// The record is there but cannot be read now.
-    pub fn preferences(&self) -> Result<Preferences, EngineError> {
-        bearable::tell_of_damage(&self.paths, &self.machine);
+    pub fn preferences(&self) -> Preferences {
+        bearable::tell_of_trouble(&self.paths, &self.machine);
         Preferences::load(&self.paths)
     }
 
@@ -80,21 +77,13 @@ impl Updater {
     /// # Errors
     /// It cannot be written down.
     pub fn unpin(&self) -> Result<Option<Version>, EngineError> {
-        let before = self.preferences()?.pinned;
+        let before = self.preferences().pinned;
         self.change(|preferences| Ok(preferences.pinning(None)))?;
         Ok(before)
     }
 
     /// Says what the player's preferences make of a plan.
-    ///
-    /// # Errors
-    /// The preferences cannot be read.
-    pub fn decide(
-        &self,
-        plan: &PlanSummary,
-        wish: Wish,
-        surroundings: &dyn Surroundings,
-    ) -> Result<Decision, EngineError> {
+    pub fn decide(&self, plan: &PlanSummary, wish: Wish, surroundings: &dyn Surroundings) -> Decision {
         let offered = Offered {
             version: plan.version.clone(),
             download_bytes: plan.download_bytes,
@@ -102,7 +91,7 @@ impl Updater {
             failed_starts: plan.failed_starts,
         };
         let situation = pace::situation(&self.paths, surroundings);
-        Ok(Preferences::load(&self.paths)?.decide(&offered, &situation, wish))
+        Preferences::load(&self.paths).decide(&offered, &situation, wish)
     }
 
     /// Brings the folder to what the channel offers, whatever the preferences say about that.

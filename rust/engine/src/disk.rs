@@ -110,21 +110,21 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), EngineError> {
 /// A file that exists and cannot be read is an error, never "not there".
 ///
 /// # Errors
-/// [`EngineError::BadRecord`] if its bytes are lost: there are more of them, something else lies in its place, or the
-/// disk does not give them back. [`EngineError::Io`] if something stands in the way that says nothing of the bytes.
+/// [`EngineError::BadRecord`] if it cannot be the file that was written: it is too large, or something else lies in its
+/// place. [`EngineError::Io`] if it cannot be read now, which says nothing of its bytes.
 pub(crate) fn read_bounded(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
-    let lost = |reason: String| {
+    let damaged = |reason: String| {
         let what = format!("file {}", path.display());
         Err(EngineError::BadRecord { what, reason })
     };
     match open_file(path).and_then(|file| bounded::read(file, path.display(), limit)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            lost(format!("it is larger than {limit} bytes"))
+            damaged(format!("it is larger than {limit} bytes"))
         }
         // Where folders cannot be opened at all, the system says no more than that.
-        Err(_) if path.is_dir() => lost("there is a folder in its place".to_owned()),
-        Err(error) if is_loss(&error) => lost(format!("it cannot be read: {error}")),
+        Err(_) if path.is_dir() => damaged("there is a folder in its place".to_owned()),
+        Err(error) if is_no_file(&error) => damaged(format!("it cannot be read: {error}")),
         read => read.during("read", path).map(Some),
     }
 }
@@ -148,33 +148,16 @@ fn open_file(path: &Path) -> io::Result<std::fs::File> {
     }
 }
 
-/// Tells whether bytes that cannot be read are lost: something else lies in the file's place, or the disk or its file
-/// system is damaged there. Reading again does not help then, and writing the file anew may.
+/// Tells whether something else lies in a file's place. Reading again does not help then, and writing it anew may.
 ///
 /// All else says nothing of the bytes, and is no reason to give them up: rights, memory, too many open files, a disk on
-/// the network that is away.
-#[cfg(unix)]
-fn is_loss(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let losses = [
-        Errno::IO,
-        Errno::BADMSG,
-        #[cfg(target_os = "linux")]
-        Errno::UCLEAN,
-        Errno::LOOP,
-    ];
+/// the network that is away, and a disk that fails to read, whose cable may be loose.
+fn is_no_file(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP) {
+        return true;
+    }
     error.kind() == ErrorKind::NotADirectory
-        || Errno::from_io_error(error).is_some_and(|errno| losses.contains(&errno))
-}
-
-/// The same by the numbers of Windows: a checksum that is wrong, a device that failed, a damaged file or disk.
-#[cfg(not(unix))]
-fn is_loss(error: &io::Error) -> bool {
-    const LOSSES: [i32; 5] = [23, 483, 1117, 1392, 1393];
-    error.kind() == ErrorKind::NotADirectory
-        || error
-            .raw_os_error()
-            .is_some_and(|number| LOSSES.contains(&number))
 }
 
 /// Puts what lies at `path` beside it under a name that says that it is damaged, durably; returns that name. Of those
@@ -324,18 +307,28 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn only_what_says_that_bytes_are_lost_is_damage() {
+    fn a_file_that_the_disk_does_not_give_back_is_named_and_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        // The system itself has nothing to read at the beginning of this file.
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        let error = read_bounded(&path, 9).unwrap_err();
+        assert!(matches!(error, EngineError::Io { .. }), "{error:?}");
+        assert_eq!(error.code(), ErrorCode::Disk);
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_something_else_in_the_place_of_a_file_is_damage() {
         use rustix::io::Errno;
+        for errno in [Errno::LOOP, Errno::NOTDIR] {
+            assert!(is_no_file(&errno.into()), "{errno}");
+        }
         for errno in [
             Errno::IO,
             Errno::BADMSG,
             Errno::UCLEAN,
-            Errno::LOOP,
-            Errno::NOTDIR,
-        ] {
-            assert!(is_loss(&errno.into()), "{errno}");
-        }
-        for errno in [
             Errno::ACCESS,
             Errno::PERM,
             Errno::NOMEM,
@@ -345,7 +338,7 @@ mod tests {
             Errno::TIMEDOUT,
             Errno::NODEV,
         ] {
-            assert!(!is_loss(&errno.into()), "{errno}");
+            assert!(!is_no_file(&errno.into()), "{errno}");
         }
     }
 

@@ -354,7 +354,7 @@ pub(crate) fn document(
 /// Reads a document from beside the version folder `name`; `version` is what errors call it.
 ///
 /// # Errors
-/// [`EngineError::BadRecord`] if it is missing or its bytes are lost, another one if it cannot be read now.
+/// [`EngineError::BadRecord`] if it is missing or damaged, another one if it cannot be read now.
 pub(crate) fn document_beside(
     paths: &InstallPaths,
     name: &str,

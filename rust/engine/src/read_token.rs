@@ -46,14 +46,11 @@ pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Kept>, EngineError> {
     record::load(&paths.read_token(), "kept read token").map_err(EngineError::bearable)
 }
 
-/// Returns the token that is kept for `server`; a damaged one is none.
-///
-/// # Errors
-/// The file is there but cannot be read now.
-pub(crate) fn load(paths: &InstallPaths, server: &str) -> Result<Option<Secret>, EngineError> {
-    let kept = record::unless_lost(read(paths))?;
+/// Returns the token that is kept for `server`; one that cannot be read is none.
+pub(crate) fn load(paths: &InstallPaths, server: &str) -> Option<Secret> {
+    let kept = read(paths).ok().flatten();
     let of_server = kept.filter(|kept| kept.server == server.trim_end_matches('/'));
-    Ok(of_server.map(|kept| kept.token))
+    of_server.map(|kept| kept.token)
 }
 
 /// Keeps `token` for `server` in place of the one before, or none any more. The folder for it must exist.
@@ -109,10 +106,10 @@ mod tests {
         let paths = InstallPaths::new(folder.path());
         fs_err::create_dir(paths.state()).unwrap();
         let token = Secret::new("vsekai_0_1");
-        assert_eq!(load(&paths, "https://a").unwrap(), None);
+        assert_eq!(load(&paths, "https://a"), None);
         keep(&paths, "https://a/", Some(&token)).unwrap();
-        assert_eq!(load(&paths, "https://a").unwrap(), Some(token));
-        assert_eq!(load(&paths, "https://b").unwrap(), None);
+        assert_eq!(load(&paths, "https://a"), Some(token));
+        assert_eq!(load(&paths, "https://b"), None);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -120,6 +117,6 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         keep(&paths, "https://a", None).unwrap();
-        assert_eq!(load(&paths, "https://a").unwrap(), None);
+        assert_eq!(load(&paths, "https://a"), None);
     }
 }

@@ -86,12 +86,10 @@ impl Settings {
         load(&paths.settings(), "settings of this installation")
     }
 
-    /// The same, `None` also for damaged ones: enough to start what is installed and to tell of it.
-    ///
-    /// # Errors
-    /// The file is there but cannot be read now.
-    pub fn known(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
-        unless_lost(Self::load(paths).map_err(EngineError::bearable))
+    /// The same, `None` also where they cannot be read: enough to start what is installed and to tell of it.
+    pub fn known(paths: &InstallPaths) -> Option<Self> {
+        // Whoever needs more of them than this loads them, and says what is wrong.
+        Self::load(paths).ok().flatten()
     }
 
     pub(crate) fn store(&self, paths: &InstallPaths) -> Result<(), EngineError> {
@@ -158,12 +156,9 @@ impl Current {
 }
 
 impl Preferences {
-    /// Reads the preferences; those of a folder without any, or with damaged ones, are the standard ones.
-    ///
-    /// # Errors
-    /// The file is there but cannot be read now.
-    pub fn load(paths: &InstallPaths) -> Result<Self, EngineError> {
-        Ok(unless_lost(Self::read(paths))?.unwrap_or_default())
+    /// Reads the preferences; those of a folder without any, or whose cannot be read, are the standard ones.
+    pub fn load(paths: &InstallPaths) -> Self {
+        Self::read(paths).ok().flatten().unwrap_or_default()
     }
 
     /// The same; `None` in a folder without any.
@@ -202,12 +197,9 @@ impl Preferences {
 }
 
 impl StartLog {
-    /// Reads the log; empty in a folder that nothing was started from, or whose log is damaged.
-    ///
-    /// # Errors
-    /// The file is there but cannot be read now.
-    pub fn load(paths: &InstallPaths) -> Result<Self, EngineError> {
-        Ok(unless_lost(Self::read(paths))?.unwrap_or_default())
+    /// Reads the log; empty in a folder that nothing was started from, or whose log cannot be read.
+    pub fn load(paths: &InstallPaths) -> Self {
+        Self::read(paths).ok().flatten().unwrap_or_default()
     }
 
     /// The same; `None` in a folder that nothing was started from.

@@ -144,7 +144,7 @@ impl Run {
             false => kept_place(paths, current.as_ref(), &offer.manifest),
         };
         let target = Target::offered(config, offer, documents, &[&seed, &home])?;
-        let failed_starts = StartLog::load(paths)?
+        let failed_starts = StartLog::load(paths)
             .given_up(&target.manifest)
             .map_or(0, |given_up| given_up.failures);
         let left = current.as_ref().and_then(|current| current.left.as_ref());
@@ -466,7 +466,7 @@ impl Run {
 
         install::keep_first_manifest(paths, name, &self.target.manifest_bytes)?;
         install::make_durable(paths, name, stage)?;
-        let current = versions::retained(paths, &self.record(name.clone()))?;
+        let current = versions::retained(paths, &self.record(name.clone()));
         // The player put it in place knowingly, so nothing is held against it any more.
         StartLog::change_if_there(paths, |log| log.forgive(&current.current))?;
         install::move_to_place(paths, stage.path(), &current)?;
@@ -491,7 +491,7 @@ impl Run {
         for input in [Input::Prepared, Input::Downloaded, Input::Applied] {
             session.machine.apply(input)?;
         }
-        let current = versions::retained(paths, &self.record(self.name(paths)))?;
+        let current = versions::retained(paths, &self.record(self.name(paths)));
         let before = self.current.as_ref().map(|before| &before.current.manifest);
         control::check(&session.token)?;
         install::keep_manifest(paths, &current.current, &self.target.manifest_bytes, before)?;

@@ -139,7 +139,7 @@ impl Updater {
     where
         F: Future<Output = Result<T, EngineError>>,
     {
-        let mut addresses = self.addresses(settings)?;
+        let mut addresses = self.addresses(settings);
         if let Some(position) = first.and_then(|first| addresses.iter().position(|other| other == first)) {
             addresses[..=position].rotate_right(1);
         }
@@ -163,7 +163,7 @@ impl Updater {
 
     /// Returns where chunks of at most `largest` bytes come from: the server and its mirrors.
     pub(crate) fn source(&self, settings: &Settings, largest: usize) -> Result<Source, EngineError> {
-        let addresses = self.addresses(settings)?;
+        let addresses = self.addresses(settings);
         let format = StoreFormat::default().with_max_chunk(largest);
         let store = |address: &String| -> Result<Arc<dyn ChunkStore>, EngineError> {
             let origin = self.origin(settings, address)?.below(address::STORE);
@@ -197,7 +197,7 @@ impl Updater {
             && is_server(settings, worked)
             && self.paths.state().is_dir()
             // One that cannot be read gives way too.
-            && read_token::load(&self.paths, &settings.server).ok().flatten().as_ref() != Some(token)
+            && read_token::load(&self.paths, &settings.server).as_ref() != Some(token)
         {
             read_token::keep(&self.paths, &settings.server, Some(token))?;
         }
@@ -206,27 +206,21 @@ impl Updater {
         mirrors::store(&self.paths, before.as_ref(), now.as_ref())
     }
 
-    fn addresses(&self, settings: &Settings) -> Result<Vec<String>, EngineError> {
-        let preferences = Preferences::load(&self.paths)?;
+    fn addresses(&self, settings: &Settings) -> Vec<String> {
+        let preferences = Preferences::load(&self.paths);
         let remembered = mirrors::load(&self.paths);
-        Ok(mirrors::in_turn(
-            &settings.server,
-            &preferences.mirrors,
-            remembered.as_ref(),
-        ))
+        mirrors::in_turn(&settings.server, &preferences.mirrors, remembered.as_ref())
     }
 
-    fn read_token(&self, settings: &Settings) -> Result<Option<Secret>, EngineError> {
-        match self.given_token() {
-            Some(token) => Ok(Some(token)),
-            None => read_token::load(&self.paths, &settings.server),
-        }
+    /// Returns the token that `server` is asked with: the one that was given before the one that is kept.
+    fn read_token(&self, server: &str) -> Option<Secret> {
+        self.given_token()
+            .or_else(|| read_token::load(&self.paths, server))
     }
 
     /// Tells whether there is a token for `server`, which it may not take.
     pub(crate) fn has_read_token(&self, server: &str) -> bool {
-        // What cannot be read is told by the operation that needs it.
-        self.given_token().is_some() || read_token::load(&self.paths, server).is_ok_and(|kept| kept.is_some())
+        self.read_token(server).is_some()
     }
 
     /// Goes on with `token`, and nothing of what was set up with another one.
@@ -253,7 +247,7 @@ impl Updater {
         }
         // Given for the server, so nobody else gets to see it.
         let token = match is_server {
-            true => self.read_token(settings)?,
+            true => self.read_token(&settings.server),
             false => None,
         };
         let options = HttpOptions {

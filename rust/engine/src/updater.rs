@@ -71,13 +71,13 @@ impl Updater {
     /// Opens an install folder, which need not exist yet; nothing is created or changed.
     ///
     /// # Errors
-    /// The record of the installed version is damaged, or something cannot be read now. Other damage stops only what
-    /// needs what is damaged; a start of the game does not.
+    /// The record of the installed version is damaged or cannot be read now. Whatever else cannot be read stops only what
+    /// needs it; a start of the game does not.
     pub fn open(config: InstallConfig, observer: Arc<dyn Observer>) -> Result<Self, EngineError> {
         let paths = InstallPaths::new(&config.root);
-        let kept = Settings::known(&paths)?.and_then(|settings| settings.install);
+        let kept = Settings::known(&paths).and_then(|settings| settings.install);
         Current::load(&paths)?;
-        let preferences = Preferences::load(&paths)?;
+        let preferences = Preferences::load(&paths);
         let control = Control::new(config.rate_limit);
         control.hold(false, preferences.rate_limit.map(u64::from));
         let machine = Arc::new(Machine::new(observer));
@@ -108,15 +108,15 @@ impl Updater {
     /// Hashes the documents of the installed version; no file of it is read.
     ///
     /// # Errors
-    /// The record of the installed version is damaged, or a record cannot be read now.
+    /// The record of the installed version is damaged or cannot be read now.
     pub fn status(&self) -> Result<Status, EngineError> {
-        let settings = Settings::known(&self.paths)?;
+        let settings = Settings::known(&self.paths);
         let current = Current::load(&self.paths)?;
         let manifest = current
             .as_ref()
             .and_then(|current| install::load_manifest(&self.paths, &current.current).ok());
         let damage = self.damage(current.as_ref());
-        let log = StartLog::load(&self.paths)?;
+        let log = StartLog::load(&self.paths);
         let gave_up = log.given_up.last().filter(|given_up| {
             let installed = current.as_ref().map(|current| &current.current.manifest);
             installed.is_some_and(|manifest| *manifest != given_up.manifest)
@@ -148,10 +148,10 @@ impl Updater {
         })
     }
 
-    /// Returns what is damaged of what the folder remembers, but for the record of the installed version.
+    /// Returns what cannot be read of what the folder remembers, but for the record of the installed version.
     fn damage(&self, current: Option<&Current>) -> Vec<ErrorReport> {
         let settings = Settings::load(&self.paths).err();
-        let bearable = Bearable::ALL.map(|record| record.damage(&self.paths).unwrap_or_else(Some));
+        let bearable = Bearable::ALL.map(|record| record.trouble(&self.paths));
         let documents =
             current.and_then(|current| install::check_documents(&self.paths, &current.current).err());
         let damage = settings.into_iter().chain(bearable.into_iter().flatten());
@@ -176,7 +176,7 @@ impl Updater {
         let _one = self.one_at_a_time.lock().await;
         let session = self.session()?;
         tokio::task::block_in_place(|| {
-            bearable::tell_of_damage(&self.paths, &self.machine);
+            bearable::tell_of_trouble(&self.paths, &self.machine);
             self.tell_of_damaged_documents(&session);
         });
         let checked = self.look(&session, Aim::Tell).await;
@@ -275,14 +275,9 @@ impl Updater {
     }
 
     /// Tells which server a token for private channels is kept for, if one is kept for the one that is asked.
-    ///
-    /// # Errors
-    /// What is kept cannot be read.
-    pub fn read_token_for(&self) -> Result<Option<String>, EngineError> {
-        let Some(server) = self.server(Settings::known(&self.paths)?.as_ref()) else {
-            return Ok(None);
-        };
-        Ok(read_token::load(&self.paths, &server)?.map(|_| server))
+    pub fn read_token_for(&self) -> Option<String> {
+        let server = self.server(Settings::known(&self.paths).as_ref())?;
+        read_token::load(&self.paths, &server).map(|_| server)
     }
 
     /// Uses `token` for the server's private channels from the next operation on; like one that the folder was
@@ -444,7 +439,7 @@ impl Updater {
                 Found::Newer(newer) => newer,
             };
             let plan = &newer.run.plan.summary;
-            let decision = self.decide(plan, wish, surroundings)?;
+            let decision = self.decide(plan, wish, surroundings);
             if decision != Decision::Take && !anyway {
                 let plan = plan.clone();
                 return Ok(UpdateOutcome::HeldBack { plan, decision });

@@ -18,7 +18,7 @@ use crate::installed::InstalledTree;
 use crate::lock::{self, InstallLock};
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
-use crate::record::{Current, InstalledVersion};
+use crate::record::{self, Current, InstalledVersion};
 use crate::release;
 use crate::session::Machine;
 use crate::starts::{StartLog, StartOutcome, StartRecord, Verdict};
@@ -88,8 +88,8 @@ pub(crate) fn list(paths: &InstallPaths) -> Result<Vec<VersionView>, EngineError
     let Some(current) = Current::load(paths)? else {
         return Ok(Vec::new());
     };
-    let log = StartLog::load(paths)?;
-    let pinned = Preferences::load(paths)?.pinned;
+    let log = StartLog::load(paths);
+    let pinned = Preferences::load(paths).pinned;
     let own_bytes = own_bytes(paths, current.versions());
     let view = |(position, version): (usize, &InstalledVersion)| VersionView {
         version: version.version.clone(),
@@ -217,7 +217,12 @@ pub(crate) fn get_ready(
     };
     let version = &current.current;
     let leaves_nothing = install::load_manifest(paths, version)?.user_paths.is_empty();
-    if leaves_nothing || StartLog::load(paths)?.last(&version.name).is_some() {
+    let was_started = || match record::unless_lost(StartLog::read(paths)) {
+        Ok(log) => log.is_some_and(|log| log.last(&version.name).is_some()),
+        // There were starts, and most likely of this version.
+        Err(_) => true,
+    };
+    if leaves_nothing || was_started() {
         return Ok(());
     }
     // Whoever works on the folder may be about to remove either.
@@ -245,7 +250,7 @@ pub(crate) fn settle(
         log.clone()
     })?;
     forget_reports(paths, &log);
-    let preferences = Preferences::load(paths)?;
+    let preferences = Preferences::load(paths);
     let Some(current) = Current::load(paths)? else {
         return Ok(None);
     };
@@ -296,7 +301,7 @@ fn give_up(
         to,
         failures,
         outcome,
-    } = StartLog::load(paths)?.verdict(&current, preferences)
+    } = StartLog::load(paths).verdict(&current, preferences)
     else {
         return Ok(None);
     };
@@ -328,7 +333,7 @@ pub(crate) fn retire(paths: &InstallPaths) -> Result<(), EngineError> {
     let Some(current) = Current::load(paths)? else {
         return Ok(());
     };
-    if retained(paths, &current)? == current {
+    if retained(paths, &current) == current {
         return Ok(());
     }
     let Ok(_lock) = InstallLock::take(paths) else {
@@ -337,7 +342,7 @@ pub(crate) fn retire(paths: &InstallPaths) -> Result<(), EngineError> {
     let Some(current) = Current::load(paths)? else {
         return Ok(());
     };
-    let fewer = retained(paths, &current)?;
+    let fewer = retained(paths, &current);
     fewer.store(paths)?;
     // What cannot be removed now is removed by the next update.
     install::tidy(paths, &fewer, None);
@@ -345,15 +350,20 @@ pub(crate) fn retire(paths: &InstallPaths) -> Result<(), EngineError> {
 }
 
 /// Returns the record without old versions that need not be kept.
-pub(crate) fn retained(paths: &InstallPaths, current: &Current) -> Result<Current, EngineError> {
-    let preferences = Preferences::load(paths)?;
-    let log = StartLog::load(paths)?;
+pub(crate) fn retained(paths: &InstallPaths, current: &Current) -> Current {
+    let preferences = record::unless_lost(Preferences::read(paths));
+    let log = record::unless_lost(StartLog::read(paths));
+    let (Ok(preferences), Ok(log)) = (preferences, log) else {
+        // Nobody can tell what the player wants kept, so all of it is.
+        return current.clone();
+    };
+    let (preferences, log) = (preferences.unwrap_or_default(), log.unwrap_or_default());
     let own = match preferences.keep_bytes {
         Some(_) => own_bytes(paths, current.versions()),
         None => HashMap::new(),
     };
     let size = |name: &str| own.get(name).copied().unwrap_or_default();
-    Ok(history::retained(current, &preferences, &log, size))
+    history::retained(current, &preferences, &log, size)
 }
 
 /// Removes a version beside the current one; the lock is held.

@@ -50,7 +50,7 @@ impl Watch {
         version: &InstalledVersion,
         log: PathBuf,
     ) -> Self {
-        let limit = Preferences::load(paths).unwrap_or_default().start_seconds;
+        let limit = Preferences::load(paths).start_seconds;
         let mut watch = Self {
             paths: paths.clone(),
             machine: machine.clone(),

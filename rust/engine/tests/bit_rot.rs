@@ -306,6 +306,28 @@ async fn something_else_in_the_place_of_a_document_is_damage_that_a_repair_mends
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_document_that_the_disk_does_not_give_back_is_named_and_not_taken_for_damaged() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    for file in each_document(&scene) {
+        let whole = fs::read(&file).unwrap();
+        support::make_unreadable(&file);
+        for error in [
+            updater.verify().await.unwrap_err(),
+            updater.repair().await.unwrap_err(),
+        ] {
+            assert_eq!(error.code(), ErrorCode::Disk, "{error}");
+            assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+        }
+        assert!(file.is_symlink(), "nothing takes its place");
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, whole).unwrap();
+    }
+    assert!(updater.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_damaged_list_of_files_cannot_tell_stops_a_move_and_an_uninstall_before_they_begin() {
     let scene = Scene::installed().await;
     let updater = &scene.player.updater;

@@ -54,8 +54,8 @@ async fn settings_are_kept_in_the_install_and_are_the_same_for_every_launcher() 
     updater.set_preference("quiet-hours", "22:00-07:00").unwrap();
     updater.skip(&"3.0".parse().unwrap(), true).unwrap();
     let other = Player::open(root.path(), &web.address);
-    let preferences = other.updater.preferences().unwrap();
-    assert_eq!(preferences, updater.preferences().unwrap());
+    let preferences = other.updater.preferences();
+    assert_eq!(preferences, updater.preferences());
     assert_eq!(preferences.rate_limit.unwrap().get(), 250_000);
     let error = other.updater.set_preference("rate-limit", "fast").unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidInput);
@@ -73,7 +73,7 @@ async fn damaged_settings_are_those_at_first_and_kept_beside_from_the_first_chan
     let aside = scene.root.path().join(".vsekai/preferences.json.damaged");
     for damage in ["{\"keep_versions\": 4000000}", "{\"schema\"", "7"] {
         fs_err::write(&file, damage).unwrap();
-        assert_eq!(updater.preferences().unwrap(), Preferences::default());
+        assert_eq!(updater.preferences(), Preferences::default());
         let report = &updater.status().unwrap().damage[0];
         assert_eq!(report.code, ErrorCode::Damaged);
         assert!(report.message.contains("preferences.json"), "{}", report.message);
@@ -85,7 +85,7 @@ async fn damaged_settings_are_those_at_first_and_kept_beside_from_the_first_chan
         );
         updater.set_preference("keep-versions", "2").unwrap();
         assert_eq!(fs_err::read_to_string(&aside).unwrap(), damage);
-        let preferences = updater.preferences().unwrap();
+        let preferences = updater.preferences();
         assert_eq!((preferences.keep_versions, preferences.rate_limit), (2, None));
         assert_eq!(updater.status().unwrap().damage, []);
     }
@@ -288,6 +288,23 @@ async fn several_old_versions_are_kept_gone_back_to_and_removed() {
     updater.update().await.unwrap();
     assert_eq!(labels(), ["5.0", "3.0", "2.0"]);
     scene.player.assert_has(&game(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn no_old_version_goes_while_the_settings_that_may_keep_it_cannot_be_read() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    updater.set_preference("keep-versions", "3").unwrap();
+    let publish_and_update = async |number: u64| {
+        scene.site.publish(&game(number), &format!("{number}.0"), number);
+        updater.update().await.unwrap();
+    };
+    publish_and_update(2).await;
+    publish_and_update(3).await;
+    support::make_unreadable(&scene.root.path().join(".vsekai/preferences.json"));
+    publish_and_update(4).await;
+    assert_eq!(updater.versions().unwrap().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

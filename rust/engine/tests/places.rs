@@ -82,7 +82,7 @@ async fn a_moved_install_is_the_same_elsewhere() {
     assert_eq!(tree_of(&moved.current()), before);
     assert!(moved.updater.verify().await.unwrap().is_intact());
     assert!(moved.updater.verify_quick().await.unwrap().is_intact());
-    assert_eq!(moved.updater.preferences().unwrap().keep_versions, 4);
+    assert_eq!(moved.updater.preferences().keep_versions, 4);
     moved.updater.rollback().await.unwrap();
     assert_eq!(
         fs_err::read(moved.current().join("data/only-in-2")).unwrap(),

@@ -254,6 +254,36 @@ async fn a_game_starts_whatever_became_of_settings_and_records_and_what_was_lost
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_game_starts_though_the_disk_gives_no_record_back_and_none_is_put_aside_or_written_over() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    stage.play();
+    let root = stage.player.updater.status().unwrap().root;
+    let state = root.join(".vsekai");
+    let bearable = ["preferences.json", "starts.json", "read-token.json"];
+    for record in bearable.iter().chain(&["settings.json"]) {
+        support::make_unreadable(&state.join(record));
+    }
+    let player = Player::open(&root, "http://127.0.0.1:9");
+    let damage = player.updater.status().unwrap().damage;
+    assert_eq!(damage.len(), 4, "{damage:?}");
+    assert!(damage.iter().all(|report| report.code == ErrorCode::Disk));
+    let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
+    assert!(!exit.unwrap().crashed);
+    let told = player.notices("unread-record");
+    assert_eq!(told.len(), bearable.len(), "{told:?}");
+    for (record, told) in bearable.iter().zip(told) {
+        assert!(told.contains(state.join(record).to_str().unwrap()), "{told}");
+    }
+    let error = player.updater.set_preference("keep-versions", "2").unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Disk, "{error}");
+    player.updater.check().await.unwrap_err();
+    assert!(bearable.iter().all(|record| state.join(record).is_symlink()));
+    assert!(!names_in(&state).iter().any(|name| name.ends_with(".damaged")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_number_of_a_start_is_given_twice_though_the_record_of_starts_is_lost() {
     let stage = Stage::new().await;
     stage.player.updater.set_preference("failed-starts", "0").unwrap();

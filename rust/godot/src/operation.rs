@@ -110,7 +110,7 @@ pub async fn perform(
             match updater.check().await? {
                 CheckOutcome::UpToDate { .. } => shared.set_offered(None),
                 CheckOutcome::Available { plan } => {
-                    let decision = updater.decide(&plan, Wish::Background, &*shared)?;
+                    let decision = updater.decide(&plan, Wish::Background, &*shared);
                     shared.messages.push(Message::Decided(decision));
                 }
             }

@@ -74,7 +74,7 @@ impl Session {
         shared.set_judge(&updater);
         shared.set_status(&updater.status()?);
         shared.messages.push(Message::Status(shared.status()));
-        shared.set_preferences(updater.preferences()?);
+        shared.set_preferences(updater.preferences());
         let runtime = runtime().map_err(|error| EngineError::Internal(format!("no threads: {error}")))?;
         let (commands, receiver) = mpsc::channel(1);
         let (wish, wishes) = watch::channel(Wish::Go);

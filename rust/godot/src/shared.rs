@@ -136,11 +136,8 @@ impl Shared {
     ) -> Result<(), EngineError> {
         let _turn = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(updater);
-        let preferences = updater.preferences();
-        if let Ok(preferences) = &preferences {
-            self.set_preferences(preferences.clone());
-        }
-        changed.and(preferences.map(drop))
+        self.set_preferences(updater.preferences());
+        changed
     }
 
     /// Takes over settings that are about to be written down, so that whoever asks next sees them.
@@ -151,8 +148,8 @@ impl Shared {
     /// Says what the player's settings make of a plan.
     fn judgement(&self, plan: &PlanSummary) -> Option<Judgement> {
         let updater = self.judge.get()?.upgrade()?;
-        let decision = updater.decide(plan, Wish::Background, self).ok()?;
-        let pinned = updater.preferences().ok()?.pinned;
+        let decision = updater.decide(plan, Wish::Background, self);
+        let pinned = updater.preferences().pinned;
         Some(Judgement {
             decision,
             pinned: pinned.map_or_else(String::new, |version| version.to_string()),

@@ -23,24 +23,24 @@ pub(super) fn run(
 ) -> Result<Finish, CliError> {
     let updater = context.open(global)?;
     let preferences = match command {
-        None | Some(SettingsCommand::Show) => updater.preferences()?,
+        None | Some(SettingsCommand::Show) => updater.preferences(),
         Some(SettingsCommand::Set(args)) if args.name == READ_TOKEN => {
             let [file] = args.value.as_slice() else {
                 return Err(CliError::usage("read-token takes one file"));
             };
             updater.keep_read_token(Some(&options::read_token_in(Path::new(file))?))?;
-            updater.preferences()?
+            updater.preferences()
         }
         Some(SettingsCommand::Set(args)) => {
             updater.set_preference(&args.name, &value(&args.name, &args.value))?
         }
         Some(SettingsCommand::Reset(args)) if args.name.as_deref() == Some(READ_TOKEN) => {
             updater.keep_read_token(None)?;
-            updater.preferences()?
+            updater.preferences()
         }
         Some(SettingsCommand::Reset(args)) => updater.reset_preferences(args.name.as_deref())?,
     };
-    let read_token_for = updater.read_token_for()?;
+    let read_token_for = updater.read_token_for();
     show(context, &preferences, read_token_for.as_deref());
     Finish::ok(&as_json(&preferences, read_token_for.as_deref()))
 }

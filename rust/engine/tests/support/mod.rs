@@ -126,6 +126,13 @@ pub fn listing(root: &Path) -> BTreeMap<std::path::PathBuf, String> {
     found
 }
 
+/// Makes the disk fail to read the file: the system has nothing to give at the beginning of the one that it leads to now.
+#[cfg(target_os = "linux")]
+pub fn make_unreadable(file: &Path) {
+    let _ = fs::remove_file(file);
+    std::os::unix::fs::symlink("/proc/self/mem", file).unwrap();
+}
+
 /// The names of what lies in `folder`, in order.
 pub fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
