@@ -110,5 +110,5 @@ pub(crate) fn tell_of_trouble(paths: &InstallPaths, machine: &Machine) {
 
 /// The code of the notice that a record is damaged.
 const DAMAGED: &str = "damaged-record";
-/// The code of the notice that a record cannot be read now, damaged or not.
+/// The code of the notice that a record is not damaged and cannot be read: not now, or not by this launcher.
 const UNREAD: &str = "unread-record";

@@ -80,6 +80,16 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A newer launcher wrote it; it is as it was.
+    #[error("the {what} needs a newer launcher (schema {schema}, this one knows {known})")]
+    NewerForm {
+        /// The record or document.
+        what: String,
+        /// The version of its form.
+        schema: u64,
+        /// The newest version that this launcher knows.
+        known: u32,
+    },
     /// A release names a file that must not be created.
     #[error("the release cannot be installed: {0}")]
     BadName(#[from] NameError),
@@ -291,7 +301,9 @@ impl EngineError {
             | Self::Damaged { .. } => ErrorCode::Damaged,
             Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
-            Self::LauncherTooOld { .. } | Self::EngineTooOld { .. } => ErrorCode::LauncherTooOld,
+            Self::LauncherTooOld { .. } | Self::EngineTooOld { .. } | Self::NewerForm { .. } => {
+                ErrorCode::LauncherTooOld
+            }
             Self::Locked { .. } => ErrorCode::Locked,
             Self::GameRunning { .. } => ErrorCode::GameRunning,
             Self::NotInstalled { .. } => ErrorCode::NotInstalled,

@@ -11,16 +11,20 @@ use vsekai_store::{Chunk, ChunkStore, Failover, StoreError};
 use crate::disk;
 use crate::error::{EngineError, ErrorCode};
 use crate::paths::InstallPaths;
-use crate::record;
+use crate::record::{self, Document};
 
 /// The address that worked last, where it is not the first one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Remembered {
+    schema: u32,
     /// The address.
     pub(crate) address: String,
     /// How often it was asked first since.
     pub(crate) uses: u32,
+}
+
+impl Document for Remembered {
+    const WHAT: &'static str = "record of the address that worked last";
 }
 
 /// Uses after which the first address gets its chance again.
@@ -60,6 +64,7 @@ pub(crate) fn remember(server: &str, worked: &str, before: Option<&Remembered>) 
         _ => 0,
     };
     Some(Remembered {
+        schema: Remembered::SCHEMA,
         address: worked.to_owned(),
         uses,
     })
@@ -76,9 +81,7 @@ pub(crate) fn may_do_better(error: &EngineError) -> bool {
 
 /// Reads which address worked last; a record that cannot be read is none, for it only saves time.
 pub(crate) fn load(paths: &InstallPaths) -> Option<Remembered> {
-    record::load(&paths.mirror(), "record of the address that worked last")
-        .ok()
-        .flatten()
+    record::load(&paths.mirror()).ok().flatten()
 }
 
 /// Keeps which address worked.
@@ -140,6 +143,7 @@ mod tests {
 
     fn remembered(address: &str, uses: u32) -> Remembered {
         Remembered {
+            schema: Remembered::SCHEMA,
             address: address.to_owned(),
             uses,
         }

@@ -19,6 +19,8 @@
 //! ROOT/.vsekai/lock                held by whoever changes any of this
 //! ROOT/.vsekai/logs/               output of the game, and of its last crashes
 //! ```
+//!
+//! What becomes of records when launchers change is the rule of `Document` in `record.rs`.
 
 use std::path::{Path, PathBuf};
 

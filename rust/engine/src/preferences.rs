@@ -7,9 +7,10 @@
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
-use vsekai_formats::release::{SCHEMA, Version};
+use vsekai_formats::release::Version;
 
 use crate::clock::QuietHours;
+use crate::record::Document as _;
 
 /// How updates come about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub enum WhilePlaying {
 
 /// What the player has decided; see the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Preferences {
     /// Version of this document.
     pub schema: u32,
@@ -87,7 +88,7 @@ pub struct Preferences {
 impl Default for Preferences {
     fn default() -> Self {
         Self {
-            schema: SCHEMA,
+            schema: Self::SCHEMA,
             updates: UpdateMode::default(),
             quiet_hours: Vec::new(),
             metered: Metered::default(),

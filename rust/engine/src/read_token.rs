@@ -2,22 +2,24 @@
 //! The token for a server's private channels, kept with the install for that server and no other.
 
 use serde::{Deserialize, Serialize};
-use vsekai_formats::release::SCHEMA;
 use vsekai_store::Secret;
 
 use crate::disk;
 use crate::error::EngineError;
 use crate::lock::Turn;
 use crate::paths::InstallPaths;
-use crate::record;
+use crate::record::{self, Document};
 
 /// What is kept, in a file that its owner alone can read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
     schema: u32,
     server: String,
     token: Secret,
+}
+
+impl Document for Kept {
+    const WHAT: &'static str = "kept read token";
 }
 
 /// Returns `text` as a token, without the space around it.
@@ -43,7 +45,7 @@ pub fn parse(text: &str) -> Result<Secret, EngineError> {
 /// # Errors
 /// [`EngineError::LostRecord`] if it is damaged, another one if it cannot be read now.
 pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Kept>, EngineError> {
-    record::load(&paths.read_token(), "kept read token").map_err(EngineError::bearable)
+    record::load(&paths.read_token()).map_err(EngineError::bearable)
 }
 
 /// Returns the token that is kept for `server`; one that cannot be read is none.
@@ -68,7 +70,7 @@ pub(crate) fn keep(paths: &InstallPaths, server: &str, token: Option<&Secret>) -
         Some(token) => record::store(
             &paths.read_token(),
             &Kept {
-                schema: SCHEMA,
+                schema: Kept::SCHEMA,
                 server: server.trim_end_matches('/').to_owned(),
                 token: token.clone(),
             },

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! What an install folder remembers: its settings, and which version is current.
+//!
+//! Everything that is kept there goes through `load` and `store`, by the rule of `Document`.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vsekai_formats::ChunkId;
 use vsekai_formats::release::{InstallId, Pinned, Platform, Slug, Version};
@@ -13,9 +16,20 @@ use crate::preferences::Preferences;
 use crate::starts::StartLog;
 use crate::watch;
 
+/// A document that is kept in the install folder.
+///
+/// Each says in `schema` which version of its form it has. A launcher leaves one alone that has a higher version than it
+/// knows, and passes over fields that it does not know. So a field that older launchers may pass over, and lose when they
+/// write, does not raise the version; all else does: a new word for a value, another meaning, a field that goes.
+pub(crate) trait Document: Serialize + DeserializeOwned {
+    /// What errors call it.
+    const WHAT: &'static str;
+    /// The version of its form.
+    const SCHEMA: u32 = 1;
+}
+
 /// Where an install gets its releases from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Version of this document.
     pub schema: u32,
@@ -40,7 +54,6 @@ pub struct Settings {
 
 /// Which version is current: the one small file whose replacement is an update's commit point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Current {
     /// Version of this document.
     pub schema: u32,
@@ -59,7 +72,6 @@ pub struct Current {
 
 /// A complete version in the install folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct InstalledVersion {
     /// Name of its folder below `versions/`, and of its documents' folder.
     pub name: String,
@@ -77,13 +89,17 @@ pub struct InstalledVersion {
     pub installed_bytes: u64,
 }
 
+impl Document for Settings {
+    const WHAT: &'static str = "settings of this installation";
+}
+
 impl Settings {
     /// Reads the settings; `None` in a folder that was never used.
     ///
     /// # Errors
     /// The file is there but cannot be read or understood.
     pub fn load(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
-        load(&paths.settings(), "settings of this installation")
+        load(&paths.settings())
     }
 
     /// The same, `None` also where they cannot be read: enough to start what is installed and to tell of it.
@@ -97,21 +113,24 @@ impl Settings {
     }
 }
 
+impl Document for Current {
+    const WHAT: &'static str = "record of the installed version";
+}
+
 impl Current {
     /// Reads which version is current; `None` where nothing is installed.
     ///
     /// # Errors
     /// The file is there but cannot be read or understood, or names a folder outside `versions/`.
     pub fn load(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
-        let what = "record of the installed version";
-        let Some(current) = load::<Self>(&paths.current(), what)? else {
+        let Some(current) = load::<Self>(&paths.current())? else {
             return Ok(None);
         };
         for version in current.versions() {
             if !is_version_name(&version.name) {
                 let reason = format!("{:?} is not the name of a version folder", version.name);
                 return Err(EngineError::BadRecord {
-                    what: named(what, &paths.current()),
+                    what: named::<Self>(&paths.current()),
                     reason,
                 });
             }
@@ -155,6 +174,10 @@ impl Current {
     }
 }
 
+impl Document for Preferences {
+    const WHAT: &'static str = "record of the player's settings";
+}
+
 impl Preferences {
     /// Reads the preferences; those of a folder without any, or whose cannot be read, are the standard ones.
     pub fn load(paths: &InstallPaths) -> Self {
@@ -166,11 +189,10 @@ impl Preferences {
     /// # Errors
     /// [`EngineError::LostRecord`] if they are damaged, another one if they cannot be read now.
     pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
-        let what = "record of the player's settings";
-        let read = load::<Self>(&paths.preferences(), what).map_err(EngineError::bearable)?;
+        let read = load::<Self>(&paths.preferences()).map_err(EngineError::bearable)?;
         if let Some(Err(error)) = read.as_ref().map(Self::check) {
             return Err(EngineError::LostRecord {
-                what: named(what, &paths.preferences()),
+                what: named::<Self>(&paths.preferences()),
                 reason: error.to_string(),
             });
         }
@@ -196,6 +218,10 @@ impl Preferences {
     }
 }
 
+impl Document for StartLog {
+    const WHAT: &'static str = "record of starts";
+}
+
 impl StartLog {
     /// Reads the log; empty in a folder that nothing was started from, or whose log cannot be read.
     pub fn load(paths: &InstallPaths) -> Self {
@@ -207,7 +233,7 @@ impl StartLog {
     /// # Errors
     /// [`EngineError::LostRecord`] if it is damaged, another one if it cannot be read now.
     pub(crate) fn read(paths: &InstallPaths) -> Result<Option<Self>, EngineError> {
-        load(&paths.start_log(), "record of starts").map_err(EngineError::bearable)
+        load(&paths.start_log()).map_err(EngineError::bearable)
     }
 
     /// Changes the log as [`StartLog::change`] does, but only if there is one.
@@ -247,10 +273,15 @@ impl StartLog {
 
 /// Where an install went that was moved away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Moved {
+    /// Version of this document.
+    pub schema: u32,
     /// Its folder now.
     pub to: std::path::PathBuf,
+}
+
+impl Document for Moved {
+    const WHAT: &'static str = "record of where the install went";
 }
 
 impl Moved {
@@ -265,7 +296,7 @@ impl Moved {
             if paths.current().exists() {
                 break;
             }
-            match load::<Self>(&paths.moved(), "record of where the install went")? {
+            match load::<Self>(&paths.moved())? {
                 Some(moved) => root = moved.to,
                 None => break,
             }
@@ -282,16 +313,14 @@ pub(crate) fn is_version_name(name: &str) -> bool {
     vsekai_formats::TreePath::parse(name).is_ok_and(|path| path.depth() == 1)
 }
 
-/// Reads the record at `path`; `what` is what errors call it.
+/// Reads the record at `path`.
 ///
 /// # Errors
-/// [`EngineError::BadRecord`] if it is damaged, another one if it cannot be read now.
-pub(crate) fn load<T: for<'de> Deserialize<'de>>(
-    path: &std::path::Path,
-    what: &str,
-) -> Result<Option<T>, EngineError> {
+/// [`EngineError::BadRecord`] if it is damaged, [`EngineError::NewerForm`] if only a newer launcher can read it, another
+/// one if it cannot be read now.
+pub(crate) fn load<T: Document>(path: &std::path::Path) -> Result<Option<T>, EngineError> {
     let bad = |reason: String| EngineError::BadRecord {
-        what: named(what, path),
+        what: named::<T>(path),
         reason,
     };
     let read = disk::read_bounded(path, MAX_RECORD_BYTES).map_err(|error| match error {
@@ -301,12 +330,36 @@ pub(crate) fn load<T: for<'de> Deserialize<'de>>(
     let Some(bytes) = read? else {
         return Ok(None);
     };
+    refuse_newer(&bytes, T::SCHEMA, || named::<T>(path))?;
     let parsed = serde_json::from_slice(&bytes);
     parsed.map(Some).map_err(|error| bad(error.to_string()))
 }
 
-fn named(what: &str, path: &std::path::Path) -> String {
-    format!("{what} ({})", path.display())
+/// Refuses a JSON document that has a newer form than `known`, before anything else of it is looked at.
+///
+/// # Errors
+/// [`EngineError::NewerForm`]; what has no form at all is for whoever reads the rest.
+pub(crate) fn refuse_newer(
+    bytes: &[u8],
+    known: u32,
+    what: impl FnOnce() -> String,
+) -> Result<(), EngineError> {
+    #[derive(Deserialize)]
+    struct Form {
+        schema: u64,
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Form { schema }) if schema > u64::from(known) => Err(EngineError::NewerForm {
+            what: what(),
+            schema,
+            known,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn named<T: Document>(path: &std::path::Path) -> String {
+    format!("{} ({})", T::WHAT, path.display())
 }
 
 /// Takes a record that is damaged for one that is not there.
@@ -322,7 +375,15 @@ pub(crate) fn turns(path: &std::path::Path) -> std::path::PathBuf {
     path.with_extension("lock")
 }
 
-pub(crate) fn store<T: Serialize>(path: &std::path::Path, value: &T) -> Result<(), EngineError> {
+/// Writes the record to `path` durably.
+///
+/// # Errors
+/// It cannot be written, or a newer launcher wrote the one that is there.
+pub(crate) fn store<T: Document>(path: &std::path::Path, value: &T) -> Result<(), EngineError> {
+    // Whatever the caller has read before. What cannot be read now is for the writing to fail or not to fail over.
+    if let Ok(Some(there)) = disk::read_bounded(path, MAX_RECORD_BYTES) {
+        refuse_newer(&there, T::SCHEMA, || named::<T>(path))?;
+    }
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| EngineError::Internal(e.to_string()))?;
     bytes.push(b'\n');
     disk::write_durably(path, &bytes)
@@ -333,8 +394,6 @@ const MAX_RECORD_BYTES: usize = 256 * 1024;
 /// Records for tests of what goes by them.
 #[cfg(test)]
 pub(crate) mod fixture {
-    use vsekai_formats::release::SCHEMA;
-
     use super::*;
 
     /// Returns a version of 10 bytes in a channel "stable"; its manifest is the only one of its kind.
@@ -354,11 +413,54 @@ pub(crate) mod fixture {
     pub(crate) fn current(labels: &[&str]) -> Current {
         let mut versions = labels.iter().map(|label| version(label));
         Current {
-            schema: SCHEMA,
+            schema: Current::SCHEMA,
             current: versions.next().unwrap(),
             previous: versions.next(),
             kept: versions.collect(),
             left: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_launcher_wrote_is_neither_read_nor_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("moved.json");
+        let newer = r#"{"schema":2,"way":["somewhere"]}"#;
+        fs_err::write(&path, newer).unwrap();
+        let moved = Moved {
+            schema: Moved::SCHEMA,
+            to: "there".into(),
+        };
+        for error in [
+            load::<Moved>(&path).unwrap_err(),
+            store(&path, &moved).unwrap_err(),
+        ] {
+            let words = error.to_string();
+            assert!(
+                words.starts_with("the record of where the install went (")
+                    && words.ends_with("needs a newer launcher (schema 2, this one knows 1)"),
+                "{words}"
+            );
+            assert_eq!(error.hint().unwrap(), "Update the launcher first");
+            assert!(!error.retry());
+        }
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), newer);
+    }
+
+    #[test]
+    fn a_field_that_a_newer_launcher_added_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("current.json");
+        let current = fixture::current(&["2", "1"]);
+        let mut written = serde_json::to_value(&current).unwrap();
+        written["colour"] = "green".into();
+        written["current"]["colour"] = "green".into();
+        fs_err::write(&path, written.to_string()).unwrap();
+        assert_eq!(load::<Current>(&path).unwrap(), Some(current));
     }
 }

@@ -12,6 +12,7 @@ use vsekai_formats::release::{
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePathRef, UserPaths};
 
 use crate::error::EngineError;
+use crate::record;
 
 /// A release's documents that agree with each other.
 #[derive(Clone, Debug)]
@@ -33,18 +34,15 @@ pub struct Release {
 /// Parses a manifest.
 ///
 /// # Errors
-/// [`EngineError::BadDocument`] says what is wrong with it.
+/// [`EngineError::BadDocument`] says what is wrong with it, [`EngineError::NewerForm`] that a newer launcher may know.
 pub(crate) fn parse_manifest(bytes: &[u8]) -> Result<ReleaseManifest, EngineError> {
-    let bad = |reason: String| EngineError::BadDocument {
-        what: "release manifest".to_owned(),
-        reason,
-    };
+    let what = || "release manifest".to_owned();
+    let bad = |reason: String| EngineError::BadDocument { what: what(), reason };
+    record::refuse_newer(bytes, SCHEMA, what)?;
     let manifest: ReleaseManifest = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
     match manifest.schema {
         SCHEMA => Ok(manifest),
-        other => Err(bad(format!(
-            "its form {other} is not known, a newer launcher may know it"
-        ))),
+        other => Err(bad(format!("its form {other} is not known"))),
     }
 }
 
@@ -195,14 +193,16 @@ pub(crate) fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
         Ok(contents) => contents,
         Err(error) => return bad(what, error.to_string()),
     };
-    if contents.schema != SCHEMA {
-        return bad(
-            what,
-            format!(
-                "its form {} is not known, a newer launcher may know it",
-                contents.schema
-            ),
-        );
+    match contents.schema {
+        SCHEMA => {}
+        newer if newer > SCHEMA => {
+            return Err(EngineError::NewerForm {
+                what: what.to_owned(),
+                schema: u64::from(newer),
+                known: SCHEMA,
+            });
+        }
+        other => return bad(what, format!("its form {other} is not known")),
     }
     contents.validate()?;
     if contents.files().next().is_none() {

@@ -23,7 +23,7 @@ use crate::install;
 use crate::installed::InstalledTree;
 use crate::lock::InstallLock;
 use crate::paths::InstallPaths;
-use crate::record::{self, Current, Moved};
+use crate::record::{self, Current, Document, Moved};
 use crate::session::Session;
 use crate::share::{self, Sharing};
 use crate::tree;
@@ -43,9 +43,13 @@ pub struct MoveReport {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Moving {
+    schema: u32,
     from: PathBuf,
+}
+
+impl Document for Moving {
+    const WHAT: &'static str = "record of a move";
 }
 
 /// Returns how many bytes the versions have.
@@ -109,12 +113,12 @@ fn finish(new: &InstallPaths) -> Result<MoveReport, EngineError> {
         bytes,
         left,
     };
-    let moving: Option<Moving> = record::load(&new.moving(), WHAT)?;
+    let moving: Option<Moving> = record::load(&new.moving())?;
     let Some(old) = moving.map(|moving| InstallPaths::new(moving.from)) else {
         return Ok(report(new, 0, Vec::new()));
     };
     // Nothing is removed from a place that does not say that its install came here.
-    let moved: Option<Moved> = record::load(&old.moved(), WHAT)?;
+    let moved: Option<Moved> = record::load(&old.moved())?;
     if old.current().exists() || moved.is_none_or(|moved| moved.to != new.root()) {
         return Ok(report(new, 0, Vec::new()));
     }
@@ -126,7 +130,7 @@ fn finish(new: &InstallPaths) -> Result<MoveReport, EngineError> {
 
 /// Tells whether an earlier run has come past the commit point of this very move.
 fn has_arrived(paths: &InstallPaths, new: &InstallPaths) -> Result<bool, EngineError> {
-    let moving: Option<Moving> = record::load(&new.moving(), WHAT)?;
+    let moving: Option<Moving> = record::load(&new.moving())?;
     let same = moving.is_some_and(|moving| moving.from == paths.root());
     Ok(same && Current::load(new)?.is_some())
 }
@@ -134,7 +138,7 @@ fn has_arrived(paths: &InstallPaths, new: &InstallPaths) -> Result<bool, EngineE
 /// Makes the new folder ready; what a killed run left in it is removed.
 fn prepare(paths: &InstallPaths, new: &InstallPaths) -> Result<(), EngineError> {
     refuse_nesting(paths.root(), new.root())?;
-    let moving: Option<Moving> = record::load(&new.moving(), WHAT)?;
+    let moving: Option<Moving> = record::load(&new.moving())?;
     if moving.is_some_and(|moving| moving.from == paths.root()) {
         clear(new)?;
     }
@@ -148,8 +152,11 @@ fn prepare(paths: &InstallPaths, new: &InstallPaths) -> Result<(), EngineError> 
     }
     // The record must not be lost while what is copied after it stays.
     disk::create_folders_durably(&new.state())?;
-    let from = paths.root().to_owned();
-    record::store(&new.moving(), &Moving { from })
+    let moving = Moving {
+        schema: Moving::SCHEMA,
+        from: paths.root().to_owned(),
+    };
+    record::store(&new.moving(), &moving)
 }
 
 /// Removes what a killed run left in the new folder, but not the record that it was one.
@@ -416,8 +423,11 @@ fn check_versions(new: &InstallPaths, current: &Current, session: &Session) -> R
 
 /// Leaves the old place: it says where the install went, and holds nothing else of ours.
 fn leave(paths: &InstallPaths, new: &InstallPaths) -> Result<Vec<String>, EngineError> {
-    let to = new.root().to_owned();
-    record::store(&paths.moved(), &Moved { to })?;
+    let moved = Moved {
+        schema: Moved::SCHEMA,
+        to: new.root().to_owned(),
+    };
+    record::store(&paths.moved(), &moved)?;
     disk::remove_file(&paths.current())?;
     disk::remove_tree(&paths.versions())?;
     for (name, path) in entries(&paths.state())? {
@@ -433,7 +443,6 @@ fn leave(paths: &InstallPaths, new: &InstallPaths) -> Result<Vec<String>, Engine
     Ok(left)
 }
 
-const WHAT: &str = "record of a move";
 const LOCK: &str = "lock";
 const MOVING: &str = "moving.json";
 const PROBE: &str = ".tmp-probe";

@@ -26,7 +26,7 @@ use crate::needed::NeededChunk;
 use crate::origin::{Documents, Offer};
 use crate::paths::InstallPaths;
 use crate::plan::{Circumstances, Plan};
-use crate::record::{Current, InstalledVersion, Settings};
+use crate::record::{Current, Document as _, InstalledVersion, Settings};
 use crate::release::{self, Release};
 use crate::session::Session;
 use crate::share::Sharing;
@@ -534,7 +534,7 @@ impl Run {
         // A version that is put in place once more need not be kept twice.
         older.retain(|version| Some(&version.manifest) != self.repeated());
         Current {
-            schema: vsekai_formats::release::SCHEMA,
+            schema: Current::SCHEMA,
             current: installed,
             previous: None,
             kept: Vec::new(),

@@ -8,11 +8,11 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vsekai_formats::release::{Pinned, SCHEMA, Version};
+use vsekai_formats::release::{Pinned, Version};
 
 use crate::launch::GameExit;
 use crate::preferences::Preferences;
-use crate::record::{Current, InstalledVersion};
+use crate::record::{Current, Document as _, InstalledVersion};
 
 /// How a start went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,6 @@ impl StartOutcome {
 
 /// One start of the game.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StartRecord {
     /// Its number, never used twice in an install folder.
     pub id: u64,
@@ -76,7 +75,6 @@ pub struct StartRecord {
 
 /// A release that was given up because it did not start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct GivenUp {
     /// Its manifest.
     pub manifest: Pinned,
@@ -90,7 +88,7 @@ pub struct GivenUp {
 
 /// The last starts in an install folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct StartLog {
     /// Version of this document.
     pub schema: u32,
@@ -107,7 +105,7 @@ pub struct StartLog {
 impl Default for StartLog {
     fn default() -> Self {
         Self {
-            schema: SCHEMA,
+            schema: Self::SCHEMA,
             next: 1,
             reports: false,
             starts: Vec::new(),

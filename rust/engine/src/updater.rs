@@ -27,7 +27,7 @@ use crate::paths::InstallPaths;
 use crate::policy::{Decision, Wish};
 use crate::preferences::Preferences;
 use crate::read_token;
-use crate::record::{Current, InstalledVersion, Settings};
+use crate::record::{Current, Document as _, InstalledVersion, Settings};
 use crate::release::Release;
 use crate::run::Run;
 use crate::session::{Machine, Session};
@@ -691,7 +691,7 @@ impl Updater {
         // Agreed to once for this server, not for any other.
         let agreed = stored.is_some_and(|s| s.allow_http && s.server == server);
         Ok(Settings {
-            schema: vsekai_formats::release::SCHEMA,
+            schema: Settings::SCHEMA,
             allow_http: self.config.allow_http || agreed,
             server,
             title: title.ok_or_else(|| need("title"))?,

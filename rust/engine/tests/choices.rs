@@ -92,6 +92,24 @@ async fn damaged_settings_are_those_at_first_and_kept_beside_from_the_first_chan
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fields_that_a_newer_launcher_added_to_records_are_no_damage() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    updater.set_preference("rate-limit", "250000").unwrap();
+    for record in ["settings.json", "preferences.json", "current.json"] {
+        let file = scene.root.path().join(".vsekai").join(record);
+        let mut fields: serde_json::Value = serde_json::from_slice(&fs_err::read(&file).unwrap()).unwrap();
+        fields["colour"] = "green".into();
+        fs_err::write(&file, fields.to_string()).unwrap();
+    }
+    assert_eq!(updater.status().unwrap().damage, []);
+    assert_eq!(updater.preferences().rate_limit.unwrap().get(), 250_000);
+    updater.set_preference("keep-versions", "2").unwrap();
+    assert_eq!(updater.preferences().rate_limit.unwrap().get(), 250_000);
+    updater.update().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_nobody_asked_for_goes_by_the_settings_and_one_the_player_wants_does_not() {
     let scene = Scene::installed().await;
     let (site, updater) = (&scene.site, &scene.player.updater);

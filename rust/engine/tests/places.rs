@@ -6,9 +6,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{Files, Player, Scene, game, names_in, noise, read_tree};
+use support::{Files, Player, Scene, game, listing, names_in, noise, read_tree};
 use vsekai_engine::record::Moved;
-use vsekai_engine::{ErrorCode, Event, InstallConfig, UserFiles};
+use vsekai_engine::{ErrorCode, Event, InstallConfig, LaunchOptions, UserFiles};
 use vsekai_formats::release::Platform;
 
 /// Two versions with files of the player's in both.
@@ -138,7 +138,7 @@ async fn a_move_that_was_cut_off_after_it_arrived_is_finished_at_the_new_place()
     let (old, to) = (scene.root.path(), elsewhere.path().join("game"));
     let another = Scene::installed().await;
     let moving = |from: &Path| {
-        let record = serde_json::json!({ "from": from });
+        let record = serde_json::json!({ "schema": 1, "from": from });
         fs_err::write(to.join(".vsekai/moving.json"), record.to_string()).unwrap();
     };
     scene.player.updater.move_to(&to).await.unwrap();
@@ -222,6 +222,32 @@ async fn a_folder_that_has_nothing_of_the_game_is_no_obstacle_and_one_that_is_no
         (plan.from_version, plan.files_added),
         (None, game(1).len() as u64)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_touched_of_an_install_whose_record_a_newer_launcher_wrote() {
+    let scene = Scene::installed().await;
+    let (root, updater) = (scene.root.path(), &scene.player.updater);
+    let current = root.join(".vsekai/current.json");
+    let record = fs_err::read_to_string(&current).unwrap();
+    fs_err::write(&current, record.replace("\"schema\": 1", "\"schema\": 2")).unwrap();
+    let before = listing(root);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let to = elsewhere.path().join("new");
+    let config = InstallConfig::new(root, Platform::LinuxX86_64);
+    for error in [
+        vsekai_engine::Updater::open(config, std::sync::Arc::new(|_: Event| {})).unwrap_err(),
+        updater.status().unwrap_err(),
+        updater.launch(&LaunchOptions::default()).unwrap_err(),
+        updater.repair().await.unwrap_err(),
+        updater.rollback().await.unwrap_err(),
+        updater.move_to(&to).await.unwrap_err(),
+        updater.uninstall(UserFiles::Delete).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::LauncherTooOld, "{error}");
+    }
+    assert_eq!(listing(root), before);
+    assert!(!to.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

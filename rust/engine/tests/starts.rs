@@ -284,6 +284,49 @@ async fn a_game_starts_though_the_disk_gives_no_record_back_and_none_is_put_asid
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_beside_records_of_a_newer_launcher_which_stay_as_they_are() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    stage.play();
+    let root = stage.player.updater.status().unwrap().root;
+    let state = root.join(".vsekai");
+    let newer = "{\"schema\": 2, \"starts\": \"in another form\"}";
+    let bearable = ["preferences.json", "starts.json", "read-token.json"];
+    let records = || bearable.iter().chain(&["settings.json"]);
+    for record in records() {
+        fs_err::write(state.join(record), newer).unwrap();
+    }
+    let player = Player::open(&root, "http://127.0.0.1:9");
+    let damage = player.updater.status().unwrap().damage;
+    assert_eq!(damage.len(), 4, "{damage:?}");
+    assert!(
+        damage
+            .iter()
+            .all(|report| report.code == ErrorCode::LauncherTooOld)
+    );
+    let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
+    assert!(!exit.unwrap().crashed);
+    let told = player.notices("unread-record");
+    assert_eq!(told.len(), bearable.len(), "{told:?}");
+    assert!(
+        told.iter()
+            .all(|told| told.ends_with("needs a newer launcher (schema 2, this one knows 1)"))
+    );
+    for error in [
+        player.updater.set_preference("keep-versions", "2").unwrap_err(),
+        player.updater.reset_preferences(None).unwrap_err(),
+        player.updater.check().await.unwrap_err(),
+        player.updater.update().await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::LauncherTooOld, "{error}");
+    }
+    for record in records() {
+        assert_eq!(fs_err::read_to_string(state.join(record)).unwrap(), newer);
+        assert!(!state.join(format!("{record}.damaged")).exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_number_of_a_start_is_given_twice_though_the_record_of_starts_is_lost() {
     let stage = Stage::new().await;
     stage.player.updater.set_preference("failed-starts", "0").unwrap();

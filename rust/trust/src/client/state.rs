@@ -93,12 +93,19 @@ impl TrustedState {
     /// Reads the state of `title`; `None` if there never was one.
     ///
     /// # Errors
-    /// [`TrustError::State`] if the file is there and cannot be read, is damaged, or is of another title.
+    /// [`TrustError::State`] if the file is there and cannot be read, is damaged, or is of another title;
+    /// [`TrustError::NewerForm`] if a newer launcher wrote it.
     pub fn load(&self, title: &Slug) -> Result<Option<Remembered>, TrustError> {
         let Some(bytes) = self.read()? else {
             return Ok(None);
         };
-        let remembered = decode(&bytes).map_err(|reason| self.unreadable(reason))?;
+        let document = whole(&bytes).map_err(|reason| self.unreadable(reason))?;
+        if let Some(form) = newer_form(document) {
+            let what = format!("trusted state in {}", self.file().display());
+            return Err(TrustError::NewerForm { what, form });
+        }
+        let parsed = serde_json::from_slice(document);
+        let remembered: Remembered = parsed.map_err(|error| self.unreadable(error.to_string()))?;
         if remembered.title != *title {
             let reason = format!(
                 "it is of the title \"{}\" instead of \"{title}\"",
@@ -240,7 +247,8 @@ fn encode(remembered: &Remembered) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Remembered, String> {
+/// Returns the document without its digest, which must be the right one.
+fn whole(bytes: &[u8]) -> Result<&[u8], String> {
     let damaged = || "it is damaged".to_owned();
     let (document, digest) = bytes
         .len()
@@ -249,16 +257,20 @@ fn decode(bytes: &[u8]) -> Result<Remembered, String> {
         .ok_or_else(damaged)?;
     let (document, newline) = document.split_at(document.len().saturating_sub(1));
     let expected = format!("{}\n", hex::encode(super::verify::sha256(document)));
-    if newline != b"\n" || digest != expected.as_bytes() {
-        return Err(damaged());
+    match newline == b"\n" && digest == expected.as_bytes() {
+        true => Ok(document),
+        false => Err(damaged()),
     }
-    let remembered: Remembered = serde_json::from_slice(document).map_err(|error| error.to_string())?;
-    match remembered.schema {
-        SCHEMA => Ok(remembered),
-        other => Err(format!(
-            "its form {other} is not known, a newer launcher may know it"
-        )),
+}
+
+/// Returns the version of the document's form if only a newer launcher knows it.
+fn newer_form(document: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Form {
+        schema: u32,
     }
+    let form: Form = serde_json::from_slice(document).ok()?;
+    Some(form.schema).filter(|schema| *schema > SCHEMA)
 }
 
 /// Version of the state's form.
@@ -329,6 +341,24 @@ mod tests {
             fs::write(state.file(), &good[..length]).unwrap();
             assert!(state.load(&title()).is_err(), "cut to {length}");
         }
+    }
+
+    #[test]
+    fn the_state_of_a_newer_launcher_is_no_damage_and_not_written_over() {
+        let (_folder, state) = state();
+        let newer = Remembered {
+            schema: SCHEMA + 1,
+            ..remembered(3)
+        };
+        state.store(&newer).unwrap();
+        let before = fs::read(state.file()).unwrap();
+        for refused in [state.load(&title()).map(drop), state.store(&remembered(4))] {
+            assert!(
+                matches!(refused, Err(TrustError::NewerForm { form: 2, .. })),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(fs::read(state.file()).unwrap(), before);
     }
 
     #[test]
