@@ -103,9 +103,9 @@ impl RunningGame {
         self.child.id()
     }
 
-    /// Returns the file that its output goes to: `ROOT/.vsekai/logs/game.log`. That of the run before lies beside it as
-    /// `game.previous.log`.
-    pub fn log(&self) -> &Path {
+    /// Returns the file that its output goes to: `ROOT/.vsekai/logs/game.log`, `None` if there can be none. That of the run
+    /// before lies beside it as `game.previous.log`.
+    pub fn log(&self) -> Option<&Path> {
         self.watch.log()
     }
 
@@ -172,7 +172,7 @@ pub(crate) fn launch(
     check_program(&path, manifest.platform)?;
     let in_use = InUse::mark(paths, &version.name)?;
     let mut command = command(&path, &folder, program, options);
-    let log = redirect(&mut command, paths, options.output)?;
+    let log = redirect(&mut command, paths, machine, options.output);
     // Written down before the game is started: whatever happens next, the start is known of.
     let mut watch = Watch::begin(paths, machine, version, log);
     command.env(START_FILE, watch.report_file());
@@ -258,8 +258,33 @@ fn command(path: &Path, folder: &Path, program: &Program, options: &LaunchOption
     command
 }
 
-/// Sends the output where it shall go; returns the log.
-fn redirect(command: &mut Command, paths: &InstallPaths, output: GameOutput) -> Result<PathBuf, EngineError> {
+/// Sends the output where it shall go; returns the log. Where there can be none, that is told: the game counts more.
+fn redirect(
+    command: &mut Command,
+    paths: &InstallPaths,
+    machine: &Machine,
+    output: GameOutput,
+) -> Option<PathBuf> {
+    match begin_log(paths) {
+        Ok((path, [log, same])) => {
+            if output == GameOutput::Log {
+                command.stdout(log);
+            }
+            command.stderr(same);
+            Some(path)
+        }
+        Err(error) => {
+            machine.notice("no-game-log", format!("The game starts without a log: {error}"));
+            if output == GameOutput::Log {
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+            }
+            None
+        }
+    }
+}
+
+/// Begins a new log, and keeps the last one; returns it open, once for each stream of output.
+fn begin_log(paths: &InstallPaths) -> Result<(PathBuf, [std::fs::File; 2]), EngineError> {
     disk::create_folders(&paths.logs())?;
     let path = paths.logs().join("game.log");
     if path.exists() {
@@ -267,11 +292,8 @@ fn redirect(command: &mut Command, paths: &InstallPaths, output: GameOutput) -> 
         fs::rename(&path, kept).during("keep the last log", &path)?;
     }
     let log = fs::File::create(&path).during("create", &path)?.into_file();
-    if output == GameOutput::Log {
-        command.stdout(log.try_clone().during("open", &path)?);
-    }
-    command.stderr(log);
-    Ok(path)
+    let same = log.try_clone().during("open", &path)?;
+    Ok((path, [log, same]))
 }
 
 fn game_exit(status: ExitStatus) -> GameExit {

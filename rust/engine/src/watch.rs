@@ -26,7 +26,8 @@ pub(crate) struct Watch {
     version: InstalledVersion,
     id: u64,
     limit: Duration,
-    log: PathBuf,
+    /// The game's output, if there is a log of it.
+    log: Option<PathBuf>,
     /// Whether it is known that the start went well.
     good: bool,
 }
@@ -48,7 +49,7 @@ impl Watch {
         paths: &InstallPaths,
         machine: &Arc<Machine>,
         version: &InstalledVersion,
-        log: PathBuf,
+        log: Option<PathBuf>,
     ) -> Self {
         let limit = Preferences::load(paths).start_seconds;
         let mut watch = Self {
@@ -71,9 +72,9 @@ impl Watch {
         watch
     }
 
-    /// Returns the file that the game's output goes to.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
+    /// Returns the file that the game's output goes to, if there is one.
+    pub(crate) fn log(&self) -> Option<&Path> {
+        self.log.as_deref()
     }
 
     /// Returns the file by which the game says that it is there.
@@ -141,6 +142,7 @@ impl Watch {
 
     /// Keeps the end of the game's output under a name of its own, and the last few of those.
     fn keep_crash_log(&self, exit: &GameExit) -> Option<PathBuf> {
+        let log = self.log()?;
         let kept = self.paths.logs().join(format!("{CRASH}{:06}.log", self.id));
         let head = format!(
             "version {}, exit code {}, signal {}, after {} s\n",
@@ -152,7 +154,7 @@ impl Watch {
             exit.seconds
         );
         let written =
-            keep_tail(&self.log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs(), &kept));
+            keep_tail(log, &kept, &head).and_then(|()| forget_old_crashes(&self.paths.logs(), &kept));
         self.tell_error(written).map(|()| kept)
     }
 

@@ -353,6 +353,24 @@ async fn a_game_starts_although_nothing_can_be_written_down_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_although_there_can_be_no_log_of_it() {
+    let stage = Stage::new().await;
+    stage.install(1, BAD).await;
+    let logs = stage.player.updater.status().unwrap().root.join(".vsekai/logs");
+    fs_err::write(&logs, "in the way").unwrap();
+    let mut game = stage.player.updater.launch(&LaunchOptions::default()).unwrap();
+    assert_eq!(game.log(), None);
+    let exit = game.wait().unwrap();
+    assert_eq!((exit.code, exit.crash_log), (Some(3), None));
+    let told = stage.player.notices("no-game-log");
+    assert!(
+        told.len() == 1 && told[0].contains(logs.to_str().unwrap()),
+        "{told:?}"
+    );
+    assert_eq!(stage.player.updater.versions().unwrap()[0].failed_starts, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_launcher_that_goes_before_the_game_does_not_make_it_a_failed_start() {
     let stage = Stage::new().await;
     stage.install(1, GOOD).await;

@@ -50,7 +50,8 @@ pub(super) async fn run(
         context.output.line(&format!("Started with process id {pid}"));
         return Finish::ok(&json!({ "pid": pid }));
     }
-    let follower = (output == GameOutput::Inherit).then(|| Follower::start(&context.output, game.log()));
+    let log = game.log().filter(|_| output == GameOutput::Inherit);
+    let follower = log.map(|log| Follower::start(&context.output, log));
     let waited = tokio::task::spawn_blocking(move || game.wait()).await;
     let exit = waited.map_err(|error| CliError::internal(error.to_string()))??;
     if let Some(follower) = follower {
