@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use vsekai_engine::error::causes;
-use vsekai_engine::{EngineError, ErrorCode};
+use vsekai_engine::{EngineError, ErrorCode, ErrorReport};
 use vsekai_publish::PublishError;
 
 use crate::exit;
@@ -65,15 +65,12 @@ impl From<EngineError> for CliError {
         let report = error.report();
         let hint = match error {
             // A chunk that no server has is not a matter of names.
-            EngineError::Store(_) if report.code == ErrorCode::NotFound => None,
-            // Nor does any command mend what the install folder remembers.
-            EngineError::BadRecord { .. } | EngineError::LostRecord { .. } => None,
-            EngineError::DamagedDocument { .. } => Some("Fetch it again with: vsekai repair".to_owned()),
-            _ => hint(report.code).map(str::to_owned),
+            EngineError::Store(_) if report.code == ErrorCode::NotFound => report.hint,
+            _ => hint_of(&report),
         };
         Self {
             code: report.code.as_str(),
-            hint: hint.or(report.hint),
+            hint,
             detail: report.detail,
             message: report.message,
             retry: report.retry,
@@ -82,12 +79,17 @@ impl From<EngineError> for CliError {
     }
 }
 
-/// Hints that name commands, where the engine's speak of buttons.
+/// Returns what to do next, in commands where the engine speaks of buttons.
+pub(crate) fn hint_of(report: &ErrorReport) -> Option<String> {
+    let command = match report.repair {
+        true => Some("Fetch what is damaged again with: vsekai repair"),
+        false => hint(report.code),
+    };
+    command.map(str::to_owned).or_else(|| report.hint.clone())
+}
+
 fn hint(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
-        ErrorCode::Damaged => {
-            "\"vsekai repair\" fetches damaged files again; if a download was damaged, try again later"
-        }
         ErrorCode::NotInstalled => "Install with: vsekai install --server URL",
         ErrorCode::Launch => "Check the files with: vsekai verify",
         ErrorCode::LauncherTooOld => "Update this program first",
@@ -143,7 +145,7 @@ mod tests {
             what: "list of files".to_owned(),
             reason: "it is cut off".to_owned(),
         });
-        assert_eq!(hint, "Fetch it again with: vsekai repair");
+        assert_eq!(hint, "Fetch what is damaged again with: vsekai repair");
     }
 
     fn hint_of_damage(error: EngineError) -> String {

@@ -228,9 +228,18 @@ fn damaged_records_are_told_with_what_to_do_and_nothing_but_that_stops() {
         status.out
     );
     assert!(
-        status.err.contains("hint: Repair fetches it again"),
+        status
+            .err
+            .contains("hint: Fetch what is damaged again with: vsekai repair\n"),
         "{}",
         status.err
+    );
+    let damage = bench.vsekai(&["status", "--json"]).ok().result()["damage"].clone();
+    assert_eq!(damage[0]["repair"], false);
+    assert_eq!(damage[1]["repair"], true);
+    assert!(
+        damage[1]["hint"].as_str().unwrap().ends_with("vsekai repair"),
+        "{damage}"
     );
     let check = bench.vsekai(&["check"]).ok();
     assert!(check.err.contains(&format!("note: {told}")), "{}", check.err);

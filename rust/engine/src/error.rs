@@ -273,6 +273,8 @@ pub struct ErrorReport {
     pub detail: String,
     /// Whether trying again can help.
     pub retry: bool,
+    /// Whether a repair mends it.
+    pub repair: bool,
 }
 
 impl ErrorReport {
@@ -429,6 +431,12 @@ impl EngineError {
             )
     }
 
+    /// Tells whether a repair mends what is wrong: it fetches again what the server has, which no record of the launcher's
+    /// own is.
+    pub fn repair(&self) -> bool {
+        matches!(self, Self::DamagedDocument { .. } | Self::Damaged { .. })
+    }
+
     /// Returns the error for people and programs.
     pub fn report(&self) -> ErrorReport {
         ErrorReport {
@@ -437,6 +445,7 @@ impl EngineError {
             hint: self.hint(),
             detail: causes(self),
             retry: self.retry(),
+            repair: self.repair(),
         }
     }
 }

@@ -84,6 +84,7 @@ impl Shared {
             gave_up: text(status.gave_up.clone()),
             has_read_token: status.has_read_token,
             damage: status.damage.iter().map(ErrorReport::line).collect(),
+            repair: status.damage.iter().any(|report| report.repair),
         };
     }
 

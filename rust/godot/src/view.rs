@@ -47,6 +47,8 @@ pub struct StatusView {
     pub has_read_token: bool,
     /// What the folder remembers and is damaged, each with what to do next.
     pub damage: Vec<String>,
+    /// Whether a repair mends any of it.
+    pub repair: bool,
 }
 
 /// Returns the fields of `status_changed`.
@@ -69,6 +71,7 @@ pub fn status(view: &StatusView) -> Fields {
         ("gave_up", text(&view.gave_up)),
         ("has_read_token", Value::Flag(view.has_read_token)),
         ("damage", list(&view.damage)),
+        ("repair", Value::Flag(view.repair)),
     ]
 }
 
@@ -141,6 +144,7 @@ pub fn error(report: &ErrorReport) -> Fields {
         ("hint", text(report.hint.as_deref().unwrap_or_default())),
         ("detail", notes(&report.detail)),
         ("retry", Value::Flag(report.retry)),
+        ("repair", Value::Flag(report.repair)),
     ]
 }
 
@@ -334,6 +338,7 @@ mod tests {
             hint: None,
             detail: String::new(),
             retry: true,
+            repair: false,
         };
         for (signal, fields) in [
             ("plan_ready", plan(&plan_summary(), None)),

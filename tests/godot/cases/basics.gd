@@ -4,7 +4,7 @@ extends RefCounted
 
 const Harness: GDScript = preload("res://harness.gd")
 const Recorder: GDScript = preload("res://recorder.gd")
-const ERROR_KEYS: Array = ["code", "message", "hint", "detail", "retry"]
+const ERROR_KEYS: Array = ["code", "message", "hint", "detail", "retry", "repair"]
 const STATUS_KEYS: Array = [
 	"installed",
 	"version",
@@ -23,6 +23,7 @@ const STATUS_KEYS: Array = [
 	"gave_up",
 	"has_read_token",
 	"damage",
+	"repair",
 ]
 
 

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 //! `status`.
 
-use vsekai_engine::InstalledVersion;
+use vsekai_engine::{ErrorReport, InstalledVersion, Status};
 
 use super::{Context, Finish};
 use crate::args::GlobalArgs;
-use crate::error::CliError;
+use crate::error::{self, CliError};
 use crate::{report, units};
 
 /// Shows what is installed, without the network.
 pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliError> {
     let status = context.open(global)?.status()?;
+    let status = Status {
+        damage: status.damage.into_iter().map(in_commands).collect(),
+        ..status
+    };
     let mut lines = Vec::new();
     let mut row = |name: &str, value: String| lines.push(format!("{:<11} {value}", format!("{name}:")));
     match &status.installed {
@@ -52,10 +56,18 @@ pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliE
     for hint in hints {
         context.output.note(&format!("hint: {hint}"));
     }
-    Finish::ok(&vsekai_engine::Status {
+    Finish::ok(&Status {
         server: status.server.as_deref().map(without_secrets),
         ..status
     })
+}
+
+/// Returns the report with a next step that can be typed.
+fn in_commands(report: ErrorReport) -> ErrorReport {
+    ErrorReport {
+        hint: error::hint_of(&report),
+        ..report
+    }
 }
 
 fn size(installed: &InstalledVersion) -> String {
