@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use vsekai_engine::config::DEFAULT_CONNECTIONS;
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::record::{Moved, Settings};
-use vsekai_engine::{InstallConfig, read_token};
+use vsekai_engine::{EngineError, InstallConfig, read_token};
 use vsekai_formats::release::{Platform, Slug};
 use vsekai_store::http::OriginError;
 use vsekai_store::{HttpOptions, HttpOrigin, Secret, bounded};
@@ -20,7 +20,7 @@ use crate::shell::Surroundings;
 pub(crate) fn install(global: &GlobalArgs, surroundings: &Surroundings) -> Result<InstallConfig, CliError> {
     let platform =
         Platform::host().ok_or_else(|| CliError::usage("there are no builds for this kind of machine"))?;
-    let root = Moved::follow(&install_dir(global, surroundings)?)?;
+    let root = Moved::follow(&install_dir(global, surroundings)?).map_err(lost_track)?;
     // Settings that cannot be read are told by the engine, to whoever needs more of them than this.
     let stored = Settings::known(&InstallPaths::new(&root));
     refuse_others(global, stored.as_ref(), &root)?;
@@ -184,6 +184,18 @@ fn install_dir(global: &GlobalArgs, surroundings: &Surroundings) -> Result<PathB
     })?;
     // The game is started from its own folder, so every path has to hold from there too.
     std::path::absolute(&dir).map_err(|error| CliError::usage(format!("{}: {error}", dir.display())))
+}
+
+/// Says what helps where nobody can tell any more where an install went.
+fn lost_track(error: EngineError) -> CliError {
+    let is_damaged = matches!(error, EngineError::BadRecord { .. });
+    let error = CliError::from(error);
+    match is_damaged {
+        true => error.with_hint(
+            "Name the folder that the game was moved to with --install-dir DIR; if it is nowhere any more, remove this file and install again",
+        ),
+        false => error,
+    }
 }
 
 /// An install keeps its title and channel; saying otherwise in passing must not change what the player has.

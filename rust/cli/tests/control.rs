@@ -200,6 +200,19 @@ fn an_install_is_moved_found_again_and_removed() {
     );
     // Whoever looks in the old place is sent on.
     assert_eq!(status(&bench), "1.0.0");
+    let note = bench.path("player/V-Sekai/vsekai/.vsekai/moved.json");
+    let way = fs_err::read(&note).unwrap();
+    fs_err::write(&note, "damaged").unwrap();
+    let lost = bench.vsekai(&["status"]);
+    assert_eq!(lost.code, 4);
+    assert!(
+        lost.err.contains("moved.json") && lost.err.contains("--install-dir DIR"),
+        "{}",
+        lost.err
+    );
+    let named = bench.vsekai(&["status", "--install-dir", to.to_str().unwrap()]);
+    assert!(named.ok().out.contains("Installed:  1.0.0\n"));
+    fs_err::write(&note, way).unwrap();
     assert!(bench.vsekai(&["verify", "--quick"]).ok().out.contains("mod.txt"));
     publish(&bench, 2, GOOD);
     bench.vsekai(&["update"]).ok();
