@@ -408,6 +408,19 @@ fn most_bytes(file: &str) -> usize {
     }
 }
 
+/// Returns the names of all versions' folders: those on record, the current one first, then those that are there for files
+/// of the player's.
+pub(crate) fn folders(paths: &InstallPaths, current: &Current) -> Vec<String> {
+    let mut folders: Vec<String> = current.versions().map(|version| version.name.clone()).collect();
+    for name in names(&paths.versions()) {
+        let is_folder = fs::symlink_metadata(paths.version(&name)).is_ok_and(|data| data.is_dir());
+        if is_folder && !folders.contains(&name) {
+            folders.push(name);
+        }
+    }
+    folders
+}
+
 /// Lists the version folders in `folder`; a folder that cannot be listed has none.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names = disk::names_in(folder);

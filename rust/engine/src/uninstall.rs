@@ -36,7 +36,8 @@ pub enum UserFiles {
 pub struct UninstallReport {
     /// Bytes of versions that were removed.
     pub removed_bytes: u64,
-    /// Paths of the player's own files, below their version's folder.
+    /// Paths of the player's own files, below their version's folder. `NAME/` is the folder of a version as a whole, of
+    /// which nobody can tell any more what is the player's.
     pub user_files: Vec<String>,
     /// Where they lie now, if they were kept.
     pub kept_in: Option<PathBuf>,
@@ -63,9 +64,9 @@ pub(crate) fn uninstall(paths: &InstallPaths, user_files: UserFiles) -> Result<U
     // Without a current version the files were put aside by the run that removed it.
     if let Some(current) = &current {
         report.removed_bytes = current.versions().map(|version| version.installed_bytes).sum();
-        let found = find_user_files(paths, user_files)?;
-        report.user_files = found.iter().map(|file| file.path.clone()).collect();
-        if user_files == UserFiles::Keep && !found.is_empty() {
+        let found = find_user_files(paths, current, user_files)?;
+        report.user_files = found.paths();
+        if user_files == UserFiles::Keep && !report.user_files.is_empty() {
             report.kept_in = Some(put_aside(paths, &found)?);
         }
     }
@@ -94,19 +95,26 @@ struct UserFile {
     path: String,
 }
 
-/// Finds the player's files in every version, the current one first; a file that lies in several counts once.
-fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFile>, EngineError> {
-    let current = Current::load(paths)?;
-    let ours = current.iter().flat_map(Current::versions);
-    let mut names: Vec<String> = ours.map(|version| version.name.clone()).collect();
-    let others = install::names(&paths.versions());
-    for name in others {
-        if !names.contains(&name) {
-            names.push(name);
-        }
+/// What is the player's in the versions' folders.
+#[derive(Default)]
+struct Found {
+    files: Vec<UserFile>,
+    /// Versions of which nobody can tell what is the player's. They were kept for that, so all of it is.
+    whole: Vec<String>,
+}
+
+impl Found {
+    fn paths(&self) -> Vec<String> {
+        let files = self.files.iter().map(|file| file.path.clone());
+        let whole = self.whole.iter().map(|version| format!("{version}/"));
+        files.chain(whole).collect()
     }
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    for version in names {
+}
+
+/// Finds the player's files in every version, the current one first; a file that lies in several counts once.
+fn find_user_files(paths: &InstallPaths, current: &Current, wanted: UserFiles) -> Result<Found, EngineError> {
+    let (mut found, mut seen) = (Found::default(), HashSet::new());
+    for version in install::folders(paths, current) {
         if !paths.version(&version).is_dir() {
             continue;
         }
@@ -115,6 +123,11 @@ fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFi
             Ok((files, _)) => files,
             // Nothing can be told apart, and nothing needs to be.
             Err(_) if wanted == UserFiles::Delete => continue,
+            // A repair mends what is on record, and nothing mends this.
+            Err(_) if current.versions().all(|known| known.name != version) => {
+                found.whole.push(version);
+                continue;
+            }
             Err(error) => return Err(error),
         };
         if let Some(path) = files.out_of_reach.first().filter(|_| wanted == UserFiles::Keep) {
@@ -124,7 +137,7 @@ fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFi
         }
         for path in files.paths() {
             if seen.insert((path.clone(), tree::identity(&dir, path))) {
-                found.push(UserFile {
+                found.files.push(UserFile {
                     version: version.clone(),
                     path: path.clone(),
                 });
@@ -135,11 +148,11 @@ fn find_user_files(paths: &InstallPaths, wanted: UserFiles) -> Result<Vec<UserFi
 }
 
 /// Gives the player's files a place of their own beside the versions, durably.
-fn put_aside(paths: &InstallPaths, files: &[UserFile]) -> Result<PathBuf, EngineError> {
+fn put_aside(paths: &InstallPaths, found: &Found) -> Result<PathBuf, EngineError> {
     let folder = free_folder(paths.root());
     disk::create_folders(&folder)?;
     let to = tree::open_root(&folder)?;
-    for file in files {
+    for file in &found.files {
         let from = tree::open_root(&paths.version(&file.version))?;
         let taken = to.symlink_metadata(&file.path).is_ok();
         let target = match taken {
@@ -151,6 +164,12 @@ fn put_aside(paths: &InstallPaths, files: &[UserFile]) -> Result<PathBuf, Engine
             .during("keep", folder.join(&target))?;
     }
     share::sync_all(&folder)?;
+    // No record names these, so the install is as complete without them.
+    for version in &found.whole {
+        let target = folder.join(version);
+        fs::rename(paths.version(version), &target).during("keep", &target)?;
+        disk::sync_folder(&folder)?;
+    }
     disk::sync_folder(paths.root())?;
     Ok(folder)
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use fs_err as fs;
 use support::site::Site;
 use support::web::Web;
-use support::{Files, Player, game, listing, memory_folder, read_tree};
+use support::{Files, Player, game, listing, memory_folder, names_in, read_tree};
 use vsekai_engine::{ErrorCode, LaunchOptions, UserFiles};
 use vsekai_formats::TreePath;
 use vsekai_formats::release::ReleaseManifest;
@@ -286,6 +286,32 @@ async fn a_file_whose_name_is_no_unicode_keeps_its_version_and_stops_an_uninstal
     assert_eq!(fs::read(&odd).unwrap(), b"of a strange name");
     stage.player.updater.uninstall(UserFiles::Delete).await.unwrap();
     assert!(!stage.root.path().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uninstall_keeps_an_old_version_as_a_whole_if_nobody_can_tell_what_in_it_is_the_players() {
+    let stage = Stage::played().await;
+    let first = stage.player.current();
+    let name = first.file_name().unwrap().to_str().unwrap().to_owned();
+    stage.update(2).await;
+    replace(
+        &first,
+        "saves/2",
+        b"saved by a game that still ran",
+        Duration::ZERO,
+    );
+    stage.update(3).await;
+    let lists = stage.root.path().join(".vsekai/releases").join(&name);
+    fs::write(lists.join("contents.json.zst"), "damaged").unwrap();
+    let report = stage.player.updater.uninstall(UserFiles::Keep).await.unwrap();
+    assert_eq!(report.user_files.last().unwrap(), &format!("{name}/"));
+    let kept = report.kept_in.unwrap();
+    assert_eq!(
+        read(&kept.join(name), "saves/2"),
+        "saved by a game that still ran"
+    );
+    assert_eq!(read(&kept, "saves/1"), "the first save");
+    assert_eq!(names_in(stage.root.path()), ["user-files"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
