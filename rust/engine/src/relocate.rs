@@ -256,8 +256,8 @@ fn bytes_to_copy(
 ) -> Result<u64, EngineError> {
     let from = tree::open_root(&paths.versions())?;
     let (mut bytes, mut seen) = (0, HashSet::new());
-    for version in current.versions() {
-        let walked = walk(&from, &version.name, token, |path, kind| {
+    for name in install::folders(paths, current) {
+        let walked = walk(&from, &name, token, |path, kind| {
             let identity = match has_links {
                 true => file_identity(&from, &path),
                 false => None,
@@ -267,7 +267,7 @@ fn bytes_to_copy(
             }
             Ok(())
         });
-        walked.during("look at", paths.version(&version.name))?;
+        walked.during("look at", paths.version(&name))?;
     }
     control::check(token)?;
     Ok(bytes)
@@ -278,7 +278,8 @@ fn file_identity(dir: &Dir, path: &str) -> Option<(u64, u64)> {
     tree::identity(dir, path).filter(|_| cfg!(unix))
 }
 
-/// Copies the versions with all that lies in their folders; files that are one stay one.
+/// Copies the versions with all that lies in their folders, those too that no record names: they are there for files of
+/// the player's. Files that are one stay one.
 fn copy_versions(
     paths: &InstallPaths,
     new: &InstallPaths,
@@ -291,9 +292,8 @@ fn copy_versions(
         tree::open_root(&new.versions())?,
     );
     let mut known = HashMap::new();
-    for version in current.versions() {
-        copy_tree(&from, &to, &version.name, token, &mut known)
-            .during("copy", paths.version(&version.name))?;
+    for name in install::folders(paths, current) {
+        copy_tree(&from, &to, &name, token, &mut known).during("copy", paths.version(&name))?;
     }
     control::check(token)
 }

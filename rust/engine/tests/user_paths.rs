@@ -289,6 +289,29 @@ async fn a_file_whose_name_is_no_unicode_keeps_its_version_and_stops_an_uninstal
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_move_takes_along_an_old_version_that_is_there_for_the_players_files_only() {
+    let stage = Stage::played().await;
+    let first = stage.player.current();
+    stage.update(2).await;
+    replace(
+        &first,
+        "saves/2",
+        b"saved by a game that still ran",
+        Duration::ZERO,
+    );
+    stage.update(3).await;
+    let elsewhere = memory_folder();
+    let to = elsewhere.path().join("game");
+    stage.player.updater.move_to(&to).await.unwrap();
+    assert!(!first.exists());
+    let first = to.join("versions").join(first.file_name().unwrap());
+    assert_eq!(read(&first, "saves/2"), "saved by a game that still ran");
+    let moved = Player::open(&to, &stage.web.address);
+    let kept = moved.updater.uninstall(UserFiles::Keep).await.unwrap().kept_in;
+    assert_eq!(read(&kept.unwrap(), "saves/2"), "saved by a game that still ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_uninstall_keeps_an_old_version_as_a_whole_if_nobody_can_tell_what_in_it_is_the_players() {
     let stage = Stage::played().await;
     let first = stage.player.current();
