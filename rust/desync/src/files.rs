@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use fs_err as fs;
+use tokio::task::spawn_blocking;
 use vsekai_formats::{DigestAlgorithm, IndexChunk, ReadAt};
 use vsekai_store::Chunk;
 use vsekai_store::durable::sync_folder;
@@ -43,17 +44,26 @@ impl ReadAt for FileAt {
     }
 }
 
-/// A file under a temporary name beside its final one, removed unless it is published.
+/// A file under a temporary name beside its final one, removed unless it is published; or something that is no file
+/// and is written to as it is.
 #[derive(Debug)]
 pub(crate) struct NewFile {
-    temp: tempfile::NamedTempFile,
+    output: Output,
     path: PathBuf,
 }
 
+#[derive(Debug)]
+enum Output {
+    Temporary(tempfile::NamedTempFile),
+    Itself(fs::File),
+}
+
 impl NewFile {
-    /// Makes an empty file beside `path`.
+    /// Makes an empty file beside `path`, which it replaces, be that a link or anything else but a folder.
     pub(crate) fn beside(path: &Path) -> Result<Self, DesyncError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // What is added to it must not make it too long.
+        let name: String = name.chars().take(MAX_NAME).collect();
         let mut builder = tempfile::Builder::new();
         let prefix = format!(".{name}");
         builder.prefix(&prefix);
@@ -65,28 +75,96 @@ impl NewFile {
         }
         let temp = builder.tempfile_in(folder_of(path));
         Ok(Self {
-            temp: temp.map_err(DesyncError::file("create the output"))?,
+            output: Output::Temporary(temp.map_err(DesyncError::file("create the output"))?),
             path: path.to_owned(),
         })
     }
 
+    /// As [`NewFile::beside`], for a path the user names: links to files are kept, and what is no file, such as a pipe
+    /// or a device, is written to. Opening a pipe waits for its reader.
+    pub(crate) async fn at(path: &Path) -> Result<Self, DesyncError> {
+        let path = path.to_owned();
+        let opening = spawn_blocking(move || {
+            let failed = DesyncError::file("open the output");
+            match file_behind(&path).map_err(&failed)? {
+                Some(file) => Self::beside(&file),
+                None => {
+                    let opened = fs::OpenOptions::new().write(true).open(&path);
+                    Ok(Self {
+                        output: Output::Itself(opened.map_err(&failed)?),
+                        path,
+                    })
+                }
+            }
+        });
+        opening.await?
+    }
+
+    /// Tells whether this is a file of its own, and nothing that was there before.
+    #[cfg(unix)]
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.output, Output::Temporary(_))
+    }
+
     /// Returns a handle on the file.
     pub(crate) fn open(&self) -> Result<fs::File, DesyncError> {
-        let file = self.temp.as_file().try_clone();
-        let file = file.map_err(DesyncError::file("open the output"))?;
+        let file = match &self.output {
+            Output::Temporary(temp) => temp.as_file(),
+            Output::Itself(file) => file.file(),
+        };
+        let file = file.try_clone().map_err(DesyncError::file("open the output"))?;
         Ok(fs::File::from_parts(file, &self.path))
     }
 
     /// Gives the file its final name, in place of any other; when this returns it survives a power cut.
     pub(crate) fn publish(self) -> Result<(), DesyncError> {
         let failed = DesyncError::file("write the output");
-        self.temp.as_file().sync_all().map_err(&failed)?;
-        self.temp
-            .persist(&self.path)
+        let temp = match self.output {
+            Output::Temporary(temp) => temp,
+            Output::Itself(file) => return sync_if_it_can(&file).map_err(failed),
+        };
+        temp.as_file().sync_all().map_err(&failed)?;
+        temp.persist(&self.path)
             .map_err(|error| failed(named(&self.path, error.error)))?;
         sync_folder(folder_of(&self.path)).map_err(&failed)
     }
 }
+
+/// Returns where the file is, or would be, that `path` leads to through links; nothing if something is there that is
+/// neither file nor folder.
+fn file_behind(path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let target = fs::read_link(&path);
+        match fs::metadata(&path) {
+            Ok(found) if !found.is_file() => return Ok(found.is_dir().then_some(path)),
+            Ok(_) if target.is_err() => return Ok(Some(path)),
+            // A file that is open and has no name any more cannot be replaced.
+            Ok(_) => return Ok(fs::canonicalize(&path).ok()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) => match target {
+                Ok(target) => path = folder_of(&path).join(target),
+                Err(_) => return Ok(Some(path)),
+            },
+        }
+    }
+    let message = format!("{} leads through too many links", path.display());
+    Err(io::Error::other(message))
+}
+
+/// Brings what was written to a device to it; pipes and terminals have nowhere to bring it.
+fn sync_if_it_can(file: &fs::File) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    match file.sync_all() {
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Characters of a name that a temporary one begins with; names may have 255 bytes.
+const MAX_NAME: usize = 50;
+/// Links in a row that a system follows.
+const MAX_LINKS: usize = 40;
 
 /// Returns the folder that `path` lies in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
@@ -172,4 +250,46 @@ pub(crate) fn write_all_at(file: &fs::File, mut offset: u64, bytes: &[u8]) -> io
 
 fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_the_file_they_are_for_and_devices_are_no_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), b"").unwrap();
+        for (link, target) in [
+            ("to-file", "file"),
+            ("dangling", "missing"),
+            ("to-dangling", "dangling"),
+            ("loop", "loop"),
+            ("to-null", "/dev/null"),
+        ] {
+            std::os::unix::fs::symlink(target, at(link)).unwrap();
+        }
+        let file = fs::canonicalize(at("file")).unwrap();
+        for (path, expected) in [
+            ("file", Some(at("file"))),
+            ("missing", Some(at("missing"))),
+            ("to-file", Some(file)),
+            ("dangling", Some(at("missing"))),
+            ("to-dangling", Some(at("missing"))),
+            ("to-null", None),
+        ] {
+            assert_eq!(file_behind(&at(path)).unwrap(), expected, "{path}");
+        }
+        file_behind(&at("loop")).unwrap_err();
+    }
+
+    #[test]
+    fn the_longest_name_leaves_room_for_a_temporary_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("日".repeat(85));
+        NewFile::beside(&path).unwrap().publish().unwrap();
+        assert!(path.is_file());
+    }
 }

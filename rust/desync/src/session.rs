@@ -21,6 +21,7 @@ use vsekai_store::{
 use crate::args::{ChunkerName, CutArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
+use crate::files::NewFile;
 
 /// The settings of one command: its configuration, hash function and credentials.
 #[derive(Debug)]
@@ -137,6 +138,12 @@ impl Session {
                 let read = spawn_blocking(move || bounded::read(input, "the index", limits.max_bytes()));
                 read.await?.map_err(DesyncError::file("read the index"))?.into()
             }
+            path if !is_address(path) => {
+                // By any name a file can have, and from pipes too.
+                let path = PathBuf::from(path);
+                let read = spawn_blocking(move || bounded::read_file(path, limits.max_bytes()));
+                read.await?.map_err(DesyncError::file("read the index"))?.into()
+            }
             _ => {
                 let parsed = IndexLocation::parse(location)?;
                 let store = self.opener(options).open_index(&parsed)?;
@@ -163,10 +170,22 @@ impl Session {
             let written = env.out.write_all(&bytes).and_then(|()| env.out.flush());
             return written.map_err(DesyncError::file("write the index"));
         }
+        if !is_address(location) {
+            let new = NewFile::at(Path::new(location)).await?;
+            let written = new.open()?.write_all(&bytes);
+            written.map_err(DesyncError::file("write the index"))?;
+            env.cancel.check()?;
+            return new.publish();
+        }
         let parsed = IndexLocation::parse(location)?;
         let store = self.opener(options).open_index(&parsed)?;
         Ok(store.put_index(&parsed.name, Bytes::from(bytes)).await?)
     }
+}
+
+/// Tells whether an index is on a server, and not a file.
+fn is_address(location: &str) -> bool {
+    location.contains("://")
 }
 
 /// Returns the file desync keeps its configuration in.

@@ -30,7 +30,10 @@ pub(crate) async fn cat(args: CatArgs, session: &Session, env: &mut Env) -> Resu
     let store = session
         .open_source(&mut index, &source.stores, source.cache.as_deref(), &source.store)
         .await?;
-    let file = args.output.as_deref().map(NewFile::beside).transpose()?;
+    let file = match &args.output {
+        Some(path) => Some(NewFile::at(path).await?),
+        None => None,
+    };
     let mut output: Box<dyn Write + Send> = match &file {
         Some(file) => Box::new(file.open()?),
         None => env.take_out(),

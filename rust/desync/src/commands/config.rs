@@ -13,7 +13,7 @@ use crate::files::NewFile;
 use crate::session::{Session, default_config_file};
 
 /// Prints the configuration, or writes it to its file, which only its owner can read.
-pub(crate) fn config(
+pub(crate) async fn config(
     args: ConfigArgs,
     file: Option<PathBuf>,
     session: &Session,
@@ -31,15 +31,17 @@ pub(crate) fn config(
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(DesyncError::file("create the folder of the configuration"))?;
     }
-    let new = NewFile::beside(&path)?;
+    let new = NewFile::at(&path).await?;
     let written = new.open()?.write_all(to_json(&session.config)?.as_bytes());
     written.map_err(DesyncError::file("write the configuration"))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let only_owner = std::fs::Permissions::from_mode(0o600);
-        let set = new.open()?.set_permissions(only_owner);
-        set.map_err(DesyncError::file("write the configuration"))?;
+        if new.is_new() {
+            let only_owner = std::fs::Permissions::from_mode(0o600);
+            let set = new.open()?.set_permissions(only_owner);
+            set.map_err(DesyncError::file("write the configuration"))?;
+        }
     }
     new.publish()
 }

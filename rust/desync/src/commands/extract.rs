@@ -46,6 +46,13 @@ pub(crate) async fn extract(args: ExtractArgs, session: &Session, env: &mut Env)
 
 /// Makes a new file, which gets the output's name only when it is complete.
 async fn beside(assembly: &Assembly<'_>, output: &Path) -> Result<AssembleStats, DesyncError> {
+    // desync would put a file in the place of a device.
+    if fs::metadata(output).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let output = output.display();
+        return Err(DesyncError::Usage(format!(
+            "{output} is no file; -k writes to a device, and cat to a pipe"
+        )));
+    }
     let new = NewFile::beside(output)?;
     let file = new.open()?;
     file.set_len(assembly.index.total_size())

@@ -226,7 +226,7 @@ pub(crate) async fn inspect_chunks(
     match args.output {
         None => env.print(&text),
         Some(path) => {
-            let file = NewFile::beside(&path)?;
+            let file = NewFile::at(&path).await?;
             let written = std::io::Write::write_all(&mut file.open()?, text.as_bytes());
             written.map_err(DesyncError::file("write the output"))?;
             file.publish()

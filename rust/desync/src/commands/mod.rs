@@ -44,7 +44,7 @@ pub(crate) async fn run(args: DesyncArgs, session: &Session, env: &mut Env) -> R
         DesyncCommand::VerifyIndex(verify) => verify::verify_index(verify, session, env).await,
         DesyncCommand::Prune(prune) => prune::prune(prune, session, env).await,
         DesyncCommand::Pull(pull) => pull::pull(pull, session, env).await,
-        DesyncCommand::Config(config) => config::config(config, args.config, session, env),
+        DesyncCommand::Config(config) => config::config(config, args.config, session, env).await,
     }
 }
 

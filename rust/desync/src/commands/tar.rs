@@ -97,7 +97,7 @@ async fn to_archive(
 ) -> Result<Vec<String>, DesyncError> {
     let file = match args.output.as_str() {
         "-" => None,
-        path => Some(NewFile::beside(Path::new(path))?),
+        path => Some(NewFile::at(Path::new(path)).await?),
     };
     let output: Box<dyn Write + Send> = match &file {
         Some(file) => Box::new(file.open()?),

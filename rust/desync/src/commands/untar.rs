@@ -61,7 +61,7 @@ async fn to_tar_file(args: UntarArgs, session: &Session, env: &mut Env) -> Outco
     };
     let file = match args.target == Path::new("-") {
         true => None,
-        false => Some(NewFile::beside(&args.target)?),
+        false => Some(NewFile::at(&args.target).await?),
     };
     let output: Box<dyn Write + Send> = match &file {
         Some(file) => Box::new(file.open()?),

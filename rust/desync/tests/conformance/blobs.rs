@@ -340,6 +340,96 @@ fn standard_streams_stand_in_for_indexes() {
     assert!(listed.text().lines().count() > 10);
 }
 
+/// Makes a pipe with a name.
+fn pipe(place: &Place, name: &str) -> String {
+    let (path, mode) = (place.at(name), rustix::fs::Mode::from_raw_mode(0o644));
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    path
+}
+
+#[test]
+fn pipes_and_devices_are_written_to_and_not_replaced() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
+    let (index, pipe, null) = (place.at("i.caibx"), pipe(&place, "pipe"), place.at("null"));
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    std::os::unix::fs::symlink("/dev/null", &null).unwrap();
+    for line in [
+        vec!["cat", "-s", &store, &index],
+        vec!["make", "-s", &store, "INDEX", &file],
+        vec!["inspect-chunks", &index],
+    ] {
+        // An index comes before its file, other outputs come last.
+        let to = |output: &str| {
+            let mut line: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+            match line.iter().position(|word| word == "INDEX") {
+                Some(at) => line[at] = output.to_owned(),
+                None => line.push(output.to_owned()),
+            }
+            line
+        };
+        let run = |output: &str| {
+            let line = to(output);
+            ours_ok(&line.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let plain = place.at("plain");
+        run(&plain);
+        let reading = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs_err::read(pipe).unwrap()
+        });
+        run(&pipe);
+        assert!(
+            reading.join().unwrap() == fs_err::read(&plain).unwrap(),
+            "{line:?}"
+        );
+        run(&null);
+    }
+    assert_eq!(ours(&["extract", "-s", &store, &index, &null]).code, 1);
+    assert_eq!(ours(&["extract", "-s", &store, &index, &pipe]).code, 1);
+    assert!(fs_err::symlink_metadata(&null).unwrap().is_symlink());
+}
+
+#[test]
+fn a_link_to_an_output_is_kept_but_by_extract_as_with_desync() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
+    let (index, link, output) = (place.at("i.caibx"), place.at("link"), place.at("output"));
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    std::os::unix::fs::symlink("output", &link).unwrap();
+    let is_link = || fs_err::symlink_metadata(&link).unwrap().is_symlink();
+    for old in [None, Some(b"old")] {
+        if let Some(old) = old {
+            fs_err::write(&output, old).unwrap();
+        }
+        ours_ok(&["cat", "-s", &store, &index, &link]);
+        assert!(is_link());
+        assert_same(&file, &output);
+        ours_ok(&["make", &link, &file]);
+        assert!(is_link());
+        assert_same(&index, &output);
+        fs_err::remove_file(&output).unwrap();
+    }
+    ours_ok(&["extract", "-s", &store, &index, &link]);
+    assert!(!is_link());
+    assert_same(&file, &link);
+}
+
+#[test]
+fn an_index_is_read_from_a_pipe_and_by_any_name() {
+    let place = Place::new();
+    let file = place.file("blob", blob());
+    let (index, pipe) = (place.at("game: v1\\2.caibx"), pipe(&place, "pipe"));
+    ours_ok(&["make", &index, &file]);
+    let listed = ours_ok(&["list-chunks", &index]);
+    let writing = std::thread::spawn({
+        let (pipe, bytes) = (pipe.clone(), fs_err::read(&index).unwrap());
+        move || fs_err::write(pipe, bytes).unwrap()
+    });
+    assert_eq!(ours_ok(&["list-chunks", &pipe]), listed);
+    writing.join().unwrap();
+}
+
 #[test]
 fn the_configuration_is_written_for_its_owner_alone() {
     use std::os::unix::fs::MetadataExt as _;
@@ -353,6 +443,10 @@ fn the_configuration_is_written_for_its_owner_alone() {
     ours_ok(&["config", "-w", "--config", &source]);
     assert_eq!(fs_err::metadata(&source).unwrap().mode() & 0o777, 0o600);
     assert_eq!(ours_ok(&["config", "--config", &source]), printed);
+    let link = place.at("link.json");
+    std::os::unix::fs::symlink("c.json", &link).unwrap();
+    ours_ok(&["config", "-w", "--config", &link]);
+    assert!(fs_err::symlink_metadata(&link).unwrap().is_symlink());
     let missing = place.at("none");
     assert_eq!(ours(&["config", "--config", &missing]).code, 1);
 }
