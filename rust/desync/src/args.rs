@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use vsekai_formats::{ChunkSizes, DigestAlgorithm};
 use vsekai_store::config::StoreOptions;
@@ -114,11 +115,11 @@ pub struct StoreArgs {
     /// Trust the authorities in this file, in place of the system's
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
-    /// Accept any server certificate
-    #[arg(short = 't', long)]
-    pub trust_insecure: bool,
+    /// Accept any server certificate; false also where the configuration accepts any
+    #[arg(short = 't', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub trust_insecure: Option<bool>,
     /// Replace damaged chunks in the cache; they always are
-    #[arg(short = 'r', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", hide = true)]
+    #[arg(short = 'r', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_parser = BoolishValueParser::new(), hide = true)]
     pub cache_repair: bool,
     /// Attempts for each request, all in all [default: 3]
     #[arg(short = 'e', long, value_name = "N")]
@@ -138,7 +139,7 @@ impl StoreArgs {
             client_cert: self.client_cert.clone(),
             client_key: self.client_key.clone(),
             ca_cert: self.ca_cert.clone(),
-            trust_insecure: self.trust_insecure.then_some(true),
+            trust_insecure: self.trust_insecure,
             ..StoreOptions::default()
         }
     }
@@ -626,6 +627,26 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_check_can_be_asked_for_against_the_configuration() {
+        for (flags, expected) in [
+            ("", None),
+            ("-t", Some(true)),
+            ("--trust-insecure", Some(true)),
+            ("-t=1", Some(true)),
+            ("--trust-insecure=false", Some(false)),
+            ("-t -t=F", Some(false)),
+        ] {
+            let line = format!("desync list-chunks {flags} i");
+            let cli = DesyncCli::try_parse_from(line.split_whitespace()).unwrap();
+            let DesyncCommand::ListChunks(list) = cli.args.command else {
+                panic!("{line}");
+            };
+            assert_eq!(list.options.given().trust_insecure, expected, "{line}");
+            assert_eq!(list.index, "i", "{line}");
+        }
+    }
+
+    #[test]
     fn desyncs_command_lines_are_understood() {
         for line in [
             "make -s st -m 8:32:128 - file",
@@ -647,6 +668,7 @@ mod tests {
             "config -w --config file",
             "pull - - - store",
             "make -s one -s two i file",
+            "extract -tk -s a -r=0 i out",
         ] {
             let words = std::iter::once("desync").chain(line.split(' '));
             assert!(DesyncCli::try_parse_from(words).is_ok(), "{line}");

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use vsekai_desync::DesyncCommand;
 use vsekai_desync::args::{Digest, StoreArgs};
@@ -150,10 +151,10 @@ pub(super) struct ChunkServerArgs {
     #[arg(short = 'u', long)]
     pub(super) uncompressed: bool,
     /// Chunks are always checked when they are read
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), hide = true)]
     pub(super) skip_verify_read: Option<bool>,
     /// Chunks are always checked when they are taken
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), hide = true)]
     pub(super) skip_verify_write: Option<bool>,
     /// Not supported
     #[arg(long, hide = true)]
