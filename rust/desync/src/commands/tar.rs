@@ -5,7 +5,6 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fs_err as fs;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::Encoder;
 use vsekai_formats::{Chunker, DigestAlgorithm, Index, flags};
@@ -16,7 +15,7 @@ use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::{Session, chunker};
 use crate::transfer::{CutSender, cut_apart, store_cuts};
-use crate::tree::from_tar::{TarTree, spool};
+use crate::tree::from_tar::{TarTree, seekable, spool};
 use crate::tree::pack::{PackOptions, pack};
 
 /// Packs a folder; what cannot be packed is named on the error stream.
@@ -79,9 +78,7 @@ impl Source {
             } => {
                 let file = match input {
                     TarInput::Stream(input) => spool(input)?,
-                    TarInput::File(path) => {
-                        fs::File::open(path).map_err(DesyncError::file("open the tar file"))?
-                    }
+                    TarInput::File(path) => seekable(&path)?,
                 };
                 TarTree::read(file, add_root, no_time)?.pack(encoder, cancel)
             }

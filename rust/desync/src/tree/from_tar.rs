@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write};
+use std::path::Path;
 
 use fs_err as fs;
 use tar::EntryType;
@@ -205,6 +206,16 @@ impl TarTree {
             }
         }
         Ok(())
+    }
+}
+
+/// Opens a tar file to be read at any position, which a pipe has to be copied for.
+pub(crate) fn seekable(path: &Path) -> Result<fs::File, DesyncError> {
+    let failed = DesyncError::file("open the tar file");
+    let file = fs::File::open(path).map_err(&failed)?;
+    match file.metadata().map_err(&failed)?.is_file() {
+        true => Ok(file),
+        false => spool(file),
     }
 }
 
