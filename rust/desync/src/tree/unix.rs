@@ -164,7 +164,7 @@ pub(crate) fn new_file_options(mode: u64) -> cap_std::fs::OpenOptions {
     options
 }
 
-/// Sets a link's owner and time, where they are not set already.
+/// Sets a link's owner, attributes and time, where they are not set already.
 pub(crate) fn set_link_metadata(
     folder: impl AsFd,
     name: &OsStr,
@@ -176,6 +176,9 @@ pub(crate) fn set_link_metadata(
     let (uid, gid) = owner(wanted)?;
     if options.owner && (found.st_uid != uid.as_raw() || found.st_gid != gid.as_raw()) {
         rustix::fs::chownat(folder, name, Some(uid), Some(gid), no_follow)?;
+    }
+    if options.xattrs {
+        set_xattrs_at(folder, name, wanted)?;
     }
     let time = timespec(wanted.mtime);
     if wanted.mtime != 0 && !has_time(&found, &time) {
@@ -206,6 +209,9 @@ pub(crate) fn make_device(
     if options.owner {
         let (uid, gid) = owner(metadata)?;
         rustix::fs::chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    if options.xattrs {
+        set_xattrs_at(folder, name, metadata)?;
     }
     if options.permissions {
         rustix::fs::chmodat(folder, name, mode, AtFlags::empty())?;
@@ -296,13 +302,40 @@ fn growing(read: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, 
 }
 
 fn set_xattrs(file: BorrowedFd<'_>, wanted: &Metadata) -> io::Result<()> {
+    let get = |name: &[u8], value: &mut [u8]| rustix::fs::fgetxattr(file, name, value);
+    let set = |name: &[u8], value: &[u8]| rustix::fs::fsetxattr(file, name, value, XattrFlags::empty());
+    set_each_xattr(wanted, get, set)
+}
+
+/// As [`set_xattrs`], for links and devices, which cannot be opened. Linux keeps attributes that are not the user's of
+/// them, such as labels.
+#[cfg(target_os = "linux")]
+fn set_xattrs_at(folder: BorrowedFd<'_>, name: &OsStr, wanted: &Metadata) -> io::Result<()> {
+    use std::os::fd::AsRawFd as _;
+    // There is no call that takes an open folder and a name, but this path is the folder, whatever its name is.
+    let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
+    let get = |name: &[u8], value: &mut [u8]| rustix::fs::lgetxattr(&path, name, value);
+    let set = |name: &[u8], value: &[u8]| rustix::fs::lsetxattr(&path, name, value, XattrFlags::empty());
+    set_each_xattr(wanted, get, set)
+}
+
+/// Elsewhere there is no such path.
+#[cfg(not(target_os = "linux"))]
+fn set_xattrs_at(_: BorrowedFd<'_>, _: &OsStr, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Sets attributes that are not set already.
+fn set_each_xattr(
+    wanted: &Metadata,
+    get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+    set: impl Fn(&[u8], &[u8]) -> Result<(), Errno>,
+) -> io::Result<()> {
     for (name, value) in &wanted.xattrs {
         let mut found = vec![0u8; value.len() + 1];
-        let same = rustix::fs::fgetxattr(file, name.as_slice(), found.as_mut_slice())
-            .is_ok_and(|len| found.get(..len) == Some(value));
+        let same = get(name, &mut found).is_ok_and(|len| found.get(..len) == Some(value));
         if !same {
-            let set = rustix::fs::fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
-            set.map_err(|error| {
+            set(name, value).map_err(|error| {
                 let (name, error) = (String::from_utf8_lossy(name), io::Error::from(error));
                 let text = format!("set {name}: {error}; --no-same-xattrs leaves attributes out");
                 io::Error::new(error.kind(), text)

@@ -2,12 +2,12 @@
 //! Access lists, capabilities and labels, which casync keeps in records of their own.
 #![cfg(target_os = "linux")]
 
-use rustix::fs::XattrFlags;
+use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use vsekai_formats::catar::goodbye::{Child, name_hash};
 use vsekai_formats::catar::record::{self, Entry};
 use vsekai_formats::flags;
 
-use crate::common::{Place, casync, ours_ok, real_ok};
+use crate::common::{Place, casync, desync, ours_ok, real_ok};
 
 /// Owner rwx, user 1000 rw-, group r-x, mask rwx, others r--.
 const ACCESS: &[u8] = b"\x02\0\0\0\
@@ -93,6 +93,57 @@ fn what_desync_keeps_in_plain_attributes_comes_back_too() {
         let found = attribute(&format!("{target}/{name}"), attribute_name);
         assert_eq!(found.as_deref(), Some(value), "{name} {attribute_name}");
     }
+}
+
+#[test]
+fn attributes_of_links_and_devices_come_back_as_with_desync() {
+    let place = Place::new();
+    let source = place.folder("tree");
+    let (link, device) = (format!("{source}/link"), format!("{source}/device"));
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    let (mode, null) = (Mode::from_raw_mode(0o640), rustix::fs::makedev(1, 3));
+    if let Err(error) = rustix::fs::mknodat(CWD, &device, FileType::CharacterDevice, mode, null) {
+        let what = format!("a right to make devices ({error})");
+        let _: Option<()> = vsekai_tests::skip(&what, "hint: run this test as root");
+        return;
+    }
+    let note = "trusted.note";
+    for path in [&link, &device] {
+        if let Err(error) = rustix::fs::lsetxattr(path, note, b"value", XattrFlags::empty()) {
+            let what = format!("a file system that keeps {note} of links ({error})");
+            let _: Option<()> = vsekai_tests::skip(&what, "hint: run this test as root, on ext4 or tmpfs");
+            return;
+        }
+    }
+    let kept = |path: &str| {
+        let mut value = [0; 16];
+        let len = rustix::fs::lgetxattr(path, note, &mut value[..]).unwrap_or(0);
+        value[..len].to_vec()
+    };
+    let (archive, theirs) = (place.at("t.catar"), place.at("theirs.catar"));
+    ours_ok(&["tar", &archive, &source]);
+    if let Some(desync) = desync() {
+        real_ok(&desync, &["tar", &theirs, &source]);
+        assert!(fs_err::read(&theirs).unwrap() == fs_err::read(&archive).unwrap());
+        let target = place.at("desync");
+        real_ok(&desync, &["untar", &archive, &target]);
+        assert_eq!(kept(&format!("{target}/link")), b"value");
+    }
+    let target = place.at("out");
+    // Twice, as what is there already is looked at first.
+    for _ in 0..2 {
+        ours_ok(&["untar", &archive, &target]);
+        for name in ["link", "device"] {
+            assert_eq!(kept(&format!("{target}/{name}")), b"value", "{name}");
+        }
+    }
+    let found = rustix::fs::lstat(format!("{target}/device")).unwrap();
+    let kind = FileType::from_raw_mode(found.st_mode);
+    assert_eq!((kind, found.st_rdev), (FileType::CharacterDevice, null));
+    assert_eq!(found.st_mode & 0o7777, 0o640);
+    let bare = place.at("bare");
+    ours_ok(&["untar", "--no-same-xattrs", &archive, &bare]);
+    assert_eq!(kept(&format!("{bare}/link")), b"");
 }
 
 /// An archive with one file, whose label casync has packed on a system that has labels.
