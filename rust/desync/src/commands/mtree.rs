@@ -3,6 +3,7 @@
 
 use std::io::{BufReader, BufWriter, Read};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fs_err as fs;
 use tokio::task::spawn_blocking;
@@ -20,6 +21,7 @@ use crate::tree::pack::{PackOptions, pack};
 pub(crate) async fn mtree(args: MtreeArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
     let cancel = env.cancel.clone();
     let mut digest = session.digest;
+    let skipped = Skipped::default();
     let input: Box<dyn Read + Send> = if args.indexed.index {
         let opened = indexed_archive(&args.input, &args.indexed, &args.options, session, env);
         let (archive, of_chunks) = opened.await?;
@@ -28,31 +30,53 @@ pub(crate) async fn mtree(args: MtreeArgs, session: &Session, env: &mut Env) -> 
     } else if args.input == "-" {
         env.take_input()
     } else if Path::new(&args.input).is_dir() {
-        packed(&args.input, digest, &cancel)?
+        packed(&args.input, digest, &skipped, &cancel)?
     } else {
         Box::new(fs::File::open(&args.input).map_err(DesyncError::file("open the archive"))?)
     };
     let mut out = env.take_out();
-    let name = args.input.clone();
+    let (name, noted) = (args.input.clone(), skipped.clone());
     let listing = spawn_blocking(move || {
         let mut out = BufWriter::new(&mut out);
         let input = BufReader::with_capacity(1 << 20, input);
-        list(input, digest, &name, &mut out, &cancel)
+        list(input, digest, &name, &mut out, &noted, &cancel)
     });
-    listing.await?
+    listing.await??;
+    for path in skipped.lock().drain(..) {
+        env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
+    }
+    Ok(())
+}
+
+/// Paths of what is not listed; clones share them.
+#[derive(Clone, Default)]
+struct Skipped(Arc<Mutex<Vec<String>>>);
+
+impl Skipped {
+    fn add(&self, path: &[Vec<u8>]) {
+        let path = String::from_utf8_lossy(&shown(path)).into_owned();
+        self.lock().push(path);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Packs a folder into one end of a pipe and returns the other.
 fn packed(
     folder: &str,
     digest: DigestAlgorithm,
+    skipped: &Skipped,
     cancel: &Cancel,
 ) -> Result<Box<dyn Read + Send>, DesyncError> {
     let (reader, writer) = std::io::pipe().map_err(DesyncError::file("open a pipe"))?;
-    let (folder, cancel) = (Path::new(folder).to_owned(), cancel.clone());
+    let (folder, skipped, cancel) = (Path::new(folder).to_owned(), skipped.clone(), cancel.clone());
     let packing = spawn_blocking(move || {
         let encoder = Encoder::new(BufWriter::with_capacity(1 << 16, writer), digest);
-        pack(&folder, PackOptions::default(), encoder, &cancel).map(|_| ())
+        let (_, found) = pack(&folder, PackOptions::default(), encoder, &cancel)?;
+        skipped.lock().extend(found);
+        Ok(())
     });
     Ok(Box::new(Packing {
         reader,
@@ -84,6 +108,7 @@ fn list(
     digest: DigestAlgorithm,
     name: &str,
     out: &mut dyn std::io::Write,
+    skipped: &Skipped,
     cancel: &Cancel,
 ) -> Result<(), DesyncError> {
     let decode_error = |source| DesyncError::Decode {
@@ -102,7 +127,10 @@ fn list(
                 path.pop();
                 continue;
             }
-            Event::Orphan(_) => continue,
+            Event::Orphan(name) => {
+                skipped.add(&[&path[..], &[name]].concat());
+                continue;
+            }
         };
         path.push(node.name.clone().unwrap_or_default());
         let digest = match kind {
@@ -119,8 +147,9 @@ fn list(
             }
             _ => None,
         };
-        if let Some(line) = lines::line(&shown(&path), &node.metadata, &kind, digest) {
-            writeln!(out, "{line}").map_err(&failed)?;
+        match lines::line(&shown(&path), &node.metadata, &kind, digest) {
+            Some(line) => writeln!(out, "{line}").map_err(&failed)?,
+            None => skipped.add(&path),
         }
         if kind != NodeKind::Folder {
             path.pop();

@@ -201,7 +201,7 @@ fn casync_unpacks_what_is_packed_here_and_the_other_way_round() {
 }
 
 #[test]
-fn fifos_of_casync_are_left_out_and_not_taken_for_folders() {
+fn fifos_and_sockets_of_casync_are_left_out_and_not_taken_for_folders() {
     let Some(casync) = casync() else { return };
     let place = Place::new();
     place.file("tree/a", b"a");
@@ -210,11 +210,19 @@ fn fifos_of_casync_are_left_out_and_not_taken_for_folders() {
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
     let fifo = format!("{source}/m");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    std::os::unix::net::UnixListener::bind(format!("{source}/socket")).unwrap();
     real_ok(&casync, &["make", &archive, &source]);
     let outcome = ours(&[&UNTAR[..], &[&archive, &target]].concat());
     assert_eq!(outcome.code, 0, "{}", outcome.err);
     assert!(outcome.err.contains("skipped m"), "{}", outcome.err);
+    assert!(outcome.err.contains("skipped socket"), "{}", outcome.err);
     assert_eq!(fs_err::read(format!("{target}/z")).unwrap(), b"z");
+    for input in [&archive, &source] {
+        let listed = ours(&["mtree", input]);
+        assert_eq!(listed.code, 0, "{}", listed.err);
+        assert!(listed.err.contains("socket: it is no file"), "{}", listed.err);
+        assert_eq!(listed.text().lines().count(), 4, "{}", listed.text());
+    }
     let packed = ours(&["tar", &archive, &source]);
     assert!(
         packed.code == 0 && packed.err.contains("skipped"),
