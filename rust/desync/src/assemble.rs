@@ -24,7 +24,7 @@ use crate::env::Cancel;
 use crate::error::DesyncError;
 use crate::files::chunks_at;
 use crate::seeds::Seeds;
-use crate::transfer::{GROUP, check_size, groups};
+use crate::transfer::{Pace, check_size};
 use crate::writer::Writer;
 
 /// Where the bytes of a file came from, named as desync names it.
@@ -48,7 +48,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) index: &'a Index,
     pub(crate) seeds: &'a Seeds,
     pub(crate) store: &'a Arc<dyn ChunkStore>,
-    pub(crate) concurrency: usize,
+    pub(crate) pace: Pace,
     pub(crate) cancel: &'a Cancel,
 }
 
@@ -72,11 +72,11 @@ impl Assembly<'_> {
         }
         // What was shared may have been wrong, and is then no hole any more.
         let zero_from = if from.shared() { u64::MAX } else { existing };
-        let writer = Writer::start(Arc::clone(&file), zero_from, self.concurrency);
+        let writer = Writer::start(Arc::clone(&file), zero_from, self.pace.chunks);
         // Seeds are asked for each chunk by itself.
         let (group, at_a_time) = match self.seeds.len() {
-            0 => (GROUP, groups(self.concurrency)),
-            _ => (1, self.concurrency),
+            0 => (self.pace.group, self.pace.groups),
+            _ => (1, self.pace.chunks),
         };
         let filled = stream::iter(order.chunks(group).map(Ok))
             .try_for_each_concurrent(at_a_time, |chunks| self.fill(chunks, &places, &writer, &from))
@@ -154,7 +154,7 @@ impl Assembly<'_> {
         file: &Arc<fs::File>,
     ) -> Result<Vec<IndexChunk>, DesyncError> {
         let digest = self.index.digest;
-        let checks = stream::iter(chunks.chunks(GROUP)).map(|places| {
+        let checks = stream::iter(chunks.chunks(self.pace.group)).map(|places| {
             let (file, places) = (Arc::clone(file), places.to_vec());
             async move {
                 self.cancel.check()?;
@@ -167,7 +167,7 @@ impl Assembly<'_> {
                 wrong.await?.map_err(DesyncError::file("read the output"))
             }
         });
-        checks.buffered(groups(self.concurrency)).try_concat().await
+        checks.buffered(self.pace.groups).try_concat().await
     }
 
     /// Gets chunks and writes each to its places.

@@ -80,6 +80,36 @@ pub(crate) fn groups(concurrency: usize) -> usize {
     concurrency.min(processors + WAITING)
 }
 
+/// How many chunks of an index to have in memory at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Chunks that are worked on one by one.
+    pub(crate) chunks: usize,
+    /// Chunks that are hashed together.
+    pub(crate) group: usize,
+    /// Groups that are worked on.
+    pub(crate) groups: usize,
+}
+
+impl Pace {
+    /// As many as are wanted, but fewer where chunks are large: an index may ask for 128 MiB each, and a store have them
+    /// in a few bytes.
+    pub(crate) fn of(concurrency: u16, index: &Index) -> Self {
+        let largest = index.chunks.iter().map(|chunk| chunk.size).max();
+        let fit = (IN_MEMORY / largest.unwrap_or_default().max(1) as usize).max(1);
+        let group = GROUP.min(fit);
+        let concurrency = usize::from(concurrency);
+        Self {
+            chunks: concurrency.min(fit),
+            group,
+            groups: groups(concurrency).min(fit / group),
+        }
+    }
+}
+
+/// Bytes of chunks on their way. Chunks of 256 KiB come to a few MiB.
+const IN_MEMORY: usize = 256 << 20;
+
 /// Groups that may wait for the disk: making a file or folder does, while what was written is synced.
 const WAITING: usize = 4;
 
@@ -216,4 +246,34 @@ pub(crate) fn check_size(id: ChunkId, plain: &[u8], size: u32) -> Result<(), Des
 
 fn receive(mut cuts: mpsc::Receiver<Vec<Bytes>>) -> impl Stream<Item = Vec<Bytes>> + Unpin {
     stream::poll_fn(move |context| cuts.poll_recv(context))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(largest: u32) -> Index {
+        let digest = DigestAlgorithm::Sha256;
+        let mut index = Index::new(0, digest, (1, 1, u64::from(largest)));
+        index.push(ChunkId::of(digest, b"small"), 1);
+        index.push(ChunkId::of(digest, b"large"), largest);
+        index
+    }
+
+    #[test]
+    fn large_chunks_are_worked_on_few_at_a_time() {
+        let usual = Pace::of(10, &index(256 << 10));
+        assert_eq!((usual.chunks, usual.group, usual.groups), (10, GROUP, groups(10)));
+        for largest in [1, 5 << 20, 16 << 20, 100 << 20, 128 << 20] {
+            let pace = Pace::of(512, &index(largest));
+            let most = IN_MEMORY / largest as usize;
+            assert!((1..=most).contains(&pace.chunks), "{largest}: {pace:?}");
+            assert!(
+                (1..=most).contains(&(pace.group * pace.groups)),
+                "{largest}: {pace:?}"
+            );
+        }
+        let none = Pace::of(1, &Index::new(0, DigestAlgorithm::Sha256, (1, 1, 1)));
+        assert_eq!((none.chunks, none.group, none.groups), (1, GROUP, 1));
+    }
 }

@@ -11,7 +11,7 @@ use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::Session;
-use crate::transfer::fetch_in_order;
+use crate::transfer::{Pace, fetch_in_order};
 
 /// Writes the wanted bytes to a file or the output.
 pub(crate) async fn cat(args: CatArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -42,13 +42,13 @@ pub(crate) async fn cat(args: CatArgs, session: &Session, env: &mut Env) -> Resu
     let last = index
         .chunk_at(end.saturating_sub(1))
         .map_or(index.chunks.len(), |last| last + 1);
-    let concurrency = usize::from(source.store.concurrency);
+    let at_a_time = Pace::of(source.store.concurrency, &index).chunks;
     let cancel = env.cancel.clone();
     let mut chunks = std::pin::pin!(fetch_in_order(
         &index,
         first..last.max(first),
         &store,
-        concurrency,
+        at_a_time,
         &cancel
     ));
     while let Some(chunk) = chunks.next().await {

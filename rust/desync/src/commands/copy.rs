@@ -15,7 +15,7 @@ use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::{FileAt, chunks_at};
 use crate::session::{Session, read_small};
-use crate::transfer::{GROUP, SeenIds, check_size, groups};
+use crate::transfer::{Pace, SeenIds, check_size};
 
 /// Stores the chunks of a file, each checked against the index.
 pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -29,10 +29,11 @@ pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Re
     let file = Arc::new(file);
     let seen = SeenIds::starting_with(ignored);
     let cancel = env.cancel.clone();
+    let pace = Pace::of(args.options.concurrency, &index);
     let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
     let (wanted, digest): (Vec<IndexChunk>, _) = (wanted.copied().collect(), index.digest);
-    stream::iter(wanted.chunks(GROUP).map(Ok))
-        .try_for_each_concurrent(groups(usize::from(args.options.concurrency)), |places| {
+    stream::iter(wanted.chunks(pace.group).map(Ok))
+        .try_for_each_concurrent(pace.groups, |places| {
             let (places, file, cancel, store) = (places.to_vec(), Arc::clone(&file), &cancel, &store);
             async move {
                 cancel.check()?;
@@ -80,10 +81,11 @@ pub(crate) async fn cache(args: CacheArgs, session: &Session, env: &mut Env) -> 
         let target = session
             .opener_for(&index, &args.options)
             .open_writable(&args.cache)?;
+        let at_a_time = Pace::of(args.options.concurrency, &index).chunks;
         let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
         let cancel = env.cancel.clone();
         stream::iter(wanted.map(Ok))
-            .try_for_each_concurrent(usize::from(args.options.concurrency), |chunk| {
+            .try_for_each_concurrent(at_a_time, |chunk| {
                 let (source, target, cancel) = (&source, &target, &cancel);
                 async move {
                     cancel.check()?;

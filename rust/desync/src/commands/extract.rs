@@ -12,6 +12,7 @@ use crate::error::DesyncError;
 use crate::files::{NewFile, length};
 use crate::seeds::Seeds;
 use crate::session::Session;
+use crate::transfer::Pace;
 
 /// Rebuilds a file beside its final name, or in place.
 pub(crate) async fn extract(args: ExtractArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
@@ -31,7 +32,7 @@ pub(crate) async fn extract(args: ExtractArgs, session: &Session, env: &mut Env)
         index: &index,
         seeds: &seeds,
         store: &store,
-        concurrency: usize::from(source.store.concurrency),
+        pace: Pace::of(source.store.concurrency, &index),
         cancel: &cancel,
     };
     let stats = match args.in_place {

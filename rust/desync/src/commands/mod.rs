@@ -23,6 +23,7 @@ use crate::args::{DesyncArgs, DesyncCommand, IndexedArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::session::Session;
+use crate::transfer::Pace;
 use crate::tree::stream::IndexStream;
 
 /// Does the command of a command line.
@@ -61,8 +62,8 @@ async fn indexed_archive(
         .open_source(&mut index, &indexed.stores, indexed.cache.as_deref(), options)
         .await?;
     let digest = index.digest;
-    let concurrency = usize::from(options.concurrency);
-    let mut stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
+    let pace = Pace::of(options.concurrency, &index);
+    let mut stream = IndexStream::new(Arc::new(index), store, pace, env.cancel.clone());
     stream.look_in(Vec::new());
     Ok((Box::new(stream), digest))
 }

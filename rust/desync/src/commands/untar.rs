@@ -16,6 +16,7 @@ use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::Session;
+use crate::transfer::Pace;
 use crate::tree::image::TreeImage;
 use crate::tree::receipt::Receipt;
 use crate::tree::stream::{Follow, IndexStream, StreamStats};
@@ -118,8 +119,8 @@ async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcom
     let store = session
         .open_source(&mut index, stores, cache, &args.options)
         .await?;
-    let concurrency = usize::from(args.options.concurrency);
-    let stream = IndexStream::new(Arc::new(index), store, concurrency, env.cancel.clone());
+    let pace = Pace::of(args.options.concurrency, &index);
+    let stream = IndexStream::new(Arc::new(index), store, pace, env.cancel.clone());
     let cancel = env.cancel.clone();
     spawn_blocking(move || unpack_index(&args, stream, receipt.as_ref(), &cancel)).await?
 }

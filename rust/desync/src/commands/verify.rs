@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::FileAt;
 use crate::session::Session;
-use crate::transfer::{GROUP, groups};
+use crate::transfer::{GROUP, Pace, groups};
 
 /// Reads and checks every chunk of a local store, and deletes damaged ones if asked to.
 ///
@@ -69,8 +69,9 @@ pub(crate) async fn verify_index(
     let file = FileAt::open(&args.file).map_err(DesyncError::file("open the file"))?;
     check_length(&index, file.len(), &args.file.display().to_string())?;
     let (file, cancel, digest) = (Arc::new(file), env.cancel.clone(), index.digest);
-    stream::iter(index.chunks.chunks(GROUP).map(Ok))
-        .try_for_each_concurrent(groups(usize::from(args.options.concurrency)), |places| {
+    let pace = Pace::of(args.options.concurrency, &index);
+    stream::iter(index.chunks.chunks(pace.group).map(Ok))
+        .try_for_each_concurrent(pace.groups, |places| {
             let (places, file, cancel) = (places.to_vec(), Arc::clone(&file), cancel.clone());
             async move {
                 cancel.check()?;

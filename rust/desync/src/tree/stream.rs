@@ -19,7 +19,7 @@ use vsekai_store::{Chunk, ChunkStore};
 
 use crate::env::Cancel;
 use crate::error::DesyncError;
-use crate::transfer::{GROUP, check_size, groups};
+use crate::transfer::{Pace, check_size};
 use crate::tree::image::TreeImage;
 use crate::tree::unpack::Watch;
 
@@ -38,7 +38,7 @@ pub(crate) struct IndexStream {
     store: Arc<dyn ChunkStore>,
     handle: Handle,
     cancel: Cancel,
-    concurrency: usize,
+    pace: Pace,
     queue: VecDeque<(usize, Task)>,
     current: Option<(u64, Bytes)>,
     position: u64,
@@ -106,18 +106,13 @@ impl Guess {
 
 impl IndexStream {
     /// Starts at the beginning; must be called on a runtime.
-    pub(crate) fn new(
-        index: Arc<Index>,
-        store: Arc<dyn ChunkStore>,
-        concurrency: usize,
-        cancel: Cancel,
-    ) -> Self {
+    pub(crate) fn new(index: Arc<Index>, store: Arc<dyn ChunkStore>, pace: Pace, cancel: Cancel) -> Self {
         Self {
             index,
             store,
             handle: Handle::current(),
             cancel,
-            concurrency,
+            pace,
             queue: VecDeque::new(),
             current: None,
             position: 0,
@@ -137,7 +132,7 @@ impl IndexStream {
             next: None,
         });
         self.guesses = guesses.collect();
-        self.ahead = self.concurrency;
+        self.ahead = self.pace.chunks;
     }
 
     /// Notes where a node begins and ends in the stream, so that the folders are looked into at the same path.
@@ -184,7 +179,7 @@ impl IndexStream {
             }
             Found::Store(plain) => {
                 // The more chunks in a row are missing, the more are fetched before they are needed.
-                self.fetch_ahead = (self.fetch_ahead * 2).min(self.concurrency);
+                self.fetch_ahead = (self.fetch_ahead * 2).min(self.pace.chunks);
                 plain
             }
             Found::NotYet => return Err(DesyncError::Internal("a chunk was not fetched".to_owned())),
@@ -215,11 +210,12 @@ impl IndexStream {
 
     /// Starts fetching whole groups of chunks from `next` on.
     fn fetch_groups(&mut self, next: usize, wanted: usize) {
+        let Pace { group, groups, .. } = self.pace;
         let total = self.index.chunks.len();
-        let until = wanted.saturating_add(GROUP * (groups(self.concurrency) + 1));
-        let starts = (next..total).step_by(GROUP);
-        for start in starts.take_while(|start| start.saturating_add(GROUP) <= until) {
-            self.fetch_group(start..start.saturating_add(GROUP).min(total));
+        let until = wanted.saturating_add(group * (groups + 1));
+        let starts = (next..total).step_by(group);
+        for start in starts.take_while(|start| start.saturating_add(group) <= until) {
+            self.fetch_group(start..start.saturating_add(group).min(total));
         }
     }
 
