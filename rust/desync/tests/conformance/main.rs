@@ -7,6 +7,7 @@ mod common;
 mod damage;
 mod http;
 mod layout;
+mod pairs;
 mod random;
 mod records;
 mod share;
