@@ -3,6 +3,7 @@
 //!
 //! Shows what a program has to bring along; `vsekai desync` does the same.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     let env = Env {
         out: Box::new(std::io::stdout()),
         err: Box::new(std::io::stderr()),
+        err_is_terminal: std::io::stderr().is_terminal(),
         input: Box::new(std::io::stdin()),
         variables: Box::new(|name| std::env::var_os(name)),
         working_folder: std::env::current_dir().ok(),

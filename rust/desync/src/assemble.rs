@@ -23,6 +23,7 @@ use crate::clone;
 use crate::env::Cancel;
 use crate::error::DesyncError;
 use crate::files::chunks_at;
+use crate::progress::Progress;
 use crate::seeds::Seeds;
 use crate::transfer::{Pace, check_size};
 use crate::writer::Writer;
@@ -50,6 +51,8 @@ pub(crate) struct Assembly<'a> {
     pub(crate) store: &'a Arc<dyn ChunkStore>,
     pub(crate) pace: Pace,
     pub(crate) cancel: &'a Cancel,
+    /// Counts the places that are right.
+    pub(crate) progress: &'a Progress,
 }
 
 impl Assembly<'_> {
@@ -61,6 +64,8 @@ impl Assembly<'_> {
         let missing = self.missing(&file, existing).await?;
         let in_place = self.index.chunks.len() - missing.len();
         let missing = self.share(missing, &file, &from).await?;
+        self.progress
+            .add((self.index.chunks.len() - missing.len()) as u64);
         let mut places: HashMap<ChunkId, Vec<IndexChunk>> = HashMap::new();
         let mut order = Vec::new();
         for chunk in missing {
@@ -191,6 +196,7 @@ impl Assembly<'_> {
             from.seed_chunks.fetch_add(places.len() as u64, Ordering::Relaxed);
             from.seed_bytes.fetch_add(total, Ordering::Relaxed);
             write_to(places, Bytes::from(plain), writer).await?;
+            self.progress.add(places.len() as u64);
         }
         if wanted.is_empty() {
             return Ok(());
@@ -206,6 +212,7 @@ impl Assembly<'_> {
             from.store_chunks
                 .fetch_add(places.len() as u64, Ordering::Relaxed);
             write_to(places, found?.plain().clone(), writer).await?;
+            self.progress.add(places.len() as u64);
         }
         Ok(())
     }

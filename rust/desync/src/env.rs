@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::DesyncError;
+use crate::progress::{Form, Progress, show};
 
 /// Looks up an environment variable.
 pub type Variables = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
@@ -19,9 +20,11 @@ pub struct Env {
     pub out: Box<dyn Write + Send>,
     /// Where warnings and statistics go.
     pub err: Box<dyn Write + Send>,
+    /// Whether `err` is a terminal, which shows how far a command is.
+    pub err_is_terminal: bool,
     /// Where `-` reads from, and answers to questions come from.
     pub input: Box<dyn Read + Send>,
-    /// Environment variables: `S3_*` and `AWS_*` credentials, `HOME`.
+    /// Environment variables: `S3_*` and `AWS_*` credentials, `HOME`, `DESYNC_*`.
     pub variables: Variables,
     /// The folder that relative paths are looked up in for the configuration.
     pub working_folder: Option<PathBuf>,
@@ -64,6 +67,23 @@ impl Env {
     /// Prints a line to the user; that nobody reads it is no failure.
     pub(crate) fn warn(&mut self, line: &str) {
         let _ = writeln!(self.err, "{line}");
+    }
+
+    /// Does `work` and shows meanwhile how far it is, to people and to programs that ask for it as they ask desync.
+    pub(crate) async fn showing<T>(
+        &mut self,
+        label: &str,
+        progress: &Progress,
+        work: impl Future<Output = Result<T, DesyncError>>,
+    ) -> Result<T, DesyncError> {
+        let form = if self.variable("DESYNC_ENABLE_PARSABLE_PROGRESS").is_some() {
+            Form::Lines
+        } else if self.err_is_terminal || self.variable("DESYNC_PROGRESSBAR_ENABLED").is_some() {
+            Form::Bar
+        } else {
+            Form::Nothing
+        };
+        show(form, &mut *self.err, label, progress, work).await
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<String> {

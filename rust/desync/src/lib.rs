@@ -14,6 +14,7 @@ mod behind;
 mod clone;
 mod commands;
 mod files;
+mod progress;
 mod seeds;
 mod session;
 mod transfer;

@@ -129,6 +129,7 @@ fn run(line: Line, shell: Shell) -> u8 {
     let env = Env {
         out: shell.out,
         err: Box::new(err.clone()),
+        err_is_terminal: shell.err_is_terminal,
         input: shell.input,
         variables: shell.variables,
         working_folder: shell.working_folder,

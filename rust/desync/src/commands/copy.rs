@@ -14,6 +14,7 @@ use crate::args::{CacheArgs, ChopArgs, IgnoreArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::{FileAt, chunks_at};
+use crate::progress::Progress;
 use crate::session::{Session, read_small};
 use crate::transfer::{Pace, SeenIds, check_size};
 
@@ -32,18 +33,22 @@ pub(crate) async fn chop(args: ChopArgs, session: &Session, env: &mut Env) -> Re
     let pace = Pace::of(args.options.concurrency, &index);
     let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
     let (wanted, digest): (Vec<IndexChunk>, _) = (wanted.copied().collect(), index.digest);
-    stream::iter(wanted.chunks(pace.group).map(Ok))
-        .try_for_each_concurrent(pace.groups, |places| {
+    let progress = Progress::of(wanted.len() as u64);
+    let storing =
+        stream::iter(wanted.chunks(pace.group).map(Ok)).try_for_each_concurrent(pace.groups, |places| {
             let (places, file, cancel, store) = (places.to_vec(), Arc::clone(&file), &cancel, &store);
+            let progress = &progress;
             async move {
                 cancel.check()?;
+                let count = places.len() as u64;
                 let read = spawn_blocking(move || matching_chunks(&file, &places, digest));
                 let chunks = read.await??;
                 try_join_all(chunks.iter().map(|chunk| store.put_absent(chunk))).await?;
+                progress.add(count);
                 Ok::<_, DesyncError>(())
             }
-        })
-        .await?;
+        });
+    env.showing("", &progress, storing).await?;
     Ok(store.sync().await?)
 }
 
@@ -83,16 +88,18 @@ pub(crate) async fn cache(args: CacheArgs, session: &Session, env: &mut Env) -> 
             .open_writable(&args.cache)?;
         let at_a_time = Pace::of(args.options.concurrency, &index).chunks;
         let wanted = index.chunks.iter().filter(|chunk| seen.insert(chunk.id));
-        let cancel = env.cancel.clone();
-        stream::iter(wanted.map(Ok))
-            .try_for_each_concurrent(at_a_time, |chunk| {
-                let (source, target, cancel) = (&source, &target, &cancel);
-                async move {
-                    cancel.check()?;
-                    copy_one(chunk, source, target).await
-                }
-            })
-            .await?;
+        let wanted: Vec<&IndexChunk> = wanted.collect();
+        let (progress, cancel) = (Progress::of(wanted.len() as u64), env.cancel.clone());
+        let copying = stream::iter(wanted.into_iter().map(Ok)).try_for_each_concurrent(at_a_time, |chunk| {
+            let (source, target, cancel, progress) = (&source, &target, &cancel, &progress);
+            async move {
+                cancel.check()?;
+                copy_one(chunk, source, target).await?;
+                progress.add(1);
+                Ok::<_, DesyncError>(())
+            }
+        });
+        env.showing("", &progress, copying).await?;
         target.sync().await?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::assemble::{AssembleStats, Assembly};
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::{NewFile, length};
+use crate::progress::Progress;
 use crate::seeds::Seeds;
 use crate::session::Session;
 use crate::transfer::Pace;
@@ -28,17 +29,24 @@ pub(crate) async fn extract(args: ExtractArgs, session: &Session, env: &mut Env)
         .await?;
     let seeds = Seeds::open(&args, &index, session, env).await?;
     let cancel = env.cancel.clone();
+    let progress = Progress::of(index.chunks.len() as u64);
     let assembly = Assembly {
         index: &index,
         seeds: &seeds,
         store: &store,
         pace: Pace::of(source.store.concurrency, &index),
         cancel: &cancel,
+        progress: &progress,
     };
-    let stats = match args.in_place {
-        true => in_place(&assembly, &args.output).await?,
-        false => beside(&assembly, &args.output).await?,
-    };
+    let assembling = Box::pin(async {
+        match args.in_place {
+            true => in_place(&assembly, &args.output).await,
+            false => beside(&assembly, &args.output).await,
+        }
+    });
+    let stats = env
+        .showing("Attempt 1: Assembling ", &progress, assembling)
+        .await?;
     match args.print_stats {
         true => env.print_json(&stats),
         false => Ok(()),

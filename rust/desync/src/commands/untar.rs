@@ -15,6 +15,7 @@ use crate::commands::indexed_archive;
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::transfer::Pace;
 use crate::tree::image::TreeImage;
@@ -120,9 +121,18 @@ async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcom
         .open_source(&mut index, stores, cache, &args.options)
         .await?;
     let pace = Pace::of(args.options.concurrency, &index);
-    let stream = IndexStream::new(Arc::new(index), store, pace, env.cancel.clone());
+    let progress = Progress::of(index.total_size());
+    let mut stream = IndexStream::new(Arc::new(index), store, pace, env.cancel.clone());
+    stream.count(progress.clone());
     let cancel = env.cancel.clone();
-    spawn_blocking(move || unpack_index(&args, stream, receipt.as_ref(), &cancel)).await?
+    let unpacking = spawn_blocking(move || unpack_index(&args, stream, receipt.as_ref(), &cancel));
+    let unpacked = async {
+        match unpacking.await {
+            Ok(outcome) => outcome,
+            Err(lost) => Err(lost.into()),
+        }
+    };
+    env.showing("Unpacking ", &progress, unpacked).await
 }
 
 fn unpack_index(

@@ -13,6 +13,7 @@ use crate::commands::copy::{check_length, matching_chunks};
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::FileAt;
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::transfer::{GROUP, Pace, groups};
 
@@ -70,13 +71,21 @@ pub(crate) async fn verify_index(
     check_length(&index, file.len(), &args.file.display().to_string())?;
     let (file, cancel, digest) = (Arc::new(file), env.cancel.clone(), index.digest);
     let pace = Pace::of(args.options.concurrency, &index);
-    stream::iter(index.chunks.chunks(pace.group).map(Ok))
-        .try_for_each_concurrent(pace.groups, |places| {
+    let progress = Progress::of(index.chunks.len() as u64);
+    let checking = stream::iter(index.chunks.chunks(pace.group).map(Ok)).try_for_each_concurrent(
+        pace.groups,
+        |places| {
             let (places, file, cancel) = (places.to_vec(), Arc::clone(&file), cancel.clone());
+            let progress = &progress;
             async move {
                 cancel.check()?;
-                spawn_blocking(move || matching_chunks(&file, &places, digest).map(drop)).await?
+                let count = places.len() as u64;
+                let checked = spawn_blocking(move || matching_chunks(&file, &places, digest).map(drop));
+                checked.await??;
+                progress.add(count);
+                Ok::<_, DesyncError>(())
             }
-        })
-        .await
+        },
+    );
+    env.showing("", &progress, checking).await
 }

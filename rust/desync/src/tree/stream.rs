@@ -19,6 +19,7 @@ use vsekai_store::{Chunk, ChunkStore};
 
 use crate::env::Cancel;
 use crate::error::DesyncError;
+use crate::progress::Progress;
 use crate::transfer::{Pace, check_size};
 use crate::tree::image::TreeImage;
 use crate::tree::unpack::Watch;
@@ -47,6 +48,7 @@ pub(crate) struct IndexStream {
     /// How many chunks may be fetched from the store ahead of being needed.
     fetch_ahead: usize,
     counters: Arc<Counters>,
+    progress: Option<Progress>,
 }
 
 /// A chunk on its way.
@@ -121,7 +123,13 @@ impl IndexStream {
             ahead: 1,
             fetch_ahead: 1,
             counters: Arc::default(),
+            progress: None,
         }
+    }
+
+    /// Counts the bytes that are read from now on.
+    pub(crate) fn count(&mut self, progress: Progress) {
+        self.progress = Some(progress);
     }
 
     /// Looks for chunks in these folders from now on.
@@ -306,6 +314,9 @@ impl Read for IndexStream {
             to.copy_from_slice(from);
         }
         self.position += len as u64;
+        if let Some(progress) = &self.progress {
+            progress.add(len as u64);
+        }
         Ok(len)
     }
 }

@@ -431,6 +431,61 @@ fn an_index_is_read_from_a_pipe_and_by_any_name() {
 }
 
 #[test]
+fn programs_follow_the_progress_as_they_follow_desyncs() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
+    let (index, output) = (place.at("i.caibx"), place.at("out"));
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    place.file("tree/file", blob());
+    let (tree, archive, target) = (place.at("tree"), place.at("t.caidx"), place.at("target"));
+    ours_ok(&["tar", "-i", "-s", &store, &archive, &tree]);
+    let (chopped, cache) = (place.folder("chopped"), place.folder("cache"));
+    for (label, line) in [
+        (
+            "Attempt 1: Assembling ",
+            vec!["extract", "-s", &store, &index, &output],
+        ),
+        ("", vec!["chop", "-s", &chopped, &index, &file]),
+        ("", vec!["cache", "-s", &store, "-c", &cache, &index]),
+        ("", vec!["verify-index", &index, &file]),
+        (
+            "Unpacking ",
+            vec!["untar", "--no-same-owner", "-i", "-s", &store, &archive, &target],
+        ),
+    ] {
+        let variable = "DESYNC_ENABLE_PARSABLE_PROGRESS";
+        let followed = crate::common::ours_where(variable, "1", &line);
+        assert_eq!(followed.code, 0, "{}", followed.err);
+        let (first, last) = (format!("{label}   0.00%\n"), format!("\n{label} 100.00% "));
+        let err = &followed.err;
+        assert!(
+            err.starts_with(&first) && err.contains(&last),
+            "{line:?}: {err:?}"
+        );
+        assert!(err.ends_with("s\n\n"), "{line:?}: {err:?}");
+        if let Some(desync) = desync() {
+            let mut theirs = std::process::Command::new(desync);
+            let theirs = theirs.args(&line).env(variable, "1").output().unwrap();
+            let theirs = String::from_utf8(theirs.stderr).unwrap();
+            assert!(theirs.contains(&first) && theirs.contains(&last), "{theirs:?}");
+        }
+        assert_eq!(ours(&line).err, "", "{line:?}");
+    }
+    let failed = crate::common::ours_where(
+        "DESYNC_PROGRESSBAR_ENABLED",
+        "1",
+        &["extract", "-s", &place.folder("empty"), &index, &output],
+    );
+    assert_eq!(failed.code, 1);
+    assert!(
+        failed.err.starts_with("\rAttempt 1: Assembling ["),
+        "{}",
+        failed.err
+    );
+    assert!(failed.err.contains("\nError: "), "{}", failed.err);
+}
+
+#[test]
 fn the_configuration_is_written_for_its_owner_alone() {
     use std::os::unix::fs::MetadataExt as _;
     let place = Place::new();

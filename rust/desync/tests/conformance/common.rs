@@ -37,10 +37,20 @@ pub fn ours_with(arguments: &[&str], input: &[u8], cancel: &Cancel) -> Outcome {
 
 /// Runs one of our commands for a user with this home folder.
 pub fn ours_at_home(arguments: &[&str], home: &str) -> Outcome {
-    run(arguments, b"", &Cancel::default(), Some(home.to_owned()))
+    ours_where("HOME", home, arguments)
 }
 
-fn run(arguments: &[&str], input: &[u8], cancel: &Cancel, home: Option<String>) -> Outcome {
+/// Runs one of our commands with a variable of the environment.
+pub fn ours_where(name: &'static str, value: &str, arguments: &[&str]) -> Outcome {
+    run(arguments, b"", &Cancel::default(), Some((name, value.to_owned())))
+}
+
+fn run(
+    arguments: &[&str],
+    input: &[u8],
+    cancel: &Cancel,
+    variable: Option<(&'static str, String)>,
+) -> Outcome {
     let words = std::iter::once("desync").chain(arguments.iter().copied());
     let cli = match DesyncCli::try_parse_from(words) {
         Ok(cli) => cli,
@@ -51,7 +61,11 @@ fn run(arguments: &[&str], input: &[u8], cancel: &Cancel, home: Option<String>) 
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
         input: Box::new(Cursor::new(input.to_vec())),
-        variables: Box::new(move |name| home.clone().filter(|_| name == "HOME").map(Into::into)),
+        err_is_terminal: false,
+        variables: Box::new(move |name| {
+            let found = variable.as_ref().filter(|(known, _)| *known == name);
+            found.map(|(_, value)| value.into())
+        }),
         working_folder: None,
         cancel: cancel.clone(),
     };
