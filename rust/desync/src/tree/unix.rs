@@ -164,7 +164,7 @@ pub(crate) fn new_file_options(mode: u64) -> cap_std::fs::OpenOptions {
     options
 }
 
-/// Sets a link's owner, attributes and time, where they are not set already.
+/// Sets the owner, attributes and time of what cannot be opened, such as a link, where they are not set already.
 pub(crate) fn set_link_metadata(
     folder: impl AsFd,
     name: &OsStr,
@@ -197,30 +197,46 @@ pub(crate) fn make_device(
 ) -> io::Result<()> {
     let folder = folder.as_fd();
     let (block, major, minor) = numbers;
-    let kind = if block {
-        FileType::BlockDevice
-    } else {
-        FileType::CharacterDevice
-    };
     let narrow = |number: u64| u32::try_from(number).map_err(|_| io::ErrorKind::InvalidData);
     let device = rustix::fs::makedev(narrow(major)?, narrow(minor)?);
     let mode = Mode::from_raw_mode((metadata.mode & 0o7777) as rustix::fs::RawMode);
-    rustix::fs::mknodat(folder, name, kind, mode, device)?;
-    if options.owner {
-        let (uid, gid) = owner(metadata)?;
-        rustix::fs::chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-    }
-    if options.xattrs {
-        set_xattrs_at(folder, name, metadata)?;
-    }
-    if options.permissions {
-        rustix::fs::chmodat(folder, name, mode, AtFlags::empty())?;
-    }
-    if metadata.mtime != 0 {
-        let times = times(timespec(metadata.mtime));
-        rustix::fs::utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+    rustix::fs::mknodat(folder, name, device_kind(block), mode, device)?;
+    set_device_metadata(folder, name, metadata, options)
+}
+
+/// Tells whether there is a device with these numbers.
+pub(crate) fn is_device(folder: impl AsFd, name: &OsStr, (block, major, minor): (bool, u64, u64)) -> bool {
+    let found = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    found.is_ok_and(|found| {
+        let device = found.st_rdev;
+        let numbers = (rustix::fs::major(device), rustix::fs::minor(device));
+        FileType::from_raw_mode(found.st_mode) == device_kind(block)
+            && (u64::from(numbers.0), u64::from(numbers.1)) == (major, minor)
+    })
+}
+
+/// Sets a device's owner, attributes, permissions and time, where they are not set already.
+pub(crate) fn set_device_metadata(
+    folder: impl AsFd,
+    name: &OsStr,
+    wanted: &Metadata,
+    options: &UnpackOptions,
+) -> io::Result<()> {
+    let folder = folder.as_fd();
+    set_link_metadata(folder, name, wanted, options)?;
+    let found = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let mode = (wanted.mode & 0o7777) as rustix::fs::RawMode;
+    if options.permissions && found.st_mode & 0o7777 != mode {
+        rustix::fs::chmodat(folder, name, Mode::from_raw_mode(mode), AtFlags::empty())?;
     }
     Ok(())
+}
+
+fn device_kind(block: bool) -> FileType {
+    match block {
+        true => FileType::BlockDevice,
+        false => FileType::CharacterDevice,
+    }
 }
 
 /// Makes everything written to the file system survive a power cut.

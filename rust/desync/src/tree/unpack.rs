@@ -372,9 +372,13 @@ impl<'a> Unpacker<'a> {
         numbers: (bool, u64, u64),
         metadata: &Metadata,
     ) -> Result<(), DesyncError> {
-        self.changed = true;
         let (parent, path) = self.place(name)?;
         let failed = |error| DesyncError::file("create the device")(named(&path, error));
+        if !self.is_fresh() && system::is_device(&*parent, name, numbers) {
+            let set = system::set_device_metadata(&*parent, name, metadata, &self.options);
+            return set.map_err(failed);
+        }
+        self.changed = true;
         match parent.remove_file(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}

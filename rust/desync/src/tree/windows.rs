@@ -129,10 +129,26 @@ pub(crate) fn make_device(
     _: (bool, u64, u64),
     _: &UnpackOptions,
 ) -> io::Result<()> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "this system has no device files",
-    ))
+    Err(no_devices())
+}
+
+/// There is none here.
+pub(crate) fn is_device(_: &cap_std::fs::Dir, _: &OsStr, _: (bool, u64, u64)) -> bool {
+    false
+}
+
+/// There are none here.
+pub(crate) fn set_device_metadata(
+    _: &cap_std::fs::Dir,
+    _: &OsStr,
+    _: &Metadata,
+    _: &UnpackOptions,
+) -> io::Result<()> {
+    Err(no_devices())
+}
+
+fn no_devices() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this system has no device files")
 }
 
 /// Does nothing: the system offers no call for it.
