@@ -162,22 +162,16 @@ func open(
 	if with_engine:
 		updater.preferences = Scenes.preferences()
 	shell.start(updater, config, settings, ActivityLog.read(LOG))
+	# The window has set a player's pace.
+	hurry()
 	await frames(1)
 	while not shell.is_complete():
 		await frames(1)
-	# The window has set a player's pace, which the loading needed.
-	hurry()
 
 
 func close() -> void:
 	viewport.queue_free()
 	await frames(1)
-
-
-## Lets frames take as long as a player's, for what is loaded on a thread: the engine leaks its
-## record of a load whose result is taken before the thread is through with it.
-func take_time() -> void:
-	OS.low_processor_usage_mode_sleep_usec = Shell.AWAKE_USEC
 
 
 ## Waits until all of `text` is there and laid out, or gone.

@@ -55,7 +55,6 @@ func test_the_check_starts_by_itself() -> void:
 
 
 func test_loading_that_is_stopped_ends_what_it_began() -> void:
-	take_time()
 	var loading: LateLoading = LateLoading.new()
 	tree.root.add_child(loading)
 	loading.begin(["res://ui/question.tscn", "res://ui/about_page.tscn"])
@@ -68,8 +67,18 @@ func test_loading_that_is_stopped_ends_what_it_began() -> void:
 	loading.queue_free()
 
 
+## The engine would complain about a thread that nobody has waited for.
+func test_loading_that_leaves_without_being_stopped_waits_for_its_thread() -> void:
+	var loading: LateLoading = LateLoading.new()
+	tree.root.add_child(loading)
+	loading.begin(["res://ui/about_page.tscn", "res://ui/question.tscn"])
+	await frames(LateLoading.FRAMES_BEFORE + 1)
+	tree.root.remove_child(loading)
+	check(loading.is_done(), "done")
+	loading.free()
+
+
 func test_loading_that_is_begun_late_is_done_all_the_same() -> void:
-	take_time()
 	var loading: LateLoading = LateLoading.new()
 	tree.root.add_child(loading)
 	await loading.finished
