@@ -34,59 +34,11 @@ func test_what_the_first_frame_shows_stays_where_it_is() -> void:
 		await close()
 
 
-func test_a_page_is_made_when_it_is_first_shown_and_shows_what_there_is() -> void:
-	await open(SIZES[1], "en", 100)
-	await play("ready")
-	for page: String in ["library", "activity", "settings", "about"] as Array[String]:
-		check(not shell.has_node("%%%sPage" % page.capitalize()), page + ": not before")
-		shell.show_page(page)
-		check(shell.has_node("%%%sPage" % page.capitalize()), page)
-		check(viewport.gui_get_focus_owner() != null, page + ": the focus is there")
-	var channel: SettingChoice = (shell.page("settings") as SettingsPage).choice("channel")
-	equal(channel.get_item_text(0), "stable", "what the engine said before")
-	await close()
-
-
 func test_the_check_starts_by_itself() -> void:
 	await open(SIZES[1], "en", 100)
 	check(updater.calls.has("open"), "opened")
 	check(updater.calls.has("check"), "checked")
 	await close()
-
-
-func test_loading_that_is_stopped_ends_what_it_began() -> void:
-	var loading: LateLoading = LateLoading.new()
-	tree.root.add_child(loading)
-	loading.begin(["res://ui/question.tscn", "res://ui/about_page.tscn"])
-	var loaded: PackedStringArray = []
-	loading.loaded.connect(func(path: String, _what: Resource) -> void: loaded.append(path))
-	await frames(LateLoading.FRAMES_BEFORE + 1)
-	await loading.stop()
-	check(loading.is_done(), "done")
-	equal(loaded, PackedStringArray(["res://ui/question.tscn"]), "the one that had begun")
-	loading.queue_free()
-
-
-## The engine would complain about a thread that nobody has waited for.
-func test_loading_that_leaves_without_being_stopped_waits_for_its_thread() -> void:
-	var loading: LateLoading = LateLoading.new()
-	tree.root.add_child(loading)
-	loading.begin(["res://ui/about_page.tscn", "res://ui/question.tscn"])
-	await frames(LateLoading.FRAMES_BEFORE + 1)
-	tree.root.remove_child(loading)
-	check(loading.is_done(), "done")
-	loading.free()
-
-
-func test_loading_that_is_begun_late_is_done_all_the_same() -> void:
-	var loading: LateLoading = LateLoading.new()
-	tree.root.add_child(loading)
-	await loading.finished
-	var path: String = "res://ui/question.tscn"
-	loading.begin([path])
-	await loading.finished
-	check(ResourceLoader.has_cached(path), "loaded")
-	loading.queue_free()
 
 
 func test_the_focus_waits_at_the_primary_button_for_what_the_check_finds() -> void:

@@ -222,7 +222,8 @@ func _page_width() -> float:
 
 
 func _make_page(name: String) -> LauncherPage:
-	var made: LauncherPage = (load(PAGE_SCENE % name) as PackedScene).instantiate()
+	var made: LauncherPage = MissingPage.unless_made(load(PAGE_SCENE % name) as PackedScene)
+	made.name = name.capitalize() + "Page"
 	made.size_flags_horizontal = Control.SIZE_SHRINK_BEGIN
 	made.custom_minimum_size.x = _page_width()
 	made.hide()
