@@ -249,8 +249,7 @@ func on_finished(name: String, ok: bool) -> void:
 			_tell("done", Message.of("NOTICE_REPAIRED"))
 			_note("ACTIVITY_REPAIRED")
 		"rollback", "rollback_to" when ok:
-			_tell("back", Message.of("NOTICE_ROLLED_BACK", [version, _left_version]))
-			_note("ACTIVITY_ROLLED_BACK", [version, _left_version])
+			_on_switched()
 		"forget_read_token" when ok:
 			_note("ACTIVITY_TOKEN_FORGOTTEN")
 		"remove_version" when ok:
@@ -354,6 +353,17 @@ func _on_rolled_back() -> void:
 	_went_back = true
 	_tell("back", Message.of("NOTICE_WENT_BACK", [version]))
 	_note("ACTIVITY_WENT_BACK", [version])
+
+
+## The player chose another version in the folder, which may be the newer one.
+func _on_switched() -> void:
+	var versions: Array = [version, _left_version]
+	if facts.is_earlier(version, _left_version):
+		_tell("back", Message.of("NOTICE_ROLLED_BACK", versions))
+		_note("ACTIVITY_ROLLED_BACK", versions)
+	else:
+		_tell("done", Message.of("NOTICE_SWITCHED", versions))
+		_note("ACTIVITY_SWITCHED", versions)
 
 
 func _tell(picture: String, words: Message) -> void:

@@ -106,6 +106,40 @@ func test_a_late_phase_cannot_be_cancelled() -> void:
 	check(_after("finalizing").is_late(), "finalizing")
 
 
+func test_going_to_a_newer_version_by_hand_is_not_called_going_back() -> void:
+	var words: Dictionary[String, String] = {
+		"en": "You have 0.1.0 now. 0.0.9 stays in the Library.",
+		"es": "Ahora tienes 0.1.0. 0.0.9 queda en la Biblioteca.",
+		"ja": "0.1.0 に切り替えました。0.0.9 はライブラリに残ります。",
+	}
+	var model: LauncherModel = LauncherModel.new()
+	model.version = "0.0.9"
+	model.on_requested("rollback_to")
+	model.on_status_changed(Scenes.status(true))
+	model.on_state_changed("RolledBack", "")
+	model.on_finished("rollback_to", true)
+	equal(model.take_activity()[-1].key, "ACTIVITY_SWITCHED")
+	for language: String in words:
+		TranslationServer.set_locale(language)
+		equal(model.notice.text(), words[language])
+	TranslationServer.set_locale("en")
+
+
+func test_which_of_two_versions_is_the_newer_is_told_by_when_they_were_installed() -> void:
+	var facts: InstallFacts = InstallFacts.new()
+	check(facts.is_earlier("0.9.0", "0.10.0"), "by their names")
+	check(not facts.is_earlier("1.0", "1.0"), "two builds of one version")
+	var list: Array = [
+		{"version": "autumn", "role": "current", "installed_at": 20},
+		{"version": "spring", "installed_at": 10},
+		{"version": "winter"},
+	]
+	facts.on_versions_listed(list)
+	check(facts.is_earlier("spring", "autumn"), "by their times")
+	check(not facts.is_earlier("autumn", "spring"), "the other way round")
+	check(facts.is_earlier("spring", "winter"), "a time that is not known does not count")
+
+
 func test_empty_and_foreign_values_do_no_harm() -> void:
 	var model: LauncherModel = LauncherModel.new()
 	model.on_state_changed("Nonsense", "")

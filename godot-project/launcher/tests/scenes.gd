@@ -52,6 +52,7 @@ const NAMES: Array[String] = [
 	"playing",
 	"crashed",
 	"rolled_back",
+	"switched",
 	"went_back",
 	"link",
 	"moving",
@@ -119,6 +120,9 @@ static func prepare(scene: String, model: LauncherModel) -> void:
 		"rolled_back":
 			model.version = "0.2.0"
 			model.on_requested("rollback_to")
+		"switched":
+			model.version = "0.0.9"
+			model.on_requested("rollback_to")
 		"moving":
 			model.on_requested("move_to")
 		"link":
@@ -144,11 +148,11 @@ static func _play_rare(scene: String, updater: Node) -> void:
 			updater.game_started.emit(1)
 			if scene == "crashed":
 				updater.game_exited.emit(139, true)
-		"rolled_back", "went_back":
+		"rolled_back", "switched", "went_back":
 			if scene == "went_back":
 				_checked(updater)
 			updater.state_changed.emit("RolledBack", "")
-			if scene == "rolled_back":
+			if scene != "went_back":
 				updater.finish("rollback_to")
 		"link":
 			_offer(updater, plan(false))

@@ -56,6 +56,7 @@ const EXPECTED: Dictionary[String, Array] = {
 	"playing": [""],
 	"crashed": ["play", "verify", "library"],
 	"rolled_back": ["play", "play_vr", "check"],
+	"switched": ["play", "play_vr", "check"],
 	"went_back": ["play", "play_vr", "check"],
 	"link": ["update", "play", "skip"],
 	"moving": ["cancel"],
