@@ -30,7 +30,7 @@ fn a_player_installs_updates_and_plays_in_the_window_with_keys_alone() {
     assert_clean(&window.printed());
     display.press("Return");
     window.wait_for("1.0.0 is installed.");
-    display.assert_approved("installed", &[]);
+    display.assert_approved("installed", &[FACTS]);
     assert_same(&first, &world.installed());
 
     let second = world.make_build(2);
@@ -225,4 +225,6 @@ const APPEARANCE: &str = "[window]\n\nlanguage=\"en\"\ntheme=\"light\"\nmotion=\
 /// Where the window names the install folder, and the server.
 const INSTALL_FOLDER: [u32; 4] = [280, 100, 1060, 150];
 const SERVER_FIELD: [u32; 4] = [500, 362, 1045, 412];
+/// When updates were looked for, when the game was installed, and the room on the disk.
+const FACTS: [u32; 4] = [280, 558, 1060, 598];
 const LIMIT: Duration = Duration::from_secs(200);

@@ -38,8 +38,15 @@ static func time_left(seconds: int) -> Message:
 
 ## The day of `time` (seconds since 1970) where the player is: 2026-11-25.
 static func date(time: int) -> String:
-	var bias: int = int(Time.get_time_zone_from_system().get("bias", 0)) * 60
-	return Time.get_date_string_from_unix_time(time + bias)
+	return Time.get_date_string_from_unix_time(_local(time))
+
+
+## When `time` was, where the player is: 16:00 if that was today, else the day.
+static func moment(time: int) -> String:
+	var day: String = date(time)
+	if day != Time.get_date_string_from_system():
+		return day
+	return Time.get_time_string_from_unix_time(_local(time)).left(5)
 
 
 ## A percentage from 0 to 100, without going over.
@@ -50,3 +57,8 @@ static func percent(done: int, total: int) -> int:
 ## `digits` with the decimal sign of the current language.
 static func localise(digits: String) -> String:
 	return digits.replace(".", Message.of("DECIMAL_SIGN").text())
+
+
+## `time` as the clock of the player shows it.
+static func _local(time: int) -> int:
+	return time + int(Time.get_time_zone_from_system().get("bias", 0)) * 60

@@ -145,11 +145,29 @@ static func _show_ready(view: HomeView, model: LauncherModel) -> void:
 	)
 	view.primary = _play()
 	view.secondary = play_in_vr(model)
+	if model.damage.is_empty():
+		view.figures = _facts(model)
 	_show_damage(view, model)
 	if model.files_to_check > 0:
 		view.secondary.append(HomeView.Action.new("verify", Message.of("ACTION_VERIFY"), "repair"))
 	else:
 		view.secondary.append(HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh"))
+
+
+## What is good to know of an install that nothing is the matter with, as far as it is known.
+static func _facts(model: LauncherModel) -> Array[HomeView.Figure]:
+	var figures: Array[HomeView.Figure] = []
+	if model.facts.checked_at > 0:
+		var looked: String = Formats.moment(model.facts.checked_at)
+		figures.append(HomeView.Figure.new(Message.of("FIGURE_CHECKED"), looked))
+	var installed_at: int = model.facts.installed_at(model.version)
+	if installed_at > 0:
+		var day: String = Formats.date(installed_at)
+		figures.append(HomeView.Figure.new(Message.of("FIGURE_INSTALLED"), day))
+	if model.facts.free_bytes >= 0:
+		var free: String = Formats.bytes(model.facts.free_bytes)
+		figures.append(HomeView.Figure.new(Message.of("FIGURE_FREE"), free))
+	return figures
 
 
 ## What the launcher remembers of the game is damaged, which the game itself need not be.

@@ -22,7 +22,7 @@ class Action:
 		enabled = usable
 
 
-## A figure to know before saying yes.
+## A figure to know: before saying yes, or of what is installed.
 class Figure:
 	extends RefCounted
 	var label: Message = null

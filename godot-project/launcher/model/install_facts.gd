@@ -9,6 +9,8 @@ var versions: Array[InstalledVersion] = []
 var preferences: Dictionary[String, String] = {}
 ## Room on the disk of the folder; -1 if nobody can tell.
 var free_bytes: int = -1
+## When the server last said what is new, in seconds since 1970; 0 if it has not yet.
+var checked_at: int = 0
 ## What the system says of the connection: `metered`, `unmetered` or `unknown`.
 var network: String = "unknown"
 

@@ -89,6 +89,13 @@ func test_time_left_is_coarse() -> void:
 	equal(Formats.time_left(3700).text(), "1 h 2 min left")
 
 
+func test_a_moment_of_today_is_a_time_and_any_other_a_day() -> void:
+	var now: int = int(Time.get_unix_time_from_system())
+	var time: String = Formats.moment(now)
+	check(time.length() == 5 and time[2] == ":", time)
+	equal(Formats.moment(now - 2 * 86400), Formats.date(now - 2 * 86400))
+
+
 func test_notes_show_lists_and_emphasis() -> void:
 	equal(
 		NotesMarkup.to_bbcode("# New\n\n- **bold** and `code`\n- [a link](https://x)"),

@@ -44,6 +44,31 @@ func test_damaged_files_can_be_repaired() -> void:
 	check(view.error_details.contains("a.pck"), "the details name the file")
 
 
+func test_a_game_that_is_ready_shows_what_is_known_of_the_install() -> void:
+	TranslationServer.set_locale("en")
+	var model: LauncherModel = _installed()
+	model.on_finished("check", true)
+	check(HomePresenter.present(model).figures.is_empty(), "nothing is known yet")
+	model.facts.checked_at = Scenes.CHECKED_AT
+	model.facts.free_bytes = 52 * 1024 * Scenes.MIB
+	model.facts.on_versions_listed(Scenes.versions())
+	var shown: PackedStringArray = []
+	for figure: HomeView.Figure in HomePresenter.present(model).figures:
+		shown.append("%s %s" % [figure.value, figure.label.text()])
+	equal(
+		shown,
+		PackedStringArray(
+			[
+				Formats.date(Scenes.CHECKED_AT) + " last look for updates",
+				Formats.date(1764000000) + " installed",
+				"52.0 GiB free now",
+			]
+		)
+	)
+	model.damage = ["the manifest is damaged"]
+	check(HomePresenter.present(model).figures.is_empty(), "damage comes first")
+
+
 func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> void:
 	var model: LauncherModel = _installed()
 	model.on_finished("check", true)

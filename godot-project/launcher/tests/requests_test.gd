@@ -157,6 +157,17 @@ func test_a_copy_of_the_game_is_used_once_the_player_agrees() -> void:
 	await close()
 
 
+func test_only_what_the_server_answered_counts_as_a_look_for_updates() -> void:
+	await open(SIZE, "en", 100)
+	updater.finish("check", false)
+	await frames(2)
+	equal(shell.session().model.facts.checked_at, 0, "it was not reached")
+	shell.session().perform("check")
+	updater.finish("check")
+	check(shell.session().model.facts.checked_at > 0, "it answered")
+	await close()
+
+
 func test_a_quick_check_that_finds_changed_files_offers_the_whole_one() -> void:
 	await open(SIZE, "en", 100)
 	await play("ready")

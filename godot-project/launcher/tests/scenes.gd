@@ -76,6 +76,8 @@ const NOTES: String = """**A night sky.**
 - `controls.txt` says how to leave
 """
 const MIB: int = 1048576
+## When the server was last asked, in pictures.
+const CHECKED_AT: int = 1764086400
 ## Lines of the activity page: when, and what in which words.
 const STORY: Array[Array] = [
 	[1764000000, "ACTIVITY_UPDATED", ["0.1.0"]],
@@ -127,7 +129,11 @@ static func prepare(scene: String, model: LauncherModel) -> void:
 			model.on_requested("move_to")
 		"link":
 			model.on_link("v-sekai://v-sekai.org/alice/home?key=secret")
-	model.facts.free_bytes = 12 * MIB if scene in ["little_space", "disk_full"] else -1
+	var is_full: bool = scene in ["little_space", "disk_full"]
+	model.facts.free_bytes = 12 * MIB if is_full else 52 * 1024 * MIB
+	model.facts.versions.clear()
+	if not scene in FIRST:
+		model.facts.on_versions_listed(versions())
 	if scene == "disk_full":
 		model.on_plan_ready(plan(false))
 

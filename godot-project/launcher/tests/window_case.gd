@@ -33,6 +33,7 @@ func forget() -> void:
 	model.notice = Message.new()
 	model.operation = ""
 	model.checked = false
+	model.facts.checked_at = 0
 	model.progress = UpdateProgress.new()
 	model.files_to_check = 0
 
@@ -43,6 +44,8 @@ func lead_to(target: String) -> void:
 	forget()
 	await show_stop(target if is_stop else "home")
 	await play("ready" if is_stop else target)
+	var facts: InstallFacts = shell.session().model.facts
+	facts.checked_at = mini(facts.checked_at, Scenes.CHECKED_AT)
 	shell.session().activity.entries.clear()
 	for line: Array in Scenes.STORY:
 		shell.session().activity.add(line[0], Message.of(line[1], line[2]).text())
@@ -51,7 +54,6 @@ func lead_to(target: String) -> void:
 	if target == "settings network":
 		updater.give_token()
 	if target == "library":
-		shell.session().model.facts.free_bytes = 52 * 1073741824
 		updater.versions_listed.emit(Scenes.versions())
 	await frames(3)
 

@@ -134,6 +134,7 @@ func open() -> void:
 	model.plan = null
 	model.checked = false
 	model.facts.versions.clear()
+	model.facts.checked_at = 0
 	_queue.clear()
 	_is_open = _updater.call("open")
 	if _is_open:
@@ -406,6 +407,8 @@ func _log(words: String) -> void:
 
 func _on_finished(operation: String, ok: bool) -> void:
 	model.on_finished(operation, ok)
+	if ok and (operation == "check" or operation in LauncherModel.UPDATES):
+		model.facts.checked_at = int(Time.get_unix_time_from_system())
 	if operation == "move_to" and ok:
 		settings.install_dir = _moving_to
 		settings.save()
