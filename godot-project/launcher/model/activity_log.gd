@@ -9,6 +9,10 @@ const MAX_ENTRIES: int = 200
 const MAX_LINE: int = 2000
 ## Names of accounts that say nothing about a person.
 const COMMON_NAMES: PackedStringArray = ["root", "user", "admin", "player", "game"]
+## Keys of the lines that tell of something that went wrong.
+const PROBLEMS: PackedStringArray = [
+	"ACTIVITY_FAILED", "ACTIVITY_DAMAGED", "ACTIVITY_CRASHED", "ACTIVITY_WENT_BACK"
+]
 
 
 ## One line of the log.
@@ -17,6 +21,8 @@ class Entry:
 	## Seconds since 1970.
 	var time: int = 0
 	var text: String = ""
+	## It tells of something that went wrong.
+	var is_problem: bool = false
 
 
 var entries: Array[Entry] = []
@@ -35,20 +41,34 @@ static func read(path: String = PATH) -> ActivityLog:
 		var parser: JSON = JSON.new()
 		if parser.parse(file.get_line().left(MAX_LINE)) == OK and parser.data is Dictionary:
 			var line: Dictionary = parser.data
-			log._append(int(line.get("time", 0)), str(line.get("text", "")))
+			var is_problem: bool = Values.flag(line, "problem")
+			log._append(int(line.get("time", 0)), str(line.get("text", "")), is_problem)
 	return log
 
 
 ## Adds a line; one that says the same as the last takes its place.
-func add(time: int, text: String) -> void:
-	_append(time, text)
+func add(time: int, text: String, is_problem: bool = false) -> void:
+	_append(time, text, is_problem)
+
+
+## All lines, or those that tell of a problem, the newest first.
+func newest(only_problems: bool) -> Array[Entry]:
+	var found: Array[Entry] = []
+	for entry: Entry in entries:
+		if entry.is_problem or not only_problems:
+			found.append(entry)
+	found.reverse()
+	return found
 
 
 ## Writes the log; one that cannot be written is still shown.
 func save() -> void:
 	var lines: PackedStringArray = []
 	for entry: Entry in entries:
-		lines.append(JSON.stringify({"time": entry.time, "text": entry.text}))
+		var line: Dictionary = {"time": entry.time, "text": entry.text}
+		if entry.is_problem:
+			line["problem"] = true
+		lines.append(JSON.stringify(line))
 	var file: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
 	if file == null:
 		return
@@ -88,10 +108,11 @@ static func without_name(text: String, name: String) -> String:
 	return RegEx.create_from_string("(?i)(?<!\\w)%s(?!\\w)" % letters).sub(text, "(user)", true)
 
 
-func _append(time: int, text: String) -> void:
+func _append(time: int, text: String, is_problem: bool) -> void:
 	var entry: Entry = Entry.new()
 	entry.time = time
 	entry.text = text.left(MAX_LINE)
+	entry.is_problem = is_problem
 	# Looks for updates that find nothing would push out all that happened.
 	if not entries.is_empty() and entries[-1].text == entry.text:
 		entries.pop_back()

@@ -48,7 +48,8 @@ func lead_to(target: String) -> void:
 	facts.checked_at = mini(facts.checked_at, Scenes.CHECKED_AT)
 	shell.session().activity.entries.clear()
 	for line: Array in Scenes.STORY:
-		shell.session().activity.add(line[0], Message.of(line[1], line[2]).text())
+		var is_problem: bool = line[1] in ActivityLog.PROBLEMS
+		shell.session().activity.add(line[0], Message.of(line[1], line[2]).text(), is_problem)
 	shell.session().activity_added.emit()
 	updater.channels_listed.emit(PackedStringArray(["stable", "nightly"]), "stable")
 	if target == "settings network":

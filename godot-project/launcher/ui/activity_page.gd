@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-## What happened, newest first, and a report to copy.
+## What happened, newest first, all of it or the problems alone, and a report of all to copy.
 class_name ActivityPage
 extends LauncherPage
 
@@ -7,6 +7,7 @@ const COPIED_SECONDS: float = 4.0
 
 var _session: LauncherSession
 
+@onready var _problems: Button = %ProblemsTab
 @onready var _text: RichTextLabel = %ActivityText
 @onready var _copy: Button = %CopyButton
 @onready var _copied: Label = %CopiedLabel
@@ -16,6 +17,7 @@ func start(session: LauncherSession, _question: Question) -> void:
 	_session = session
 	_session.activity_added.connect(_show_entries)
 	_copy.pressed.connect(_copy_report)
+	_problems.toggled.connect(_show_entries.unbind(1))
 	visibility_changed.connect(_show_entries)
 	_text.get_v_scroll_bar().accessibility_name = _text.accessibility_name
 
@@ -28,10 +30,11 @@ func _show_entries() -> void:
 	if not is_visible_in_tree():
 		return
 	_text.clear()
-	if _session.activity.entries.is_empty():
-		_text.add_text(tr("ACTIVITY_NONE"))
-	for place: int in range(_session.activity.entries.size() - 1, -1, -1):
-		var entry: ActivityLog.Entry = _session.activity.entries[place]
+	var only_problems: bool = _problems.button_pressed
+	var entries: Array[ActivityLog.Entry] = _session.activity.newest(only_problems)
+	if entries.is_empty():
+		_text.add_text(tr("ACTIVITY_NO_PROBLEMS" if only_problems else "ACTIVITY_NONE"))
+	for entry: ActivityLog.Entry in entries:
 		_text.push_color(get_theme_color("font_color", "Soft"))
 		_text.add_text(_local_time(entry.time))
 		_text.pop()

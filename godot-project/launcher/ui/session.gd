@@ -396,11 +396,11 @@ func _plan_next_look() -> void:
 func _after_event() -> void:
 	_dirty = true
 	for message: Message in model.take_activity():
-		_log(message.text())
+		_log(message.text(), message.key in ActivityLog.PROBLEMS)
 
 
-func _log(words: String) -> void:
-	activity.add(int(Time.get_unix_time_from_system()), words)
+func _log(words: String, is_problem: bool = false) -> void:
+	activity.add(int(Time.get_unix_time_from_system()), words, is_problem)
 	_log_is_new = true
 	activity_added.emit()
 
