@@ -58,19 +58,23 @@ const MAX_DETAIL: int = 8000
 const MAX_DETAIL_LINES: int = 60
 
 var code: String = ""
+## It is the start of the game that did not work.
+var stops_the_game: bool = false
 
+var _repair_helps: bool = false
 var _message: String = ""
 var _hint: String = ""
 var _detail: String = ""
 
 
-## `fetching` tells damage on the way from the server, which trying again may cure, and damage of
-## the launcher's records, which it does not, from damage of the installed files. `with_token` tells
-## a read token that the server does not take from none at all.
-static func from(values: Dictionary, fetching: bool = false, with_token: bool = false) -> Failure:
+## Damage that no repair mends is not of the installed files: it came from the server, and trying
+## again may help, or it is of the launcher's own records. `with_token` tells a read token that the
+## server does not take from none at all.
+static func from(values: Dictionary, with_token: bool = false) -> Failure:
 	var failure: Failure = Failure.new()
 	failure.code = Printable.line(str(values.get("code", "internal")), 40)
-	if failure.code == "damaged" and fetching:
+	failure._repair_helps = Values.flag(values, "repair")
+	if failure.code == "damaged" and not failure._repair_helps:
 		var may_pass: bool = Values.flag(values, "retry", true)
 		failure.code = "damaged-download" if may_pass else "damaged-record"
 	if failure.code == "private" and with_token:
@@ -114,12 +118,12 @@ func is_about_reaching_the_server() -> bool:
 
 
 func wants_repair() -> bool:
-	return code in ["damaged", "launch"]
+	return _repair_helps or code == "launch"
 
 
 ## What is installed is sound, so playing is the first thing to offer.
 func leaves_the_game_alone() -> bool:
-	return HARMLESS_CODES.has(code)
+	return HARMLESS_CODES.has(code) and not stops_the_game
 
 
 func wants_newer_launcher() -> bool:

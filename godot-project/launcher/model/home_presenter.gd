@@ -170,16 +170,18 @@ static func _facts(model: LauncherModel) -> Array[HomeView.Figure]:
 	return figures
 
 
-## What the launcher remembers of the game is damaged, which the game itself need not be.
+## What the launcher remembers of the game cannot be used, which says nothing of the game itself. A
+## repair is offered where it mends some of that.
 static func _show_damage(view: HomeView, model: LauncherModel) -> void:
 	if model.damage.is_empty():
 		return
-	view.secondary.append(HomeView.Action.new("repair", Message.of("ACTION_REPAIR"), "repair"))
+	if model.repair_helps:
+		view.secondary.append(HomeView.Action.new("repair", Message.of("ACTION_REPAIR"), "repair"))
 	if view.notice.is_empty():
 		view.notice = Message.of("NOTICE_RECORDS_DAMAGED")
 		view.notice_picture = "warning"
-		var failure: Failure = Failure.from({"code": "damaged", "detail": "\n".join(model.damage)})
-		view.error_details = failure.details()
+		var details: String = "\n".join(model.damage)
+		view.error_details = Failure.from({"code": "records", "detail": details}).details()
 
 
 static func _show_work(view: HomeView, model: LauncherModel) -> void:

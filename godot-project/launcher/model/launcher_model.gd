@@ -52,8 +52,11 @@ var game_running: bool = false
 var vr_offered: bool = false
 ## There is a token for the server's private channels, whether it takes it or not.
 var has_read_token: bool = false
-## What the install folder remembers and is damaged, in the engine's own words.
+## What the install folder remembers and cannot be used, in the engine's own words: it is damaged,
+## cannot be read now, or is a newer launcher's.
 var damage: PackedStringArray = []
+## A repair mends some of that.
+var repair_helps: bool = false
 var channels: PackedStringArray = []
 ## The offer, or null when there is none.
 var plan: UpdatePlan = null
@@ -218,6 +221,7 @@ func on_status_changed(values: Dictionary) -> void:
 	vr_offered = Values.flag(values, "has_vr")
 	has_read_token = Values.flag(values, "has_read_token")
 	damage = Values.texts(values, "damage")
+	repair_helps = Values.flag(values, "repair")
 
 
 func on_failed(values: Dictionary) -> void:
@@ -227,8 +231,8 @@ func on_failed(values: Dictionary) -> void:
 		# A setting that the engine does not take; nothing else is the matter.
 		_tell("warning", Message.of("NOTICE_SETTING_REFUSED"))
 		return
-	var fetching: bool = operation == "check" or operation in UPDATES
-	failure = Failure.from(values, fetching, has_read_token)
+	failure = Failure.from(values, has_read_token)
+	failure.stops_the_game = operation == "launch"
 	_note("ACTIVITY_FAILED", [failure.sentence(), failure.code])
 
 
@@ -270,7 +274,7 @@ func on_verified(report: Dictionary) -> void:
 	var files: int = Values.count(report, "files")
 	files_to_check = Values.texts(report, "modified").size()
 	if not damaged.is_empty():
-		failure = Failure.from({"code": "damaged", "detail": "\n".join(damaged)})
+		failure = Failure.from({"code": "damaged", "repair": true, "detail": "\n".join(damaged)})
 		_note("ACTIVITY_DAMAGED", [damaged.size()])
 	elif files_to_check > 0:
 		_tell(

@@ -74,6 +74,7 @@ func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> vo
 	model.on_finished("check", true)
 	var status: Dictionary = Scenes.status(true)
 	status["damage"] = PackedStringArray(["the manifest is damaged. Repair fetches it again"])
+	status["repair"] = true
 	model.on_status_changed(status)
 	var view: HomeView = HomePresenter.present(model)
 	equal(view.primary.name, "play")
@@ -87,6 +88,33 @@ func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> vo
 	check(_offers(view, "repair"), "what is left can be tried again")
 	model.on_status_changed(Scenes.status(true))
 	check(not _offers(HomePresenter.present(model), "repair"), "mended")
+
+
+func test_a_repair_is_offered_only_where_it_mends_something() -> void:
+	var model: LauncherModel = _installed()
+	model.on_finished("check", true)
+	var status: Dictionary = Scenes.status(true)
+	status["damage"] = PackedStringArray(["the settings need a newer launcher"])
+	status["repair"] = false
+	model.on_status_changed(status)
+	var view: HomeView = HomePresenter.present(model)
+	equal(view.notice.key, "NOTICE_RECORDS_DAMAGED")
+	check(view.error_details.contains("need a newer launcher"), view.error_details)
+	check(not _offers(view, "repair"), "no server has the settings")
+	model.on_failed({"code": "damaged", "retry": false, "repair": false})
+	check(not model.failure.wants_repair(), "nor any other record")
+	model.on_failed({"code": "damaged", "retry": false, "repair": true})
+	equal(model.failure.code, "damaged")
+	equal(HomePresenter.present(model).primary.name, "repair")
+
+
+func test_what_keeps_the_game_from_starting_does_not_lead_to_another_start() -> void:
+	var model: LauncherModel = _installed()
+	model.on_failed({"code": "launcher-too-old"})
+	equal(HomePresenter.present(model).primary.name, "play", "a check that failed")
+	model.on_requested("launch")
+	model.on_failed({"code": "launcher-too-old"})
+	equal(HomePresenter.present(model).primary.name, "website", "a start that failed")
 
 
 func test_a_damaged_record_that_stops_a_check_is_not_told_as_damage_on_the_way() -> void:
@@ -130,7 +158,7 @@ func test_vr_is_offered_where_the_game_has_it() -> void:
 
 func test_every_error_code_has_a_sentence_and_a_next_step() -> void:
 	for code: String in Failure.KNOWN_CODES + ["internal", "invented"] as Array[String]:
-		var failure: Failure = Failure.from({"code": code})
+		var failure: Failure = Failure.from({"code": code, "repair": code == "damaged"})
 		check(not failure.sentence().text().begins_with("ERROR_"), code)
 		check(not failure.next_step().text().begins_with("NEXT_"), code)
 

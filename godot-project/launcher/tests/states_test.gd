@@ -97,7 +97,7 @@ func test_trouble_is_told_by_words_and_a_picture_and_never_by_colour_alone() -> 
 func test_an_error_is_one_sentence_and_its_next_step_another() -> void:
 	TranslationServer.set_locale("en")
 	for code: String in Failure.KNOWN_CODES:
-		var failure: Failure = Failure.from({"code": code})
+		var failure: Failure = Failure.from({"code": code, "repair": code == "damaged"})
 		check(not failure.sentence().text().contains("."), failure.sentence().text())
 		check(failure.next_step().text().ends_with("."), failure.next_step().text())
 

@@ -190,6 +190,7 @@ func test_damaged_records_fit_the_smallest_window_in_every_language() -> void:
 		await play("ready")
 		var status: Dictionary = Scenes.status(true)
 		status["damage"] = PackedStringArray(["the manifest is damaged. Repair fetches it again"])
+		status["repair"] = true
 		updater.status_changed.emit(status)
 		await frames(3)
 		check_layout("%s damaged records" % language)

@@ -36,7 +36,8 @@ pub struct Status {
     pub has_read_token: bool,
     /// Whether a game runs from this folder.
     pub game_running: bool,
-    /// What the folder remembers and is damaged, each with what to do next; documents of the installed version too.
+    /// What the folder remembers and is damaged, cannot be read, or is a newer launcher's, each with what to do next;
+    /// documents of the installed version too.
     pub damage: Vec<ErrorReport>,
 }
 

@@ -465,7 +465,8 @@ impl VSekaiUpdater {
     /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
     /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
     /// server's private channels was given or is kept), `version_path`, the folder of the installed version, and `damage`
-    /// (what the folder remembers and is damaged, each with what to do next; documents of the installed version too),
+    /// (what the folder remembers and is damaged, cannot be read, or is a newer launcher's, each with what to do next;
+    /// documents of the installed version too),
     /// `repair` (whether [method repair] mends any of that).
     /// Never waits; empty while no folder is open.
     #[func]

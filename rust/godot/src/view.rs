@@ -45,7 +45,7 @@ pub struct StatusView {
     pub gave_up: String,
     /// Whether there is a token for the server's private channels.
     pub has_read_token: bool,
-    /// What the folder remembers and is damaged, each with what to do next.
+    /// What the folder remembers and is damaged, cannot be read, or is a newer launcher's, each with what to do next.
     pub damage: Vec<String>,
     /// Whether a repair mends any of it.
     pub repair: bool,
