@@ -66,6 +66,25 @@ func test_a_failure_is_a_problem_and_a_look_that_finds_nothing_is_none() -> void
 	DirAccess.remove_absolute(LOG)
 
 
+func test_what_is_wrong_with_a_record_is_a_problem_that_is_told_once() -> void:
+	await open(SIZE, "en", 100)
+	var log: ActivityLog = shell.session().activity
+	log.entries.clear()
+	var words: String = "All settings are as they are at first: the settings need a newer launcher"
+	for _look: int in 3:
+		updater.noticed.emit("unread-record", words)
+		await play("ready")
+	updater.noticed.emit("no-game-log", "The game starts without a log: the disk is full")
+	updater.noticed.emit("carried", "2 files that are not part of the game were taken along")
+	equal(
+		_texts(log.newest(true)),
+		PackedStringArray(["The game starts without a log: the disk is full", words])
+	)
+	check(log.newest(false)[0].text.contains("taken along"), "the rest is there too")
+	await close()
+	DirAccess.remove_absolute(LOG)
+
+
 func _shown() -> String:
 	var text: RichTextLabel = shell.page("activity").get_node("%ActivityText")
 	return text.get_parsed_text()

@@ -71,6 +71,8 @@ var _moving_to: String = ""
 ## Whether the link that waits has been tried already, so that a game that fails is not started
 ## again and again.
 var _link_tried: bool = false
+## Notices of problems that are in the log since the launcher was opened.
+var _told_problems: Dictionary[String, bool] = {}
 var _recheck: Timer = Timer.new()
 
 
@@ -443,9 +445,16 @@ func _work_off() -> void:
 		next.call()
 
 
-## Something worth a line in the log, in the engine's own words.
-func _on_noticed(_code: String, words: String) -> void:
-	_log(Printable.line(words, 400))
+## Something worth a line in the log, in the engine's own words. What is wrong with a record is told
+## at every look, which says nothing new while the launcher is open.
+func _on_noticed(code: String, words: String) -> void:
+	var line: String = Printable.line(words, 400)
+	var is_problem: bool = code in ActivityLog.PROBLEM_NOTICES
+	if is_problem and _told_problems.has(line):
+		return
+	if is_problem:
+		_told_problems[line] = true
+	_log(line, is_problem)
 
 
 ## What was said about the player's own files stays on the screen.
