@@ -160,9 +160,8 @@ static func _facts(model: LauncherModel) -> Array[HomeView.Figure]:
 	if model.facts.checked_at > 0:
 		var looked: String = Formats.moment(model.facts.checked_at)
 		figures.append(HomeView.Figure.new(Message.of("FIGURE_CHECKED"), looked))
-	var installed_at: int = model.facts.installed_at(model.version)
-	if installed_at > 0:
-		var day: String = Formats.date(installed_at)
+	if model.installed_at > 0:
+		var day: String = Formats.date(model.installed_at)
 		figures.append(HomeView.Figure.new(Message.of("FIGURE_INSTALLED"), day))
 	if model.facts.free_bytes >= 0:
 		var free: String = Formats.bytes(model.facts.free_bytes)

@@ -47,6 +47,8 @@ var previous_version: String = ""
 var channel: String = ""
 var platform: String = ""
 var installed_bytes: int = 0
+## When that was installed, in seconds since 1970; 0 if nobody knows.
+var installed_at: int = 0
 var notes: String = ""
 var game_running: bool = false
 var vr_offered: bool = false
@@ -216,6 +218,7 @@ func on_status_changed(values: Dictionary) -> void:
 	platform = Values.line(values, "platform")
 	install_path = str(values.get("install_path", install_path))
 	installed_bytes = Values.count(values, "installed_bytes")
+	installed_at = Values.count(values, "installed_at")
 	notes = str(values.get("notes", ""))
 	game_running = Values.flag(values, "game_running")
 	vr_offered = Values.flag(values, "has_vr")

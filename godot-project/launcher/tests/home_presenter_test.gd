@@ -48,10 +48,8 @@ func test_a_game_that_is_ready_shows_what_is_known_of_the_install() -> void:
 	TranslationServer.set_locale("en")
 	var model: LauncherModel = _installed()
 	model.on_finished("check", true)
-	check(HomePresenter.present(model).figures.is_empty(), "nothing is known yet")
 	model.facts.checked_at = Scenes.CHECKED_AT
 	model.facts.free_bytes = 52 * 1024 * Scenes.MIB
-	model.facts.on_versions_listed(Scenes.versions())
 	var shown: PackedStringArray = []
 	for figure: HomeView.Figure in HomePresenter.present(model).figures:
 		shown.append("%s %s" % [figure.value, figure.label.text()])
@@ -67,6 +65,14 @@ func test_a_game_that_is_ready_shows_what_is_known_of_the_install() -> void:
 	)
 	model.damage = ["the manifest is damaged"]
 	check(HomePresenter.present(model).figures.is_empty(), "damage comes first")
+
+
+func test_what_is_not_known_of_the_install_is_not_made_up() -> void:
+	var model: LauncherModel = _installed()
+	model.on_finished("check", true)
+	equal(HomePresenter.present(model).figures.size(), 1, "when it was installed")
+	model.installed_at = 0
+	check(HomePresenter.present(model).figures.is_empty(), "nothing is known")
 
 
 func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> void:

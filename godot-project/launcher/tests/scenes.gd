@@ -238,6 +238,7 @@ static func status(installed: bool) -> Dictionary:
 		"platform": "linux-x86_64",
 		"install_path": "/home/player/.local/share/V-Sekai/vsekai-sample",
 		"installed_bytes": 86 * MIB,
+		"installed_at": 1764000000 if installed else 0,
 		"notes":
 		"**The first sample.** The three-node mark sways over its rings." if installed else "",
 		"offered_version": "",
@@ -294,6 +295,7 @@ static func _update(scene: String, updater: Node, fresh: bool) -> void:
 		"updated":
 			var done: Dictionary = status(true)
 			done["version"] = "0.2.0"
+			done["installed_at"] = CHECKED_AT
 			done["notes"] = NOTES
 			updater.state_changed.emit("Idle", "")
 			updater.status_changed.emit(done)

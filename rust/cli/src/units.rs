@@ -59,6 +59,16 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// Returns the day of a time in seconds since 1970, where this computer is: `2026-11-25`; nothing if that is not known.
+pub fn day(seconds: u64) -> Option<String> {
+    let seconds = i64::try_from(seconds).ok()?;
+    let is_known = (1..END_OF_9999).contains(&seconds);
+    let time = chrono::DateTime::from_timestamp(seconds, 0).filter(|_| is_known)?;
+    Some(time.with_timezone(&chrono::Local).date_naive().to_string())
+}
+
+/// The last day with a year of four digits, wherever this computer is.
+const END_OF_9999: i64 = 253_402_214_400;
 const RATE_HELP: &str = "a speed is a number and a unit, such as 2MB/s, 500KiB/s or 16Mbit/s";
 
 #[cfg(test)]
@@ -99,6 +109,15 @@ mod tests {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
         assert!("2Mb/s".parse::<Rate>().unwrap_err().contains("Mbit/s"));
+    }
+
+    #[test]
+    fn days_are_those_of_this_computer_and_none_is_made_up() {
+        let noon = 1_763_985_600;
+        assert!(day(noon).unwrap().starts_with("2025-11-2"));
+        for unknown in [0, u64::MAX, END_OF_9999 as u64] {
+            assert_eq!(day(unknown), None);
+        }
     }
 
     #[test]

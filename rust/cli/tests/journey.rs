@@ -108,6 +108,15 @@ fn a_build_is_published_installed_updated_started_and_rolled_back() {
         "{}",
         status.out
     );
+    let since = status
+        .out
+        .lines()
+        .find_map(|line| line.strip_prefix("Since:      "));
+    assert!(
+        since.is_some_and(|day| day.len() == "2026-11-25".len()),
+        "{}",
+        status.out
+    );
 
     let said = bench.path("said");
     let said_text = said.to_str().unwrap();
@@ -123,6 +132,10 @@ fn a_build_is_published_installed_updated_started_and_rolled_back() {
     );
     let status = bench.vsekai(&["status", "--json"]).ok().result();
     assert_eq!(status["installed"]["version"], "0.1.0");
+    assert!(
+        status["installed_at"].as_u64().unwrap() > 1_700_000_000,
+        "{status}"
+    );
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Status {
     pub platform: Platform,
     /// What "Play" starts.
     pub installed: Option<InstalledVersion>,
+    /// When that was installed, in seconds since 1970; 0 if that is not known.
+    pub installed_at: u64,
     /// What a roll-back goes to.
     pub previous: Option<InstalledVersion>,
     /// What was wrong with a newer version that was given up for the installed one, if one was.

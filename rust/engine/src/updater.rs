@@ -143,6 +143,9 @@ impl Updater {
             notes: manifest.map(|m| m.notes).unwrap_or_default(),
             previous: current.as_ref().and_then(|c| c.previous.clone()),
             gave_up: gave_up.map(|given_up| format!("{} {}", given_up.version, given_up.outcome.words())),
+            installed_at: current
+                .as_ref()
+                .map_or(0, |c| versions::installed_at(&self.paths, &c.current)),
             installed: current.map(|c| c.current),
             server,
         })

@@ -102,7 +102,7 @@ pub(crate) fn list(paths: &InstallPaths) -> Result<Vec<VersionView>, EngineError
         channel: version.channel.clone(),
         installed_bytes: version.installed_bytes,
         own_bytes: own_bytes.get(&version.name).copied().unwrap_or_default(),
-        installed_at: install::installed_at(paths, &version.name).map_or(0, seconds_since_1970),
+        installed_at: installed_at(paths, version),
         pinned: pinned.as_ref() == Some(&version.version),
         left_before: current.left.as_ref() == Some(&version.manifest)
             || log.given_up(&version.manifest).is_some(),
@@ -117,9 +117,11 @@ pub(crate) fn list(paths: &InstallPaths) -> Result<Vec<VersionView>, EngineError
     Ok(current.versions().enumerate().map(view).collect())
 }
 
-fn seconds_since_1970(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+/// Returns when a version was installed, in seconds since 1970; 0 if that is not known.
+pub(crate) fn installed_at(paths: &InstallPaths, version: &InstalledVersion) -> u64 {
+    let time = install::installed_at(paths, &version.name);
+    let since = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// Says why a version was given up, if it was.

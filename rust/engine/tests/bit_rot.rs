@@ -267,7 +267,11 @@ async fn a_repair_fetches_the_documents_of_older_versions_where_they_can_be_had(
 async fn a_document_that_was_fetched_again_does_not_make_its_version_younger() {
     let scene = Scene::installed().await;
     let updater = &scene.player.updater;
-    let installed_at = || updater.versions().unwrap()[0].installed_at;
+    let installed_at = || {
+        let listed = updater.versions().unwrap()[0].installed_at;
+        assert_eq!(updater.status().unwrap().installed_at, listed);
+        listed
+    };
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     for file in each_document(&scene) {
         let file = fs::OpenOptions::new().write(true).open(file).unwrap();

@@ -75,6 +75,7 @@ impl Shared {
                 folder.display().to_string()
             })),
             installed_bytes: installed.map_or(0, |installed| installed.installed_bytes),
+            installed_at: status.installed_at,
             notes: status.notes.clone(),
             offered_version: std::mem::take(&mut known.view.offered_version),
             game_running: known.games > 0 || status.game_running,

@@ -462,8 +462,8 @@ impl VSekaiUpdater {
     }
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
-    /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `notes`,
-    /// `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
+    /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `installed_at` (seconds since 1970,
+    /// or 0), `notes`, `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
     /// server's private channels was given or is kept), `version_path`, the folder of the installed version, and `damage`
     /// (what the folder remembers and is damaged, cannot be read, or is a newer launcher's, each with what to do next;
     /// documents of the installed version too),

@@ -29,6 +29,8 @@ pub struct StatusView {
     pub version_path: String,
     /// Bytes of the installed version.
     pub installed_bytes: u64,
+    /// When it was installed, in seconds since 1970; 0 if that is not known.
+    pub installed_at: u64,
     /// What was new in the installed version, in Markdown.
     pub notes: String,
     /// The version that the last check found, or nothing.
@@ -62,6 +64,7 @@ pub fn status(view: &StatusView) -> Fields {
         ("install_path", text(&view.install_path)),
         ("version_path", text(&view.version_path)),
         ("installed_bytes", number(view.installed_bytes)),
+        ("installed_at", number(view.installed_at)),
         ("notes", notes(&view.notes)),
         ("offered_version", text(&view.offered_version)),
         ("game_running", Value::Flag(view.game_running)),

@@ -14,6 +14,7 @@ const STATUS_KEYS: Array = [
 	"install_path",
 	"version_path",
 	"installed_bytes",
+	"installed_at",
 	"notes",
 	"offered_version",
 	"game_running",

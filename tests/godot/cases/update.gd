@@ -86,6 +86,7 @@ func _an_install_goes_through_every_state(harness: Harness, recorder: Recorder) 
 	var status: Dictionary = recorder.updater.get_status()
 	harness.equal(status.get("installed"), true, "something is installed")
 	harness.equal(status.get("version"), "1.0.0", "the offered version is installed")
+	harness.check(int(status.get("installed_at", 0)) > 0, "it is known since when")
 	harness.equal(status.get("offered_version"), "", "nothing more is offered")
 	harness.equal(
 		recorder.last_dictionary("status_changed"), status, "the last status signal says the same"

@@ -20,6 +20,9 @@ pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliE
     match &status.installed {
         Some(installed) => {
             row("Installed", installed.version.to_string());
+            if let Some(day) = units::day(status.installed_at) {
+                row("Since", day);
+            }
             row("Size", size(installed));
         }
         None => row("Installed", "nothing".to_owned()),
