@@ -136,6 +136,10 @@ fn a_build_is_published_installed_updated_started_and_rolled_back() {
         status["installed_at"].as_u64().unwrap() > 1_700_000_000,
         "{status}"
     );
+    assert_eq!(
+        bench.vsekai(&["rollback"]).ok().out,
+        "Switched from 0.1.0 to 0.2.0\n"
+    );
 }
 
 #[test]

@@ -133,11 +133,13 @@ pub struct RepairReport {
     pub done: Option<Done>,
 }
 
-/// What a roll-back did.
+/// What a roll-back, or going to any other version that is kept, did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RollbackOutcome {
-    /// The version gone back from.
+    /// The version current before.
     pub from_version: Version,
     /// The version now current.
     pub version: Version,
+    /// Whether that is the newer one of the two.
+    pub newer: bool,
 }

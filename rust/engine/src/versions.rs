@@ -191,7 +191,17 @@ pub(crate) fn go_back(
     Ok(RollbackOutcome {
         from_version: current.current.version.clone(),
         version: to.version.clone(),
+        newer: is_newer(paths, to, &current.current),
     })
+}
+
+/// Tells whether a version came after another one: in the order they were published in where they came from the same
+/// channel, otherwise in that they were installed in.
+fn is_newer(paths: &InstallPaths, version: &InstalledVersion, other: &InstalledVersion) -> bool {
+    match version.channel == other.channel {
+        true => version.sequence > other.sequence,
+        false => installed_at(paths, version) > installed_at(paths, other),
+    }
 }
 
 /// Brings the version `to` up to what the player did in the version `from`, where both leave the place to them.

@@ -69,12 +69,12 @@ async fn the_version_before_stays_the_one_to_go_back_to() {
     assert_eq!(scene.versions(), ["3.0", "1.0"]);
     let back = scene.player.updater.rollback().await.unwrap();
     assert_eq!(
-        (back.from_version.as_str(), back.version.as_str()),
-        ("3.0", "1.0")
+        (back.from_version.as_str(), back.version.as_str(), back.newer),
+        ("3.0", "1.0", false)
     );
     scene.player.assert_has(&game(1));
     let forth = scene.player.updater.rollback().await.unwrap();
-    assert_eq!(forth.version.as_str(), "3.0");
+    assert_eq!((forth.version.as_str(), forth.newer), ("3.0", true));
     scene.player.assert_has(&game(2));
     assert_eq!(scene.player.updater.status().unwrap().notes, "What is new in 3.0");
 }

@@ -50,8 +50,12 @@ pub(super) async fn rollback(
         Some(version) => updater.rollback_to(version).await?,
         None => updater.rollback().await?,
     };
+    let words = match outcome.newer {
+        true => "Switched",
+        false => "Went back",
+    };
     context.output.line(&format!(
-        "Went back from {} to {}",
+        "{words} from {} to {}",
         outcome.from_version, outcome.version
     ));
     Finish::ok(&outcome)
