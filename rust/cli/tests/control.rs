@@ -269,6 +269,30 @@ fn damaged_records_are_told_with_what_to_do_and_nothing_but_that_stops() {
 }
 
 #[test]
+fn a_record_of_a_newer_launcher_is_told_as_unread_with_what_helps() {
+    let bench = installed();
+    let record = bench.path("player/V-Sekai/vsekai/.vsekai/preferences.json");
+    fs_err::write(&record, r#"{"schema":99}"#).unwrap();
+    let status = bench.vsekai(&["status"]).ok();
+    assert!(
+        status
+            .out
+            .contains("Unread:     the record of the player's settings"),
+        "{}",
+        status.out
+    );
+    assert!(!status.out.contains("Damaged:"), "{}", status.out);
+    assert!(
+        status.err.contains("hint: Update this program first\n"),
+        "{}",
+        status.err
+    );
+    let refused = bench.vsekai(&["settings", "set", "updates", "manual", "--json"]);
+    assert_eq!(refused.result()["error"]["code"], "launcher-too-old");
+    assert_eq!(fs_err::read(&record).unwrap(), br#"{"schema":99}"#);
+}
+
+#[test]
 fn a_copy_of_the_game_is_taken_over() {
     let bench = Bench::new();
     publish(&bench, 1, GOOD);

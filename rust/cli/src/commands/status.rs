@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! `status`.
 
-use vsekai_engine::{ErrorReport, InstalledVersion, Status};
+use vsekai_engine::{ErrorCode, ErrorReport, InstalledVersion, Status};
 
 use super::{Context, Finish};
 use crate::args::GlobalArgs;
@@ -48,7 +48,12 @@ pub(super) fn run(context: &Context, global: &GlobalArgs) -> Result<Finish, CliE
     }
     row("Folder", status.root.display().to_string());
     for damage in &status.damage {
-        row("Damaged", damage.message.clone());
+        let name = match damage.code {
+            ErrorCode::Damaged => "Damaged",
+            // The system does not give it out now, or it takes a newer launcher.
+            _ => "Unread",
+        };
+        row(name, damage.message.clone());
     }
     lines.extend(report::notes(&status.notes));
     context.lines(lines);
