@@ -44,8 +44,10 @@ func lead_to(target: String) -> void:
 	forget()
 	await show_stop(target if is_stop else "home")
 	await play("ready" if is_stop else target)
+	# What the launcher sees of this machine by itself is not for pictures.
 	var facts: InstallFacts = shell.session().model.facts
 	facts.checked_at = mini(facts.checked_at, Scenes.CHECKED_AT)
+	facts.free_bytes = Scenes.room(target)
 	shell.session().activity.entries.clear()
 	for line: Array in Scenes.STORY:
 		var is_problem: bool = line[1] in ActivityLog.PROBLEMS
