@@ -6,10 +6,11 @@
 //! processor has them. Only those of x86-64 are written and tested here.
 
 use crate::id::ChunkId;
+use crate::vectors::Vectors;
 
 /// Returns the ids of chunks, in their order, if it pays to take them together here.
 pub(crate) fn ids(plains: &[&[u8]]) -> Option<Vec<ChunkId>> {
-    let vectors = vectors::Vectors::find().filter(|_| plains.len() > 1)?;
+    let vectors = Vectors::find().filter(|_| plains.len() > 1)?;
     Some(side_by_side(plains, vectors))
 }
 
@@ -64,7 +65,7 @@ impl<'a> Message<'a> {
     }
 }
 
-fn side_by_side(plains: &[&[u8]], vectors: vectors::Vectors) -> Vec<ChunkId> {
+fn side_by_side(plains: &[&[u8]], vectors: Vectors) -> Vec<ChunkId> {
     let mut ids = vec![ChunkId::from_bytes([0; 32]); plains.len()];
     // The longest first, so that towards the end no lane is left with much to do alone.
     let mut order: Vec<usize> = (0..plains.len()).collect();
@@ -94,7 +95,10 @@ fn side_by_side(plains: &[&[u8]], vectors: vectors::Vectors) -> Vec<ChunkId> {
                 .get(..count)
                 .unwrap_or_default()
         });
-        vectors.compress(&mut states, pieces);
+        vectors.run(rounds::Compress {
+            states: &mut states,
+            blocks: pieces,
+        });
         for (lane, slot) in lanes.iter_mut().enumerate() {
             let Some(message) = slot else { continue };
             if message.take(count) {
@@ -125,59 +129,28 @@ fn id_of(states: &[[u64; LANES]; 8], lane: usize) -> ChunkId {
     ChunkId::from_bytes(bytes)
 }
 
-mod vectors {
-    use pulp::x86::{V3, V4};
-    use pulp::{NullaryFnOnce, u64x4};
+mod rounds {
+    use pulp::u64x4;
+    use pulp::x86::V3;
 
     use super::{BLOCK, LANES, ROUNDS};
+    use crate::vectors::Work;
 
-    /// The vectors of this processor.
-    #[derive(Clone, Copy)]
-    pub(super) enum Vectors {
-        /// With rotations.
-        V4(V4),
-        /// Without.
-        V3(V3),
+    /// Takes equally many blocks in each lane.
+    pub(super) struct Compress<'a> {
+        pub(super) states: &'a mut [[u64; LANES]; 8],
+        pub(super) blocks: [&'a [[u8; BLOCK]]; LANES],
     }
 
-    impl Vectors {
-        pub(super) fn find() -> Option<Self> {
-            let best = V4::try_new().map(Self::V4);
-            best.or_else(|| V3::try_new().map(Self::V3))
-        }
-
-        /// Takes equally many blocks in each lane.
-        pub(super) fn compress(self, states: &mut [[u64; LANES]; 8], blocks: [&[[u8; BLOCK]]; LANES]) {
-            match self {
-                // The compiler makes rotations of the shifts, as it may use them there.
-                Self::V4(simd) => simd.vectorize(Compress {
-                    simd: *simd,
-                    states,
-                    blocks,
-                }),
-                Self::V3(simd) => simd.vectorize(Compress { simd, states, blocks }),
-            }
-        }
-    }
-
-    /// What [`Vectors::compress`] does.
-    ///
-    /// No closure, here and below: so much code in one is not inlined, and then it may not use the vectors.
-    struct Compress<'a> {
-        simd: V3,
-        states: &'a mut [[u64; LANES]; 8],
-        blocks: [&'a [[u8; BLOCK]]; LANES],
-    }
-
-    impl NullaryFnOnce for Compress<'_> {
+    impl Work for Compress<'_> {
         type Output = ();
 
         #[inline(always)]
-        fn call(self) {
+        fn run(self, simd: V3) {
             let mut state = self.states.map(|[a, b, c, d]| u64x4(a, b, c, d));
             let [first, second, third, fourth] = self.blocks;
             for (((a, b), c), d) in first.iter().zip(second).zip(third).zip(fourth) {
-                state = block(self.simd, state, [a, b, c, d]);
+                state = block(simd, state, [a, b, c, d]);
             }
             *self.states = state.map(|u64x4(a, b, c, d)| [a, b, c, d]);
         }
@@ -379,6 +352,7 @@ mod tests {
     use super::*;
     use crate::id::DigestAlgorithm::Sha512_256;
     use crate::testdata::synthetic;
+    use crate::vectors::kinds;
 
     fn one_by_one(plains: &[&[u8]]) -> Vec<ChunkId> {
         let ids = plains.iter().map(|plain| ChunkId::of(Sha512_256, plain));
@@ -411,11 +385,8 @@ mod tests {
         let data = synthetic(10_000);
         let plains: Vec<&[u8]> = data.chunks(999).collect();
         let expected = one_by_one(&plains);
-        if let Some(simd) = pulp::x86::V3::try_new() {
-            assert_eq!(side_by_side(&plains, vectors::Vectors::V3(simd)), expected);
-        }
-        if let Some(simd) = pulp::x86::V4::try_new() {
-            assert_eq!(side_by_side(&plains, vectors::Vectors::V4(simd)), expected);
+        for vectors in kinds() {
+            assert_eq!(side_by_side(&plains, vectors), expected, "{vectors:?}");
         }
     }
 }

@@ -26,6 +26,8 @@ pub mod release;
 mod testdata;
 mod text;
 pub mod user_paths;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 pub use by_digest::ByDigest;
 pub use chunker::{ChunkSizes, Chunker};
