@@ -14,7 +14,7 @@ use super::data::{self, Extent, Tree};
 use super::line::{Line, Manner};
 use super::measure::{self, Figures};
 use super::report::Report;
-use super::{Bench, CONCURRENCY, Contender, check_same, mebibytes};
+use super::{Bench, CONCURRENCY, Contender, DESYNC_AND_SYNC, and_sync, check_same, mebibytes};
 use crate::server::Server;
 use crate::tools::{Cache, Tool};
 use crate::{fs, process, ui, workspace};
@@ -149,16 +149,10 @@ impl<'a> Field<'a> {
                 self.untar(FIRST, None)
             }),
             // What ours has done when it ends.
-            Contender::new("desync, sync", || {
+            Contender::new(DESYNC_AND_SYNC, || {
                 self.bench.discard(&self.desync_folder())?;
                 fs_err::create_dir_all(self.desync_folder())?;
-                let untar = self.untar(FIRST, None)?;
-                let mut command = workspace::command("sh");
-                command
-                    .args(["-c", "\"$@\" && sync -f .", "sh"])
-                    .arg(untar.get_program());
-                command.args(untar.get_args()).current_dir(self.desync_folder());
-                Ok(command)
+                Ok(and_sync(&self.untar(FIRST, None)?, &self.desync_folder()))
             }),
         ];
         let row = self.bench.compare("install into an empty folder", &contenders)?;
@@ -175,7 +169,7 @@ impl<'a> Field<'a> {
         report.at_least(
             "install, against desync untar and sync",
             1.4,
-            row.ratio("desync, sync"),
+            row.ratio(DESYNC_AND_SYNC),
         );
         report.work(row);
         self.count_requests(report)

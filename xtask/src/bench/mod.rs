@@ -293,6 +293,14 @@ fn settle(folder: &Path) -> Result<()> {
     rustix::fs::syncfs(&folder).context("sync the file system")
 }
 
+/// Returns a command that does the work of `command`, and then waits until the file system of `folder` has written it.
+fn and_sync(command: &Command, folder: &Path) -> Command {
+    let mut both = workspace::command("sh");
+    both.args(["-c", "\"$@\" && sync -f \"$0\""]).arg(folder);
+    both.arg(command.get_program()).args(command.get_args());
+    both
+}
+
 /// Takes the files below `folder` out of the page cache, so that reading them goes to the disk.
 #[cfg(target_os = "linux")]
 fn evict(folder: &Path) -> Result<()> {
@@ -319,6 +327,8 @@ fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
+/// The name of desync with [`and_sync`].
+const DESYNC_AND_SYNC: &str = "desync, sync";
 const DATABASE: &str = "database_scale";
 /// Chunks worked on at the same time, for every program that can be told.
 const CONCURRENCY: &str = "10";

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::data::{self, Tree};
 use super::report::{Report, Row};
-use super::{Bench, CONCURRENCY, Contender, check_same, evict};
+use super::{Bench, CONCURRENCY, Contender, DESYNC_AND_SYNC, and_sync, check_same, evict};
 use crate::process::{self, Running};
 use crate::tools::{Cache, Tool};
 use crate::{ui, workspace};
@@ -136,18 +136,26 @@ impl<'a> Field<'a> {
             let verb = if thing.tree.is_some() { "tar -i" } else { "make" };
             for full in [false, true] {
                 let state = if full { "a full" } else { "an empty" };
-                let row = self.compare(&format!("{verb}: {}, {state} store", thing.name), |program| {
-                    let store = self.bench.path(&format!("store-of-{}", program.name()));
-                    if !full {
-                        self.bench.discard(&store)?;
-                        fs_err::create_dir_all(&store)?;
-                    }
-                    let index = self.bench.path(&format!("made-by-{}.caibx", program.name()));
-                    let index = index.with_extension(if thing.tree.is_some() { "caidx" } else { "caibx" });
-                    Ok(self.pack(program, thing, &index, &store))
-                })?;
+                let mut contenders: Vec<Contender<'_>> = Program::ALL
+                    .iter()
+                    .map(|program| {
+                        self.contender(*program, move || self.pack_into(program.name(), *program, thing, full))
+                    })
+                    .collect();
+                if !full {
+                    // What ours has done when it ends.
+                    contenders.push(Contender::new(DESYNC_AND_SYNC, move || {
+                        let command = self.pack_into("desync-and-sync", Program::Desync, thing, full)?;
+                        Ok(and_sync(&command, &self.bench.folder))
+                    }));
+                }
+                let name = format!("{verb}: {}, {state} store", thing.name);
+                let row = self.bench.compare(&name, &contenders)?;
                 let text = format!("publish, {verb}, {}, {state} store", thing.name);
                 report.at_least(&text, 2.0, row.ratio("desync"));
+                if !full {
+                    report.at_least(&format!("{text}, beside a sync"), 2.0, row.ratio(DESYNC_AND_SYNC));
+                }
                 report.work(row);
             }
         }
@@ -196,14 +204,16 @@ impl<'a> Field<'a> {
 
     fn compare(&self, name: &str, start: impl Fn(Program) -> Result<Command>) -> Result<Row> {
         let start = &start;
-        let contenders = Program::ALL.map(|program| {
-            let contender = Contender::new(program.name(), move || start(program));
-            match program {
-                Program::Casync => contender.once(),
-                Program::Ours | Program::Desync => contender,
-            }
-        });
+        let contenders = Program::ALL.map(|program| self.contender(program, move || start(program)));
         self.bench.compare(name, &contenders)
+    }
+
+    fn contender<'c>(&self, program: Program, start: impl Fn() -> Result<Command> + 'c) -> Contender<'c> {
+        let contender = Contender::new(program.name(), start);
+        match program {
+            Program::Casync => contender.once(),
+            Program::Ours | Program::Desync => contender,
+        }
     }
 
     fn compare_with_desync(&self, name: &str, start: impl Fn(Program) -> Result<Command>) -> Result<Row> {
@@ -242,6 +252,18 @@ impl<'a> Field<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Packs into the store and the index of this name, after taking the store away unless it is to be full.
+    fn pack_into(&self, name: &str, program: Program, thing: Thing<'_>, full: bool) -> Result<Command> {
+        let store = self.bench.path(&format!("store-of-{name}"));
+        if !full {
+            self.bench.discard(&store)?;
+            fs_err::create_dir_all(&store)?;
+        }
+        let ending = if thing.tree.is_some() { "caidx" } else { "caibx" };
+        let index = self.bench.path(&format!("made-by-{name}.{ending}"));
+        Ok(self.pack(program, thing, &index, &store))
     }
 
     fn pack(&self, program: Program, thing: Thing<'_>, index: &Path, store: &Path) -> Command {
