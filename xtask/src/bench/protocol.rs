@@ -139,7 +139,9 @@ impl<'a> Field<'a> {
                 let mut contenders: Vec<Contender<'_>> = Program::ALL
                     .iter()
                     .map(|program| {
-                        self.contender(*program, move || self.pack_into(program.name(), *program, thing, full))
+                        self.contender(*program, move || {
+                            self.pack_into(program.name(), *program, thing, full)
+                        })
                     })
                     .collect();
                 if !full {
