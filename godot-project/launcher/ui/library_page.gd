@@ -26,7 +26,7 @@ func start(session: LauncherSession, question: Question) -> void:
 	_verify.pressed.connect(_work.bind("verify"))
 	_repair.pressed.connect(_work.bind("repair"))
 	_open_folder.pressed.connect(_show_folder)
-	visibility_changed.connect(_ask_versions)
+	visibility_changed.connect(_on_shown)
 
 
 func first_focus() -> Control:
@@ -64,9 +64,14 @@ func _show_rows(rows: Array[LibraryView.Row]) -> void:
 			row.show_row(rows[place])
 
 
-func _ask_versions() -> void:
-	if is_visible_in_tree():
-		_session.look_at_disk()
+func _on_shown() -> void:
+	if not is_visible_in_tree():
+		return
+	_session.look_at_disk()
+	# The first button gets the focus before the rows are laid out, and the list scrolls to
+	# where it was.
+	await get_tree().process_frame
+	_scroll.scroll_vertical = 0
 
 
 func _on_wanted(action: String, row: LibraryView.Row) -> void:
