@@ -236,14 +236,15 @@ impl StartLog {
         load(&paths.start_log()).map_err(EngineError::bearable)
     }
 
-    /// Changes the log as [`StartLog::change`] does, but only if there is one.
+    /// Changes the log as [`StartLog::change`] does, but only if there is one that can be read: what only makes it more
+    /// exact must not stop an update or a roll-back.
     pub(crate) fn change_if_there<T: Default>(
         paths: &InstallPaths,
         change: impl FnOnce(&mut Self) -> T,
     ) -> Result<T, EngineError> {
-        match paths.start_log().exists() {
-            true => Self::change(paths, change),
-            false => Ok(T::default()),
+        match Self::read(paths) {
+            Ok(Some(_)) => Self::change(paths, change),
+            Ok(None) | Err(_) => Ok(T::default()),
         }
     }
 

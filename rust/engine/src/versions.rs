@@ -251,16 +251,14 @@ pub(crate) fn settle(
     paths: &InstallPaths,
     machine: &Machine,
 ) -> Result<Option<RollbackOutcome>, EngineError> {
-    if !paths.start_log().exists() {
-        return Ok(None);
-    }
-    let log = StartLog::change(paths, |log| {
+    let log = StartLog::change_if_there(paths, |log| {
         log.close_unwatched(
             |name| lock::is_in_use(paths, name),
             |id| paths.report(id).exists(),
         );
-        log.clone()
+        Some(log.clone())
     })?;
+    let Some(log) = log else { return Ok(None) };
     forget_reports(paths, &log);
     let preferences = Preferences::load(paths);
     let Some(current) = Current::load(paths)? else {

@@ -327,6 +327,24 @@ async fn a_game_starts_beside_records_of_a_newer_launcher_which_stay_as_they_are
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_starts_of_a_newer_launcher_stops_no_update_roll_back_or_repair() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    stage.play();
+    let record = stage.player.updater.status().unwrap().root;
+    let record = record.join(".vsekai/starts.json");
+    let newer = "{\"schema\": 2}";
+    fs_err::write(&record, newer).unwrap();
+    stage.install(2, GOOD).await;
+    assert_eq!(stage.installed(), "2.0");
+    stage.player.updater.rollback().await.unwrap();
+    assert_eq!(stage.installed(), "1.0");
+    stage.player.updater.repair().await.unwrap();
+    assert_eq!(fs_err::read_to_string(&record).unwrap(), newer);
+    assert!(!stage.player.notices("unread-record").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_number_of_a_start_is_given_twice_though_the_record_of_starts_is_lost() {
     let stage = Stage::new().await;
     stage.player.updater.set_preference("failed-starts", "0").unwrap();
