@@ -83,12 +83,14 @@ pub(crate) fn load_release(
 /// [`EngineError::DamagedDocument`] if one of them is damaged, another one if it cannot be read now.
 pub(crate) fn check_documents(paths: &InstallPaths, installed: &InstalledVersion) -> Result<(), EngineError> {
     let check = || -> Result<(), EngineError> {
-        // Whoever knows no more of the version than its folder goes by the one that it was built with.
-        release::parse_manifest(&document(paths, installed, MANIFEST)?).map_err(EngineError::at_home)?;
+        // First what is pinned: a higher schema in it is a newer launcher's, and no flipped bit.
         let manifest = load_manifest(paths, installed)?;
         for (file, pin) in [(CONTENTS, &manifest.contents), (INDEX, &manifest.index)] {
             pinned(paths, installed, file, pin)?;
         }
+        // Whoever knows no more of the version than its folder goes by the one that it was built with.
+        let built_with = document(paths, installed, MANIFEST)?;
+        release::parse_manifest(&built_with).map_err(EngineError::at_home)?;
         Ok(())
     };
     check().map_err(EngineError::fetchable)

@@ -106,6 +106,21 @@ async fn a_document_that_is_damaged_or_gone_is_fetched_again_by_a_repair() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_with_a_bit_of_its_schema_flipped_is_not_taken_for_a_newer_launchers() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    let file = documents(&scene).join(MANIFEST);
+    let whole = fs::read_to_string(&file).unwrap();
+    let damaged = whole.replacen("\"schema\":1", "\"schema\":3", 1);
+    assert_ne!(damaged, whole);
+    overwrite(&file, damaged.as_bytes());
+    let damage = updater.status().unwrap().damage;
+    assert!(damage.len() == 1 && damage[0].repair, "{damage:?}");
+    updater.repair().await.unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_are_repaired_by_a_list_of_files_that_was_damaged_with_them() {
     let scene = Scene::installed().await;
     let Scene { web, player, .. } = &scene;
