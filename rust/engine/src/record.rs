@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! What an install folder remembers: its settings, and which version is current.
 //!
-//! Everything that is kept there goes through `load` and `store`, by the rule of `Document`.
+//! Its records go through `load` and `store`, by the rule of `Document`.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::preferences::Preferences;
 use crate::starts::StartLog;
 use crate::watch;
 
-/// A document that is kept in the install folder.
+/// A record of the launcher's own in the install folder.
 ///
 /// Each says in `schema` which version of its form it has. A launcher leaves one alone that has a higher version than it
 /// knows, and passes over fields that it does not know. So a field that older launchers may pass over, and lose when they
@@ -179,7 +179,7 @@ impl Document for Preferences {
 }
 
 impl Preferences {
-    /// Reads the preferences; those of a folder without any, or whose cannot be read, are the standard ones.
+    /// Reads the preferences; the standard ones in a folder without any, or while they cannot be read.
     pub fn load(paths: &InstallPaths) -> Self {
         Self::read(paths).ok().flatten().unwrap_or_default()
     }
@@ -379,11 +379,13 @@ pub(crate) fn turns(path: &std::path::Path) -> std::path::PathBuf {
 /// Writes the record to `path` durably.
 ///
 /// # Errors
-/// It cannot be written, or a newer launcher wrote the one that is there.
+/// It cannot be written, a newer launcher wrote the one that is there, or that one cannot be read now.
 pub(crate) fn store<T: Document>(path: &std::path::Path, value: &T) -> Result<(), EngineError> {
-    // Whatever the caller has read before. What cannot be read now is for the writing to fail or not to fail over.
-    if let Ok(Some(there)) = disk::read_bounded(path, MAX_RECORD_BYTES) {
-        refuse_newer(&there, T::SCHEMA, || named::<T>(path))?;
+    // Whatever the caller has read before.
+    match disk::read_bounded(path, MAX_RECORD_BYTES) {
+        Ok(Some(there)) => refuse_newer(&there, T::SCHEMA, || named::<T>(path))?,
+        Ok(None) | Err(EngineError::BadRecord { .. }) => {}
+        Err(error) => return Err(error),
     }
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| EngineError::Internal(e.to_string()))?;
     bytes.push(b'\n');
@@ -427,19 +429,34 @@ pub(crate) mod fixture {
 mod tests {
     use super::*;
 
+    fn moved() -> Moved {
+        Moved {
+            schema: Moved::SCHEMA,
+            to: "there".into(),
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_cannot_be_read_now_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("moved.json");
+        // The system itself has nothing to read at the beginning of this file.
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        let error = store(&path, &moved()).unwrap_err();
+        assert!(matches!(error, EngineError::Io { .. }), "{error:?}");
+        assert!(path.is_symlink());
+    }
+
     #[test]
     fn what_a_newer_launcher_wrote_is_neither_read_nor_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("moved.json");
         let newer = r#"{"schema":2,"way":["somewhere"]}"#;
         fs_err::write(&path, newer).unwrap();
-        let moved = Moved {
-            schema: Moved::SCHEMA,
-            to: "there".into(),
-        };
         for error in [
             load::<Moved>(&path).unwrap_err(),
-            store(&path, &moved).unwrap_err(),
+            store(&path, &moved()).unwrap_err(),
         ] {
             let words = error.to_string();
             assert!(

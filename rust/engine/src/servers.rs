@@ -196,7 +196,7 @@ impl Updater {
         if let Some(token) = &self.given_token()
             && is_server(settings, worked)
             && self.paths.state().is_dir()
-            // One that cannot be read gives way too.
+            // A damaged one gives way too.
             && read_token::load(&self.paths, &settings.server).as_ref() != Some(token)
         {
             read_token::keep(&self.paths, &settings.server, Some(token))?;
