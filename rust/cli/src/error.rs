@@ -23,6 +23,8 @@ pub(crate) struct CliError {
     pub(crate) detail: String,
     /// Whether trying again can help.
     pub(crate) retry: bool,
+    /// Whether a repair mends it.
+    pub(crate) repair: bool,
     /// The exit code.
     #[serde(skip)]
     pub(crate) exit: u8,
@@ -37,6 +39,7 @@ impl CliError {
             hint: None,
             detail: String::new(),
             retry: false,
+            repair: false,
             exit: exit::USAGE,
         }
     }
@@ -74,6 +77,7 @@ impl From<EngineError> for CliError {
             detail: report.detail,
             message: report.message,
             retry: report.retry,
+            repair: report.repair,
             exit: exit::of_engine(report.code),
         }
     }
@@ -116,6 +120,7 @@ impl From<PublishError> for CliError {
             hint: hint.map(str::to_owned),
             detail: causes(&error),
             retry: matches!(kind, Server | Disk | Cancelled),
+            repair: false,
             exit: exit::of_publish(kind),
         }
     }

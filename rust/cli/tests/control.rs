@@ -254,6 +254,17 @@ fn damaged_records_are_told_with_what_to_do_and_nothing_but_that_stops() {
         damage[1]["hint"].as_str().unwrap().ends_with("vsekai repair"),
         "{damage}"
     );
+    // An error says the same as the status, in its own event and in the result.
+    let verify = bench.vsekai(&["verify", "--json"]);
+    assert_eq!(verify.code, 4);
+    let failed = verify
+        .events()
+        .into_iter()
+        .find(|event| event["event"] == "failed");
+    for error in [failed.unwrap(), verify.result()["error"].clone()] {
+        assert_eq!(error["code"], "damaged", "{error}");
+        assert_eq!(error["repair"], true, "{error}");
+    }
     let check = bench.vsekai(&["check"]).ok();
     assert!(check.err.contains(&format!("note: {told}")), "{}", check.err);
     for command in [["settings", "show"], ["launch", "--wait"]] {
