@@ -119,7 +119,8 @@ impl TrustedState {
     /// Replaces the state, durably and in one step, unless it is newer than `next` by now.
     ///
     /// # Errors
-    /// A file operation failed; the state is the old or the new one.
+    /// A file operation failed, and the state is the old or the new one; or the old one cannot be read, or is a newer
+    /// launcher's.
     pub fn store(&self, next: &Remembered) -> Result<(), TrustError> {
         let bytes = encode(next).map_err(|reason| self.unreadable(reason))?;
         self.replace(next, &bytes).map_err(|error| match error {
