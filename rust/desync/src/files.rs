@@ -44,8 +44,8 @@ impl ReadAt for FileAt {
     }
 }
 
-/// A file under a temporary name beside its final one, removed unless it is published; or something that is no file
-/// and is written to as it is.
+/// A file under a temporary name beside its final one, removed unless it is published; or something that cannot be
+/// replaced and is written to as it is.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     output: Output,
@@ -81,7 +81,7 @@ impl NewFile {
     }
 
     /// As [`NewFile::beside`], for a path the user names: links to files are kept, and what is no file, such as a pipe
-    /// or a device, is written to. Opening a pipe waits for its reader.
+    /// or a device, or is open, such as `/dev/stdout`, is written to. Opening a pipe waits for its reader.
     pub(crate) async fn at(path: &Path) -> Result<Self, DesyncError> {
         let path = path.to_owned();
         let opening = spawn_blocking(move || {
@@ -89,7 +89,9 @@ impl NewFile {
             match file_behind(&path).map_err(&failed)? {
                 Some(file) => Self::beside(&file),
                 None => {
-                    let opened = fs::OpenOptions::new().write(true).open(&path);
+                    // Of a file that is open nothing old may follow; Windows opens no device this way.
+                    let mut options = fs::OpenOptions::new();
+                    let opened = options.write(true).truncate(cfg!(unix)).open(&path);
                     Ok(Self {
                         output: Output::Itself(opened.map_err(&failed)?),
                         path,
@@ -131,21 +133,19 @@ impl NewFile {
 }
 
 /// Returns where the file is, or would be, that `path` leads to through links; nothing if something is there that is
-/// neither file nor folder.
-fn file_behind(path: &Path) -> io::Result<Option<PathBuf>> {
+/// neither file nor folder, or a file by the name of a handle: whoever opened it would not see another in its place.
+pub(crate) fn file_behind(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
-        let target = fs::read_link(&path);
         match fs::metadata(&path) {
             Ok(found) if !found.is_file() => return Ok(found.is_dir().then_some(path)),
-            Ok(_) if target.is_err() => return Ok(Some(path)),
-            // A file that is open and has no name any more cannot be replaced.
-            Ok(_) => return Ok(fs::canonicalize(&path).ok()),
+            Ok(_) if OPEN_FILES.iter().any(|folder| path.starts_with(folder)) => return Ok(None),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Err(_) => match target {
-                Ok(target) => path = folder_of(&path).join(target),
-                Err(_) => return Ok(Some(path)),
-            },
+            _ => {}
+        }
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => return Ok(Some(path)),
         }
     }
     let message = format!("{} leads through too many links", path.display());
@@ -165,6 +165,8 @@ fn sync_if_it_can(file: &fs::File) -> io::Result<()> {
 const MAX_NAME: usize = 50;
 /// Links in a row that a system follows.
 const MAX_LINKS: usize = 40;
+/// Folders in which open files have names; `/dev/stdout` is a link into one of them.
+const OPEN_FILES: [&str; 2] = ["/dev/fd", "/proc"];
 
 /// Returns the folder that `path` lies in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
@@ -271,11 +273,10 @@ mod tests {
         ] {
             std::os::unix::fs::symlink(target, at(link)).unwrap();
         }
-        let file = fs::canonicalize(at("file")).unwrap();
         for (path, expected) in [
             ("file", Some(at("file"))),
             ("missing", Some(at("missing"))),
-            ("to-file", Some(file)),
+            ("to-file", Some(at("file"))),
             ("dangling", Some(at("missing"))),
             ("to-dangling", Some(at("missing"))),
             ("to-null", None),
@@ -283,6 +284,25 @@ mod tests {
             assert_eq!(file_behind(&at(path)).unwrap(), expected, "{path}");
         }
         file_behind(&at("loop")).unwrap_err();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_file_that_is_open_is_written_to_anew_whether_it_has_a_name_or_not() {
+        use std::io::{Read as _, Seek as _, Write as _};
+        use std::os::fd::AsRawFd as _;
+        let named = tempfile::NamedTempFile::new().unwrap();
+        for mut open in [tempfile::tempfile().unwrap(), named.reopen().unwrap()] {
+            open.write_all(b"longer than what comes").unwrap();
+            let path = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd()));
+            let new = NewFile::at(&path).await.unwrap();
+            new.open().unwrap().write_all(b"new").unwrap();
+            new.publish().unwrap();
+            let mut found = String::new();
+            open.rewind().unwrap();
+            open.read_to_string(&mut found).unwrap();
+            assert_eq!(found, "new");
+        }
     }
 
     #[test]

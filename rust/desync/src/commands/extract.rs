@@ -9,7 +9,7 @@ use crate::args::ExtractArgs;
 use crate::assemble::{AssembleStats, Assembly};
 use crate::env::Env;
 use crate::error::DesyncError;
-use crate::files::{NewFile, length};
+use crate::files::{NewFile, file_behind, length};
 use crate::progress::Progress;
 use crate::seeds::Seeds;
 use crate::session::Session;
@@ -55,11 +55,11 @@ pub(crate) async fn extract(args: ExtractArgs, session: &Session, env: &mut Env)
 
 /// Makes a new file, which gets the output's name only when it is complete.
 async fn beside(assembly: &Assembly<'_>, output: &Path) -> Result<AssembleStats, DesyncError> {
-    // desync would put a file in the place of a device.
-    if fs::metadata(output).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+    // desync would put a file in the place of a device, or of the link that is `/dev/stdout`.
+    if matches!(file_behind(output), Ok(None)) {
         let output = output.display();
         return Err(DesyncError::Usage(format!(
-            "{output} is no file; -k writes to a device, and cat to a pipe"
+            "{output} cannot be replaced by a file; -k writes to a device, and cat to a pipe"
         )));
     }
     let new = NewFile::beside(output)?;

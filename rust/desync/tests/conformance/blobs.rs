@@ -385,9 +385,21 @@ fn pipes_and_devices_are_written_to_and_not_replaced() {
         );
         run(&null);
     }
-    assert_eq!(ours(&["extract", "-s", &store, &index, &null]).code, 1);
-    assert_eq!(ours(&["extract", "-s", &store, &index, &pipe]).code, 1);
-    assert!(fs_err::symlink_metadata(&null).unwrap().is_symlink());
+    let (open, handle) = (tempfile::NamedTempFile::new().unwrap(), place.at("handle"));
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&open);
+    std::os::unix::fs::symlink(format!("/dev/fd/{fd}"), &handle).unwrap();
+    ours_ok(&["cat", "-s", &store, &index, &handle]);
+    let len = fs_err::metadata(&file).unwrap().len();
+    assert_eq!(open.as_file().metadata().unwrap().len(), len);
+    assert_same(&file, open.path().to_str().unwrap());
+    for output in [&null, &pipe, &handle] {
+        let refused = ours(&["extract", "-s", &store, &index, output]);
+        assert_eq!(refused.code, 1);
+        assert!(refused.err.contains("cannot be replaced"), "{}", refused.err);
+    }
+    for link in [&null, &handle] {
+        assert!(fs_err::symlink_metadata(link).unwrap().is_symlink());
+    }
 }
 
 #[test]
