@@ -31,17 +31,18 @@ pub(crate) async fn config(
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(DesyncError::file("create the folder of the configuration"))?;
     }
+    let failed = DesyncError::file("write the configuration");
     let new = NewFile::at(&path).await?;
-    let written = new.open()?.write_all(to_json(&session.config)?.as_bytes());
-    written.map_err(DesyncError::file("write the configuration"))?;
+    let mut file = new.open()?;
     #[cfg(unix)]
-    {
+    if new.is_new() {
         use std::os::unix::fs::PermissionsExt as _;
-        if new.is_new() {
-            let only_owner = std::fs::Permissions::from_mode(0o600);
-            let set = new.open()?.set_permissions(only_owner);
-            set.map_err(DesyncError::file("write the configuration"))?;
-        }
+        // Before there is a password in it.
+        let only_owner = std::fs::Permissions::from_mode(0o600);
+        file.set_permissions(only_owner).map_err(&failed)?;
     }
+    let written = file.write_all(to_json(&session.config)?.as_bytes());
+    written.map_err(&failed)?;
+    drop(file);
     new.publish()
 }
