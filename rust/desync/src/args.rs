@@ -115,7 +115,7 @@ pub struct StoreArgs {
     /// Trust the authorities in this file, in place of the system's
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
-    /// Accept any server certificate; false also where the configuration accepts any
+    /// Accept any server certificate; =false overrides a configuration that does
     #[arg(short = 't', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub trust_insecure: Option<bool>,
     /// Replace damaged chunks in the cache; they always are
