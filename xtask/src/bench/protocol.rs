@@ -156,7 +156,11 @@ impl<'a> Field<'a> {
                 let text = format!("publish, {verb}, {}, {state} store", thing.name);
                 report.at_least(&text, 2.0, row.ratio("desync"));
                 if !full {
-                    report.at_least(&format!("{text}, beside a sync"), 2.0, row.ratio(DESYNC_AND_SYNC));
+                    report.at_least(
+                        &format!("{text}, against desync and sync"),
+                        2.0,
+                        row.ratio(DESYNC_AND_SYNC),
+                    );
                 }
                 report.work(row);
             }
