@@ -10,6 +10,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+#[cfg(not(target_vendor = "apple"))]
+use rustix::fs::mknodat;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use vsekai_formats::catar::{Metadata, NodeKind};
@@ -49,7 +51,8 @@ pub(crate) fn device(found: &std::fs::Metadata) -> u64 {
 /// Returns what a file is, or `None` for FIFOs and sockets.
 pub(crate) fn kind(path: &Path, found: &std::fs::Metadata) -> io::Result<Option<NodeKind>> {
     let kind = found.file_type();
-    let (major, minor) = (rustix::fs::major(found.rdev()), rustix::fs::minor(found.rdev()));
+    let device = found.rdev() as rustix::fs::Dev;
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     Ok(Some(if kind.is_dir() {
         NodeKind::Folder
     } else if kind.is_file() {
@@ -200,8 +203,14 @@ pub(crate) fn make_device(
     let narrow = |number: u64| u32::try_from(number).map_err(|_| io::ErrorKind::InvalidData);
     let device = rustix::fs::makedev(narrow(major)?, narrow(minor)?);
     let mode = Mode::from_raw_mode((metadata.mode & 0o7777) as rustix::fs::RawMode);
-    rustix::fs::mknodat(folder, name, device_kind(block), mode, device)?;
+    mknodat(folder, name, device_kind(block), mode, device)?;
     set_device_metadata(folder, name, metadata, options)
+}
+
+/// rustix does not offer it here.
+#[cfg(target_vendor = "apple")]
+fn mknodat(_: BorrowedFd<'_>, _: &OsStr, _: FileType, _: Mode, _: rustix::fs::Dev) -> rustix::io::Result<()> {
+    Err(Errno::NOTSUP)
 }
 
 /// Tells whether there is a device with these numbers.
