@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Files and their indexes: our commands with each other and with the real tools, in both directions.
 
-use crate::common::{Place, casync, desync, noise, ours, ours_ok, real_ok};
+use crate::common::{Place, casync, desync, noise, ours, ours_ok, pipe, real_ok};
 
 /// A blob with a long run of zeros and a repetition.
 fn blob() -> Vec<u8> {
@@ -340,18 +340,11 @@ fn standard_streams_stand_in_for_indexes() {
     assert!(listed.text().lines().count() > 10);
 }
 
-/// Makes a pipe with a name.
-fn pipe(place: &Place, name: &str) -> String {
-    let (path, mode) = (place.at(name), rustix::fs::Mode::from_raw_mode(0o644));
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    path
-}
-
 #[test]
 fn pipes_and_devices_are_written_to_and_not_replaced() {
     let place = Place::new();
     let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let (index, pipe, null) = (place.at("i.caibx"), pipe(&place, "pipe"), place.at("null"));
+    let (index, pipe, null) = (place.at("i.caibx"), pipe(place.at("pipe")), place.at("null"));
     ours_ok(&["make", "-s", &store, &index, &file]);
     std::os::unix::fs::symlink("/dev/null", &null).unwrap();
     for line in [
@@ -431,7 +424,7 @@ fn a_link_to_an_output_is_kept_but_by_extract_as_with_desync() {
 fn an_index_is_read_from_a_pipe_and_by_any_name() {
     let place = Place::new();
     let file = place.file("blob", blob());
-    let (index, pipe) = (place.at("game: v1\\2.caibx"), pipe(&place, "pipe"));
+    let (index, pipe) = (place.at("game: v1\\2.caibx"), pipe(place.at("pipe")));
     ours_ok(&["make", &index, &file]);
     let listed = ours_ok(&["list-chunks", &index]);
     let writing = std::thread::spawn({

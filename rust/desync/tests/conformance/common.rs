@@ -114,6 +114,13 @@ pub fn casync() -> Option<PathBuf> {
     vsekai_tests::tool(xtask::tools::Tool::Casync)
 }
 
+/// Makes a pipe with a name; rustix cannot on macOS.
+pub fn pipe(path: String) -> String {
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success(), "{path}");
+    path
+}
+
 /// Returns every path below a folder with kind, mode, time and content, to compare trees.
 pub fn listing(root: &str) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;

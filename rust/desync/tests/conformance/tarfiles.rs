@@ -86,8 +86,7 @@ fn a_tar_file_makes_the_archive_of_its_tree() {
     let line = ["tar", "--input-format", "tar", "-", "-"];
     let piped = crate::common::ours_with(&line, &input, &cancel);
     assert!(piped.code == 0 && piped.out == expected, "{}", piped.err);
-    let (pipe, mode) = (place.at("pipe"), rustix::fs::Mode::from_raw_mode(0o644));
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let pipe = crate::common::pipe(place.at("pipe"));
     let writing = std::thread::spawn({
         let pipe = pipe.clone();
         move || fs_err::write(pipe, input).unwrap()

@@ -207,9 +207,7 @@ fn fifos_and_sockets_of_casync_are_left_out_and_not_taken_for_folders() {
     place.file("tree/a", b"a");
     place.file("tree/z", b"z");
     let (source, archive, target) = (place.at("tree"), place.at("t.catar"), place.at("target"));
-    let mode = rustix::fs::Mode::from_raw_mode(0o644);
-    let fifo = format!("{source}/m");
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    crate::common::pipe(format!("{source}/m"));
     std::os::unix::net::UnixListener::bind(format!("{source}/socket")).unwrap();
     real_ok(&casync, &["make", &archive, &source]);
     let outcome = ours(&[&UNTAR[..], &[&archive, &target]].concat());
