@@ -1,21 +1,103 @@
 // SPDX-License-Identifier: MIT
 //! Uploads: counted byte by byte, whatever their length claims, and cut off when they stall or drip.
 
-use std::sync::Arc;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, stream};
 use http_body_util::BodyExt as _;
-use poem::Body;
-use tokio::sync::Mutex;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use poem::http::{StatusCode, header};
+use poem::{Body, Endpoint, Request, Response};
 use tokio::time::{Instant, timeout};
 
 use crate::limits::Limits;
 use crate::room::{Gathering, Share};
 use crate::service::ServiceError;
 
-type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
+
+/// Answers `request`, and before that reads what `endpoint` left of its body: who is still sending would see a broken
+/// connection and not the answer. Of what is left, no more is read than any upload has, nor more slowly.
+pub async fn heard_out(endpoint: &impl Endpoint, mut request: Request, limits: &Limits) -> Response {
+    let body: BoxBody = request.take_body().into();
+    if body.is_end_stream() {
+        return endpoint.get_response(request).await;
+    }
+    let waits_to_send = request.headers().contains_key(header::EXPECT);
+    let lent = Lent(Arc::new(Mutex::new(Reading {
+        body,
+        progress: Progress::Untouched,
+    })));
+    request.set_body(lent.clone().boxed());
+    let response = endpoint.get_response(request).await;
+    let progress = lent.reading().progress;
+    let is_coming = match progress {
+        // To read from it would ask for all of it.
+        Progress::Untouched => !waits_to_send,
+        // Who was too slow is not waited for again.
+        Progress::Begun => response.status() != StatusCode::REQUEST_TIMEOUT,
+        Progress::Over => false,
+    };
+    if is_coming {
+        let rest = Body::from(lent.boxed());
+        let rest = Upload::new(rest, "the rest of a request", limits.largest_upload(), limits);
+        rest.discard().await;
+    }
+    response
+}
+
+/// A request's body, which is still there when who was given a copy of this has dropped it.
+#[derive(Clone)]
+struct Lent(Arc<Mutex<Reading>>);
+
+struct Reading {
+    body: BoxBody,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy)]
+enum Progress {
+    Untouched,
+    Begun,
+    Over,
+}
+
+impl Lent {
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let mut reading = self.reading();
+        reading.progress = Progress::Begun;
+        let frame = ready!(Pin::new(&mut reading.body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            reading.progress = Progress::Over;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.reading().body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.reading().body.size_hint()
+    }
+}
 
 /// A request's body that ends in an error once it breaks a limit.
 pub struct Upload {
@@ -60,46 +142,36 @@ impl Upload {
 
     async fn gather(mut self, mut gathering: Gathering) -> Result<Bytes, ServiceError> {
         while let Some(piece) = self.next().await? {
-            if let Err(full) = gathering.push(piece) {
-                // The rest takes no room now.
-                drop(gathering);
-                self.discard().await?;
-                return Err(full.into());
-            }
+            gathering.push(piece)?;
         }
         Ok(gathering.finish())
     }
 
-    /// Reads what is left and keeps none of it: who is still sending would see a broken connection and not the answer.
-    ///
-    /// # Errors
-    /// It is too long, too slow, or broke off.
-    pub(crate) async fn discard(&mut self) -> Result<(), ServiceError> {
-        while self.next().await?.is_some() {}
-        Ok(())
-    }
-
     /// Returns the body piece by piece; nothing follows an error. Its room is taken in `share` as it is read, whoever
-    /// holds the pieces then. What is left after an error is in `upload`.
+    /// holds the pieces then.
     ///
     /// # Errors
     /// As [`Upload::read_within`].
-    pub(crate) fn pieces(
-        upload: Arc<Mutex<Self>>,
+    pub(crate) fn into_stream(
+        self,
         share: Share,
     ) -> impl Stream<Item = Result<Bytes, ServiceError>> + Send + 'static {
-        stream::try_unfold((upload, share), |(upload, share)| async move {
-            let mut reading = upload.lock().await;
-            let (piece, seen) = (reading.next().await?, reading.seen);
-            drop(reading);
-            let Some(piece) = piece else {
+        stream::try_unfold((self, share), |(mut upload, share)| async move {
+            let Some(piece) = upload.next().await? else {
                 return Ok(None);
             };
-            if let Err(full) = share.grow(seen) {
+            if let Err(full) = share.grow(upload.seen) {
                 return Err(ServiceError::from(full));
             }
             Ok(Some((piece, (upload, share))))
         })
+    }
+
+    /// Reads the body and keeps none of it, unless it says that it is too long anyway.
+    async fn discard(mut self) {
+        if self.body.size_hint().lower() <= self.cap as u64 {
+            while let Ok(Some(_)) = self.next().await {}
+        }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
@@ -107,7 +179,6 @@ impl Upload {
         let Some(piece) = piece else { return Ok(None) };
         self.seen = self.seen.saturating_add(piece.len());
         if self.seen > self.cap {
-            self.drain().await;
             return Err(ServiceError::TooLarge {
                 what: self.what,
                 limit: self.cap,
@@ -138,21 +209,7 @@ impl Upload {
         let elapsed = self.started.elapsed();
         elapsed > RATE_GRACE && (self.seen as u64) < self.rate.saturating_mul(elapsed.as_secs())
     }
-
-    /// Reads a little more, so that a client just over the limit sees the answer rather than a broken pipe.
-    async fn drain(&mut self) {
-        let mut left = DRAIN_BYTES;
-        while let Ok(Some(piece)) = self.frame().await {
-            self.seen = self.seen.saturating_add(piece.len());
-            left = left.saturating_sub(piece.len());
-            if left == 0 || self.drips() {
-                return;
-            }
-        }
-    }
 }
 
 /// Time before an upload's speed is judged.
 const RATE_GRACE: Duration = Duration::from_secs(30);
-/// Bytes that are read of a body that was refused.
-const DRAIN_BYTES: usize = 48 << 10;

@@ -23,7 +23,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
 use poem::http::{Method, StatusCode};
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint as _, Request, Response};
+use poem::{Addr, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(target_os = "linux")]
 use tokio::io::{AsyncReadExt as _, join};
@@ -32,6 +32,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Routes;
+use super::body::heard_out;
 use crate::limits::Limits;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
@@ -116,8 +117,11 @@ pub(super) async fn serve<S>(
         ..Requests::default()
     });
     let service = service_fn({
-        let requests = requests.clone();
-        move |request| answer(routes.endpoint.clone(), requests.clone(), peer.clone(), request)
+        let (requests, limits) = (requests.clone(), limits.clone());
+        move |request| {
+            let (endpoint, requests) = (routes.endpoint.clone(), requests.clone());
+            answer(endpoint, requests, peer.clone(), limits.clone(), request)
+        }
     });
     let stream = TokioIo::new(Watched::new(stream, requests, limits.clone(), terms.first_head));
     let builder = match terms.http1 {
@@ -156,6 +160,7 @@ async fn answer(
     endpoint: Arc<BoxEndpoint<'static, Response>>,
     requests: Arc<Requests>,
     peer: Peer,
+    limits: Arc<Limits>,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Counted>, Infallible> {
     let counted = requests.counted.swap(false, Ordering::AcqRel);
@@ -167,7 +172,7 @@ async fn answer(
     }
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let response = endpoint.get_response(request).await;
+    let response = heard_out(&*endpoint, request, &limits).await;
     log_answer(&method, &path, response.status());
     let response: hyper::Response<BoxBody> = response.into();
     Ok(response.map(|body| Counted {

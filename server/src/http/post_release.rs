@@ -9,7 +9,6 @@ use poem::http::StatusCode;
 use poem::web::{Data, Json, Query};
 use poem::{Body, Request, handler};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use vsekai_formats::release::Slug;
 
 use super::body::Upload;
@@ -79,21 +78,9 @@ async fn read_parts(
     let constraints = Constraints::new()
         .size_limit(sizes)
         .allowed_fields(PARTS.to_vec());
-    let upload = Upload::new(body, "a release", limits.release_bytes(), limits);
-    let upload = Arc::new(Mutex::new(upload));
     // For the whole body and not for each part: what stands before a part or in its headers is held in memory too.
-    let pieces = Upload::pieces(upload.clone(), share.clone());
-    let parts = Multipart::with_constraints(pieces, boundary, constraints);
-    let parts = gather_parts(parts, share).await;
-    if !matches!(parts, Ok(_) | Err(ServiceError::Stalled | ServiceError::Broken)) {
-        // What was gathered is gone, and its room is there for others again.
-        upload.lock().await.discard().await?;
-    }
-    parts
-}
-
-/// Gathers the parts, for which `share` has room already: that of what was read of the body.
-async fn gather_parts(mut parts: Multipart<'_>, share: Share) -> Result<ReleaseUpload, ServiceError> {
+    let stream = Upload::new(body, "a release", limits.release_bytes(), limits).into_stream(share.clone());
+    let mut parts = Multipart::with_constraints(stream, boundary, constraints);
     let mut found: [Option<Bytes>; PARTS.len()] = [const { None }; PARTS.len()];
     while let Some(field) = parts.next_field().await.map_err(refused)? {
         let position = PARTS.iter().position(|part| field.name() == Some(*part));
@@ -121,6 +108,7 @@ async fn gather_parts(mut parts: Multipart<'_>, share: Share) -> Result<ReleaseU
     }
 }
 
+/// Reads a part, for which `share` has room already: that of what was read of the body.
 async fn read_part(mut field: Field<'_>, share: Share) -> Result<Bytes, ServiceError> {
     let mut gathering = Gathering::within(share);
     while let Some(piece) = field.chunk().await.map_err(refused)? {

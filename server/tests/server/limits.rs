@@ -11,7 +11,7 @@ use vsekai_formats::index::Index;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec, flags};
 use vsekai_server::Limits;
 
-use crate::client::{TestServer, chunk_path, problem};
+use crate::client::{Client, TestServer, chunk_path, problem};
 
 /// Longest any of these tests waits for the server to act.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -291,6 +291,55 @@ async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_
 }
 
 #[tokio::test]
+async fn whoever_may_not_upload_is_told_so_however_much_it_is() {
+    let server = TestServer::start().await;
+    let large = vec![7_u8; 4 << 20];
+    let chunk = chunk_path(ChunkId::from_bytes([7; 32]));
+    let nobody = Client::new(server.running.url(), String::new());
+    let publisher = server.token("*", "*", "publish").await;
+    for (client, path, status, code) in [
+        (&nobody, &*chunk, StatusCode::UNAUTHORIZED, "unauthorized"),
+        (&publisher, &*chunk, StatusCode::FORBIDDEN, "forbidden"),
+        (
+            &server.client,
+            "store/7/7",
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+        ),
+    ] {
+        problem(client.send(Method::PUT, path, large.clone()).await, status, code).await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_told_so_though_it_is_far_too_long() {
+    let server = TestServer::with_limits(Limits {
+        chunk_bytes: 100_000,
+        ..Limits::default()
+    })
+    .await;
+    let path = chunk_path(ChunkId::from_bytes([7; 32]));
+    let refused = server.client.send(Method::PUT, &path, vec![7_u8; 4 << 20]).await;
+    problem(refused, StatusCode::PAYLOAD_TOO_LARGE, "too-large").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_before_sending_and_is_refused_sends_nothing() {
+    let server = TestServer::start().await;
+    let mut stream = connect(&server).await;
+    let head = format!(
+        "PUT /{} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\nexpect: 100-continue\r\n\r\n",
+        chunk_path(ChunkId::from_bytes([7; 32])),
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
     let server = TestServer::start().await;
     let part = "--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n";
@@ -298,6 +347,19 @@ async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
     let refused = post_parts(&server, [part.as_bytes(), &large].concat()).await;
     problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
     server.stop().await;
+}
+
+/// Limits with which two tokens have memory for the largest upload each, but no token for two of them.
+fn small_uploads() -> Limits {
+    Limits {
+        upload_memory: 128 << 10,
+        chunk_bytes: 60 << 10,
+        index_bytes: 16 << 10,
+        manifest_bytes: 16 << 10,
+        contents_stored_bytes: 16 << 10,
+        metadata_bytes: 16 << 10,
+        ..Limits::default()
+    }
 }
 
 /// Begins an upload of `len` bytes, of which only `begun` is sent.
@@ -325,12 +387,8 @@ async fn post_parts(server: &TestServer, body: Vec<u8>) -> reqwest::Response {
 }
 
 #[tokio::test]
-async fn an_endless_body_is_cut_off_just_above_the_cap() {
-    let limits = Limits {
-        chunk_bytes: 100_000,
-        ..Limits::default()
-    };
-    let server = TestServer::with_limits(limits.clone()).await;
+async fn an_endless_body_is_cut_off() {
+    let server = TestServer::with_limits(small_uploads()).await;
     let mut stream = connect(&server).await;
     let head = format!(
         "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\n\r\n",
