@@ -51,9 +51,9 @@ pub struct Limits {
     /// twice this much memory while it is checked.
     pub chunk_bytes: usize,
     /// Memory for the bodies of uploads that are under way, in bytes: chunks, indexes, releases and signed metadata. Who
-    /// finds no room is told to come again, so that no token can make the server run out of memory; nor can one keep the
-    /// others from uploading, for it gets half. Not below [`Limits::least_upload_memory`]. A body grows by doubling, so
-    /// the system may be asked for up to twice as much.
+    /// finds no room is told to come again, so that no token can make the server run out of memory. Not below
+    /// [`Limits::largest_upload`], for which there would never be room; from twice that on, no token can keep the others
+    /// from uploading either. A body grows by doubling, so the system may be asked for up to twice as much.
     pub upload_memory: usize,
     /// Chunk uploads decompressed and hashed at once; bounds processor time taken from downloads.
     pub chunk_checks: usize,
@@ -180,11 +180,10 @@ impl Limits {
         ]
     }
 
-    /// Returns the most bytes that the upload of a release can have: its parts and what stands around them.
+    /// Returns the most bytes that the upload of a release can have. What stands around its parts has no room of its own:
+    /// hardly all of them are as long as they may be.
     pub fn release_bytes(&self) -> usize {
-        self.release_parts()
-            .into_iter()
-            .fold(PART_HEADERS, usize::saturating_add)
+        self.release_parts().into_iter().fold(0, usize::saturating_add)
     }
 
     /// Returns the most bytes that one upload can have, of whatever kind.
@@ -192,15 +191,10 @@ impl Limits {
         self.release_bytes().max(self.chunk_stored_bytes())
     }
 
-    /// Returns the memory in bytes that the uploads with one token get.
+    /// Returns the memory in bytes that the uploads with one token get: half, but never too little for the largest one,
+    /// which would be told to come again for ever.
     pub fn upload_memory_of_token(&self) -> usize {
-        self.upload_memory / 2
-    }
-
-    /// Returns the least `upload_memory` in which there is room for every upload that is allowed: with less, whoever
-    /// sends the largest one would be told to come again for ever.
-    pub fn least_upload_memory(&self) -> usize {
-        self.largest_upload().saturating_mul(2)
+        self.largest_upload().max(self.upload_memory / 2)
     }
 }
 
@@ -208,6 +202,3 @@ impl Limits {
 pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_secs)
 }
-
-/// Room for the boundaries and headers of a release's parts.
-const PART_HEADERS: usize = 16 << 10;

@@ -230,8 +230,20 @@ mod tests {
     fn room(of_token: usize) -> Room {
         Room::new(&Limits {
             upload_memory: 2 * of_token,
-            ..Limits::default()
+            ..tiny()
         })
+    }
+
+    /// Limits with which the largest upload has 1 KiB.
+    fn tiny() -> Limits {
+        Limits {
+            chunk_bytes: 0,
+            index_bytes: 0,
+            manifest_bytes: 0,
+            contents_stored_bytes: 0,
+            metadata_bytes: 0,
+            ..Limits::default()
+        }
     }
 
     fn piece(len: usize) -> Bytes {
@@ -297,22 +309,15 @@ mod tests {
     }
 
     #[test]
-    fn the_least_memory_has_room_for_the_largest_upload_beside_another_one() {
-        let limits = Limits::default();
-        let room = Room::new(&Limits {
-            upload_memory: limits.least_upload_memory(),
-            ..limits.clone()
-        });
-        let shares = [room.share("0a"), room.share("0b")];
-        for share in &shares {
-            share.grow(limits.largest_upload()).unwrap();
-        }
-        let room = Room::new(&Limits {
-            upload_memory: limits.least_upload_memory() - 1,
-            ..limits.clone()
-        });
-        let refused = room.share("0a").grow(limits.largest_upload());
-        assert_eq!(refused, Err(Full::OfToken));
+    fn the_largest_upload_has_room_however_little_there_is() {
+        let limits = Limits {
+            upload_memory: KIB,
+            ..tiny()
+        };
+        assert_eq!(limits.largest_upload(), KIB);
+        let room = Room::new(&limits);
+        room.share("0a").grow(KIB).unwrap();
+        assert_eq!(room.share("0a").grow(KIB + 1), Err(Full::OfToken));
     }
 
     #[test]

@@ -163,12 +163,11 @@ fn chunk_bucket(place: &str, buckets: &Buckets, limits: &Limits) -> anyhow::Resu
 
 /// Refuses memory in which one upload alone has no room: who sends it would be told to come again for ever.
 fn check_memory(limits: &Limits) -> anyhow::Result<()> {
-    let (memory, least) = (limits.upload_memory, limits.least_upload_memory());
-    if memory < least {
+    let (memory, most) = (limits.upload_memory, limits.largest_upload());
+    if memory < most {
         bail!(
-            "upload_memory is {memory} bytes, of which a token gets half, and the other limits allow an upload of {}: \
-             raise it to {least} at least, or lower chunk_bytes or index_bytes",
-            limits.largest_upload()
+            "upload_memory is {memory} bytes, and the other limits allow an upload of {most}: raise it to that at \
+             least, or lower chunk_bytes or index_bytes"
         );
     }
     Ok(())
@@ -321,11 +320,13 @@ mod tests {
             fs::write(&path, format!("data = \"d\"\n[limits]\n{limits}\n")).unwrap();
             resolve(&["--config", path.to_str().unwrap()])
         };
-        let least = Limits::default().least_upload_memory();
+        let least = Limits::default().largest_upload();
         assert!(resolved(&format!("upload_memory = {least}")).is_ok());
         let refused = resolved(&format!("upload_memory = {}", least - 1)).unwrap_err();
         assert!(
-            refused.to_string().contains(&format!("raise it to {least} ")),
+            refused
+                .to_string()
+                .contains(&format!("allow an upload of {least}: ")),
             "{refused}"
         );
         for limits in [

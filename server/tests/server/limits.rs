@@ -230,11 +230,7 @@ async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
 
 #[tokio::test]
 async fn one_token_leaves_memory_for_the_uploads_of_others() {
-    let server = TestServer::with_limits(Limits {
-        upload_memory: 128 << 10,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::with_limits(small_uploads()).await;
     let other = server.token("*", "*", "upload").await;
     let path = chunk_path(ChunkId::from_bytes([7; 32]));
     let begun = vec![7_u8; 60 << 10];
@@ -261,7 +257,7 @@ async fn one_token_leaves_memory_for_the_uploads_of_others() {
 #[tokio::test]
 async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_the_end() {
     let server = TestServer::with_limits(Limits {
-        upload_memory: 128 << 10,
+        upload_memory: 64 << 10,
         stall_timeout: PATIENCE * 10,
         ..Limits::default()
     })
