@@ -131,7 +131,7 @@ pub enum PublishError {
         /// What the network said.
         reason: String,
     },
-    /// The server answered for as long as it was asked that it cannot do it now: it is busy, or something of it failed.
+    /// The server answered, however often it was asked, that it cannot do it now: it is busy or has trouble.
     #[error("cannot {action} at the moment: {reason}")]
     Unavailable {
         /// What was being done.
