@@ -103,6 +103,9 @@ enum Task {
         /// Measure the programs that an earlier run built.
         #[arg(long)]
         no_build: bool,
+        /// Make the data and measure in this folder, to measure another disk [default: target/bench].
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
     /// Look for inputs that break the readers of indexes, archives and chunks.
     ///
@@ -226,6 +229,7 @@ fn run(task: Task) -> Result<()> {
             small,
             repetitions,
             no_build,
+            folder,
         } => bench::bench(
             &cache,
             &bench::Options {
@@ -234,6 +238,7 @@ fn run(task: Task) -> Result<()> {
                 small,
                 repetitions,
                 no_build,
+                folder,
             },
         )?,
         Task::Fuzz {

@@ -52,6 +52,8 @@ pub struct Options {
     pub repetitions: u8,
     /// Measure the programs that an earlier run built.
     pub no_build: bool,
+    /// Where the data is made and the work done.
+    pub folder: Option<PathBuf>,
 }
 
 /// Builds the programs as they are shipped, measures them, prints a report and keeps it in `target/bench`.
@@ -159,7 +161,9 @@ struct Bench {
 
 impl Bench {
     fn new(options: &Options, programs: Programs) -> Result<Self> {
-        let folder = workspace::target_dir().join("bench").join("work");
+        let given = options.folder.as_ref().map(std::path::absolute).transpose()?;
+        let folder = given.unwrap_or_else(|| workspace::target_dir().join("bench"));
+        let folder = folder.join("vsekai-bench");
         fs::remove_folder(&folder)?;
         fs_err::create_dir_all(&folder)?;
         let (bytes, small_files) = if options.small {
