@@ -40,6 +40,7 @@ func _init(p_updater: VSekaiUpdater) -> void:
 		"preferences_changed",
 		"network_changed",
 		"versions_listed",
+		"switched",
 		"uninstalled",
 		"moved",
 	]:

@@ -3,6 +3,8 @@
 class_name HomePresenter
 extends RefCounted
 
+## Phases in which the files of the game change hands and a cancel comes too late.
+const LATE_PHASES: Array[String] = ["FinalizingUpdate", "UpdateSuccessful"]
 const WHOLE_GAME_HEADLINES: Dictionary[String, String] = {
 	"verify": "HOME_VERIFYING",
 	"verify_quick": "HOME_VERIFYING",
@@ -205,7 +207,7 @@ static func _show_work(view: HomeView, model: LauncherModel) -> void:
 		view.detail = Message.of("HOME_WORKING_DETAIL")
 		view.primary = HomeView.Action.new("pause", Message.of("ACTION_PAUSE"), "pause", pausing)
 	view.secondary = [
-		HomeView.Action.new("cancel", Message.of("ACTION_CANCEL"), "stop", not model.is_late())
+		HomeView.Action.new("cancel", Message.of("ACTION_CANCEL"), "stop", not _is_late(model))
 	]
 	if model.state == "Paused" and hold != null:
 		view.secondary.append(_why())
@@ -237,7 +239,7 @@ static func _show_notes(view: HomeView, model: LauncherModel) -> void:
 
 
 static func _show_progress(view: HomeView, model: LauncherModel) -> void:
-	if model.is_late():
+	if _is_late(model):
 		view.progress_fraction = 1.0
 		return
 	var progress: UpdateProgress = model.progress
@@ -257,6 +259,11 @@ static func _show_progress(view: HomeView, model: LauncherModel) -> void:
 		"PROGRESS_RATE",
 		[Formats.speed(progress.bytes_per_second), Formats.time_left(progress.seconds_left)]
 	)
+
+
+## The new version is taking its place.
+static func _is_late(model: LauncherModel) -> bool:
+	return model.phase in LATE_PHASES or model.state == "Updating"
 
 
 static func _work_headline(model: LauncherModel) -> Message:

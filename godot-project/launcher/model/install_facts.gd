@@ -30,24 +30,6 @@ func on_network_changed(kind: String) -> void:
 	network = kind
 
 
-## When `version` was installed, in seconds since 1970; 0 as long as nobody knows.
-func installed_at(version: String) -> int:
-	for listed: InstalledVersion in versions:
-		if listed.version == version:
-			return listed.installed_at
-	return 0
-
-
-## Whether `version` came before `other`: by the times they were installed at, or by their names
-## where those are not known.
-func is_earlier(version: String, other: String) -> bool:
-	var time: int = installed_at(version)
-	var other_time: int = installed_at(other)
-	if time > 0 and other_time > 0 and time != other_time:
-		return time < other_time
-	return version.naturalnocasecmp_to(other) < 0
-
-
 ## The version that the install stays at; empty if there is none.
 func pinned_version() -> String:
 	return Printable.line(preferences.get("pinned", ""))

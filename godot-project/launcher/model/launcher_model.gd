@@ -22,8 +22,6 @@ enum Screen {
 	CRASHED,
 }
 
-## Phases in which the files of the game change hands and a cancel comes too late.
-const LATE_PHASES: Array[String] = ["FinalizingUpdate", "UpdateSuccessful"]
 ## Phases in which nothing runs.
 const RESTING_PHASES: Array[String] = ["NoUpdateFound", "UpdateAvailable", ""]
 
@@ -90,8 +88,6 @@ var _request: String = ""
 ## The engine has left a version by itself since the last start of the game.
 var _went_back: bool = false
 var _automatic: AutomaticUpdates = AutomaticUpdates.new()
-## The version that a rollback by hand left.
-var _left_version: String = ""
 var _activity: Array[Message] = []
 
 
@@ -108,11 +104,6 @@ func screen() -> Screen:
 ## An update is running that would stop if the window closed.
 func would_lose_by_closing() -> bool:
 	return screen() in [Screen.WORKING, Screen.PAUSED]
-
-
-## The new version is taking its place.
-func is_late() -> bool:
-	return phase in LATE_PHASES or state == "Updating"
 
 
 ## The game can be started for a link: it is there, and no update waits for an answer.
@@ -154,8 +145,6 @@ func on_requested(name: String) -> void:
 		last_attempt = "update"
 	elif name in ["check", "verify", "verify_quick", "repair"]:
 		last_attempt = name
-	if name.begins_with("rollback"):
-		_left_version = version
 	if name != "check":
 		files_to_check = 0
 
@@ -255,8 +244,6 @@ func on_finished(name: String, ok: bool) -> void:
 		"repair" when ok:
 			_tell("done", Message.of("NOTICE_REPAIRED"))
 			_note("ACTIVITY_REPAIRED")
-		"rollback", "rollback_to" when ok:
-			_on_switched()
 		"forget_read_token" when ok:
 			_note("ACTIVITY_TOKEN_FORGOTTEN")
 		"remove_version" when ok:
@@ -291,6 +278,17 @@ func on_verified(report: Dictionary) -> void:
 	else:
 		_tell("done", Message.counted("NOTICE_FILE_SOUND", "NOTICE_FILES_SOUND", files))
 		_note("ACTIVITY_SOUND", [files])
+
+
+## The player chose another version in the folder, which may be the newer one.
+func on_switched(report: Dictionary) -> void:
+	var versions: Array = [Values.line(report, "version"), Values.line(report, "from_version")]
+	if Values.flag(report, "newer"):
+		_tell("done", Message.of("NOTICE_SWITCHED", versions))
+		_note("ACTIVITY_SWITCHED", versions)
+	else:
+		_tell("back", Message.of("NOTICE_ROLLED_BACK", versions))
+		_note("ACTIVITY_ROLLED_BACK", versions)
 
 
 func on_uninstalled(report: Dictionary) -> void:
@@ -360,17 +358,6 @@ func _on_rolled_back() -> void:
 	_went_back = true
 	_tell("back", Message.of("NOTICE_WENT_BACK", [version]))
 	_note("ACTIVITY_WENT_BACK", [version])
-
-
-## The player chose another version in the folder, which may be the newer one.
-func _on_switched() -> void:
-	var versions: Array = [version, _left_version]
-	if facts.is_earlier(version, _left_version):
-		_tell("back", Message.of("NOTICE_ROLLED_BACK", versions))
-		_note("ACTIVITY_ROLLED_BACK", versions)
-	else:
-		_tell("done", Message.of("NOTICE_SWITCHED", versions))
-		_note("ACTIVITY_SWITCHED", versions)
 
 
 func _tell(picture: String, words: Message) -> void:

@@ -102,8 +102,10 @@ func test_closing_asks_only_while_something_runs() -> void:
 
 
 func test_a_late_phase_cannot_be_cancelled() -> void:
-	check(not _after("downloading").is_late(), "downloading")
-	check(_after("finalizing").is_late(), "finalizing")
+	var cancel: HomeView.Action = HomePresenter.present(_after("downloading")).secondary[0]
+	check(cancel.name == "cancel" and cancel.enabled, "downloading")
+	cancel = HomePresenter.present(_after("finalizing")).secondary[0]
+	check(cancel.name == "cancel" and not cancel.enabled, "finalizing")
 
 
 func test_going_to_a_newer_version_by_hand_is_not_called_going_back() -> void:
@@ -113,31 +115,16 @@ func test_going_to_a_newer_version_by_hand_is_not_called_going_back() -> void:
 		"ja": "0.1.0 に切り替えました。0.0.9 はライブラリに残ります。",
 	}
 	var model: LauncherModel = LauncherModel.new()
-	model.version = "0.0.9"
 	model.on_requested("rollback_to")
-	model.on_status_changed(Scenes.status(true))
 	model.on_state_changed("RolledBack", "")
+	model.on_switched(Scenes.switched(true))
+	model.on_status_changed(Scenes.status(true))
 	model.on_finished("rollback_to", true)
 	equal(model.take_activity()[-1].key, "ACTIVITY_SWITCHED")
 	for language: String in words:
 		TranslationServer.set_locale(language)
 		equal(model.notice.text(), words[language])
 	TranslationServer.set_locale("en")
-
-
-func test_which_of_two_versions_is_the_newer_is_told_by_when_they_were_installed() -> void:
-	var facts: InstallFacts = InstallFacts.new()
-	check(facts.is_earlier("0.9.0", "0.10.0"), "by their names")
-	check(not facts.is_earlier("1.0", "1.0"), "two builds of one version")
-	var list: Array = [
-		{"version": "autumn", "role": "current", "installed_at": 20},
-		{"version": "spring", "installed_at": 10},
-		{"version": "winter"},
-	]
-	facts.on_versions_listed(list)
-	check(facts.is_earlier("spring", "autumn"), "by their times")
-	check(not facts.is_earlier("autumn", "spring"), "the other way round")
-	check(facts.is_earlier("spring", "winter"), "a time that is not known does not count")
 
 
 func test_empty_and_foreign_values_do_no_harm() -> void:
@@ -148,6 +135,7 @@ func test_empty_and_foreign_values_do_no_harm() -> void:
 	model.on_status_changed({})
 	model.on_failed({})
 	model.on_verified({})
+	model.on_switched({})
 	model.on_finished("nothing", false)
 	equal(model.progress.done_bytes, 0)
 	HomePresenter.present(model)

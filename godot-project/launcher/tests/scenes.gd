@@ -121,20 +121,13 @@ static func prepare(scene: String, model: LauncherModel) -> void:
 			model.on_requested("verify")
 		"quick", "written":
 			model.on_requested("verify_quick")
-		"rolled_back":
-			model.version = "0.2.0"
-			model.on_requested("rollback_to")
-		"switched":
-			model.version = "0.0.9"
+		"rolled_back", "switched":
 			model.on_requested("rollback_to")
 		"moving":
 			model.on_requested("move_to")
 		"link":
 			model.on_link("v-sekai://v-sekai.org/alice/home?key=secret")
 	model.facts.free_bytes = room(scene)
-	model.facts.versions.clear()
-	if not scene in FIRST:
-		model.facts.on_versions_listed(versions())
 	if scene == "disk_full":
 		model.on_plan_ready(plan(false))
 
@@ -165,6 +158,7 @@ static func _play_rare(scene: String, updater: Node) -> void:
 				_checked(updater)
 			updater.state_changed.emit("RolledBack", "")
 			if scene != "went_back":
+				updater.switched.emit(switched(scene == "switched"))
 				updater.finish("rollback_to")
 		"link":
 			_offer(updater, plan(false))
@@ -182,6 +176,12 @@ static func decision(reason: String) -> Dictionary:
 		"until": "07:00" if reason == "quiet" else "",
 		"message": "held back until 07:00" if reason == "quiet" else "held back",
 	}
+
+
+## What the engine says of a change to another version that lies in the folder.
+static func switched(to_newer: bool) -> Dictionary:
+	var from: String = "0.0.9" if to_newer else "0.2.0"
+	return {"from_version": from, "version": "0.1.0", "newer": to_newer}
 
 
 ## Versions as the engine lists them.

@@ -27,6 +27,7 @@ const MODEL_EVENTS: Dictionary[String, int] = {
 	"verified": 1,
 	"channels_listed": 2,
 	"decided": 1,
+	"switched": 1,
 	"uninstalled": 1,
 }
 ## What changes the versions in the folder.

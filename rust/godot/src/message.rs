@@ -3,7 +3,7 @@
 
 use vsekai_engine::{
     Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress,
-    UninstallReport, VerifyReport, VersionView,
+    RollbackOutcome, UninstallReport, VerifyReport, VersionView,
 };
 
 use crate::outbox::{Outbox, Supersede};
@@ -32,6 +32,8 @@ pub enum Message {
     Preferences(Preferences),
     /// The versions in the install.
     Versions(Vec<VersionView>),
+    /// Another version in the install is the current one.
+    Switched(RollbackOutcome),
     /// The game is removed.
     Uninstalled(UninstallReport),
     /// The install lies elsewhere now.

@@ -144,10 +144,12 @@ pub async fn perform(
             repaired?;
         }
         Command::Rollback => {
-            updater.rollback().await?;
+            let outcome = updater.rollback().await?;
+            shared.messages.push(Message::Switched(outcome));
         }
         Command::RollbackTo(which) => {
-            updater.rollback_to(&which).await?;
+            let outcome = updater.rollback_to(&which).await?;
+            shared.messages.push(Message::Switched(outcome));
         }
         Command::SkipVersion(version) => {
             shared.choose(&updater, |updater| updater.skip(&version, true).map(drop))?;

@@ -159,6 +159,11 @@ impl VSekaiUpdater {
     #[signal]
     fn versions_listed(versions: Array<VarDictionary>);
 
+    /// Another version in the install is the current one, by [method rollback] or [method rollback_to]: `from_version`,
+    /// `version`, and `newer` (whether that is the newer one of the two).
+    #[signal]
+    fn switched(report: VarDictionary);
+
     /// The game is removed: `removed_bytes`, `user_files` (paths), `kept_in` (their folder now), `left` (names that
     /// are not the engine's).
     #[signal]
@@ -295,6 +300,7 @@ impl VSekaiUpdater {
     }
 
     /// Makes the previous version the installed one; uses no network, unless damaged lists of it are to be fetched first.
+    /// [signal switched] follows.
     #[func]
     fn rollback(&mut self) -> bool {
         self.submit(Command::Rollback)
@@ -643,6 +649,7 @@ fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
             let versions = versions.iter().map(|version| dictionary(view::version(version)));
             signals.versions_listed().emit(&versions.collect::<Array<_>>());
         }
+        Message::Switched(outcome) => signals.switched().emit(&dictionary(view::switched(&outcome))),
         Message::Uninstalled(report) => {
             signals
                 .uninstalled()

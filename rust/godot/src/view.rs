@@ -4,7 +4,7 @@
 use vsekai_engine::policy::Reason;
 use vsekai_engine::{
     Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress,
-    UninstallReport, VerifyReport, VersionRole, VersionView,
+    RollbackOutcome, UninstallReport, VerifyReport, VersionRole, VersionView,
 };
 
 use crate::fields::{Fields, Value, line as text, lines as notes, list, number};
@@ -235,6 +235,15 @@ pub fn version(version: &VersionView) -> Fields {
     ]
 }
 
+/// Returns the fields of `switched`.
+pub fn switched(outcome: &RollbackOutcome) -> Fields {
+    vec![
+        ("from_version", text(outcome.from_version.as_str())),
+        ("version", text(outcome.version.as_str())),
+        ("newer", Value::Flag(outcome.newer)),
+    ]
+}
+
 /// Returns the fields of `uninstalled`.
 pub fn uninstalled(report: &UninstallReport) -> Fields {
     let kept = report.kept_in.as_ref();
@@ -311,6 +320,14 @@ mod tests {
         }
     }
 
+    fn rollback_outcome() -> RollbackOutcome {
+        RollbackOutcome {
+            from_version: "1.1".parse().unwrap(),
+            version: "1.0".parse().unwrap(),
+            newer: false,
+        }
+    }
+
     fn move_report() -> MoveReport {
         MoveReport {
             from: "/from".into(),
@@ -352,6 +369,7 @@ mod tests {
             ("decided", decision(&Decision::Take)),
             ("preferences_changed", preferences(&Preferences::default())),
             ("versions_listed", version(&version_view())),
+            ("switched", switched(&rollback_outcome())),
             ("uninstalled", uninstalled(&UninstallReport::default())),
             ("moved", moved(&move_report())),
         ] {

@@ -215,6 +215,11 @@ func _a_rollback_goes_back_without_the_network(harness: Harness, recorder: Recor
 	harness.equal(
 		recorder.updater.get_status().get("version"), "1.0.0", "the earlier version is back"
 	)
+	harness.equal(
+		recorder.last_dictionary("switched"),
+		{"from_version": "2.0.0", "version": "1.0.0", "newer": false},
+		"it says from which to which"
+	)
 	harness.check(await recorder.operate(&"check"), "a check after a rollback works")
 	var plan: Dictionary = recorder.last_dictionary("plan_ready")
 	harness.equal(plan.get("left_before"), true, "the plan tells that the player went back from it")
