@@ -81,6 +81,9 @@ func test_what_is_wrong_with_a_record_is_a_problem_that_is_told_once() -> void:
 		PackedStringArray(["The game starts without a log: the disk is full", words])
 	)
 	check(log.newest(false)[0].text.contains("taken along"), "the rest is there too")
+	shell.session().open()
+	updater.noticed.emit("unread-record", words)
+	equal(log.newest(true).size(), 3, "another install is another matter")
 	await close()
 	DirAccess.remove_absolute(LOG)
 

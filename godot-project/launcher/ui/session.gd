@@ -72,7 +72,7 @@ var _moving_to: String = ""
 ## Whether the link that waits has been tried already, so that a game that fails is not started
 ## again and again.
 var _link_tried: bool = false
-## Notices of problems that are in the log since the launcher was opened.
+## Notices of problems that are in the log since the install was opened.
 var _told_problems: Dictionary[String, bool] = {}
 var _recheck: Timer = Timer.new()
 
@@ -138,6 +138,7 @@ func open() -> void:
 	model.checked = false
 	model.facts.versions.clear()
 	model.facts.checked_at = 0
+	_told_problems.clear()
 	_queue.clear()
 	_is_open = _updater.call("open")
 	if _is_open:
@@ -447,7 +448,7 @@ func _work_off() -> void:
 
 
 ## Something worth a line in the log, in the engine's own words. What is wrong with a record is told
-## at every look, which says nothing new while the launcher is open.
+## at every look, which says nothing new while the same install is open.
 func _on_noticed(code: String, words: String) -> void:
 	var line: String = Printable.line(words, 400)
 	var is_problem: bool = code in ActivityLog.PROBLEM_NOTICES
