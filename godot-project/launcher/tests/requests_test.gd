@@ -247,6 +247,26 @@ func test_updates_by_hand_are_not_looked_for() -> void:
 	await close()
 
 
+func test_the_library_opens_at_its_top_with_the_focus_in_sight() -> void:
+	for language: String in ["en", "es", "ja"] as Array[String]:
+		await open(Vector2i(960, 540), language, 150)
+		await play("ready")
+		updater.versions_listed.emit(Scenes.versions())
+		for time: String in ["first", "second"] as Array[String]:
+			shell.show_page("library")
+			await frames(3)
+			var scroll: ScrollContainer = shell.page("library").get_node("%Scroll")
+			equal(scroll.scroll_vertical, 0, "%s %s" % [language, time])
+			var focus: Control = viewport.gui_get_focus_owner()
+			check(scroll.is_ancestor_of(focus), "%s: %s has the focus" % [language, focus.name])
+			var sight: Rect2 = scroll.get_global_rect().grow(0.5)
+			check(sight.encloses(focus.get_global_rect()), "%s: it is in sight" % language)
+			scroll.scroll_vertical = 1000
+			shell.show_page("home")
+			await frames(1)
+		await close()
+
+
 func test_a_library_button_asks_before_it_removes() -> void:
 	await open(SIZE, "en", 100)
 	await play("ready")
