@@ -18,14 +18,15 @@ func test_loading_that_is_stopped_ends_what_it_began() -> void:
 	loading.queue_free()
 
 
-## The engine would complain about a thread that nobody has waited for.
 func test_loading_that_leaves_without_being_stopped_waits_for_its_thread() -> void:
 	var loading: LateLoading = LateLoading.new()
 	tree.root.add_child(loading)
 	loading.begin(["res://ui/about_page.tscn", "res://ui/question.tscn"])
-	await frames(LateLoading.FRAMES_BEFORE + 1)
+	while loading.get("_thread") == null:
+		await frames(1)
 	tree.root.remove_child(loading)
 	check(loading.is_done(), "done")
+	check(loading.get("_thread") == null, "nothing loads any more")
 	loading.free()
 
 
@@ -70,6 +71,7 @@ func test_a_page_that_cannot_be_loaded_says_so_in_its_place() -> void:
 		var headline: Label = shell.get_node("%AboutPage/Words/Headline")
 		equal(headline.tr(headline.text), "This page could not be loaded")
 		check(headline.is_visible_in_tree(), "it is shown")
+		equal(shell.page("about").accessibility_name, headline.text, "the group has its name")
 		equal(viewport.gui_get_focus_owner(), shell.get_node("%AboutButton"), "the focus is kept")
 		shell.show_page("library")
 		check(shell.page("library") is LibraryPage, "the others are as they were")

@@ -18,6 +18,7 @@ static func unless_made(scene: PackedScene) -> LauncherPage:
 
 
 func _init() -> void:
+	accessibility_name = "PAGE_MISSING"
 	_words.name = "Words"
 	_words.theme_type_variation = &"Tight"
 	_words.set_anchors_preset(Control.PRESET_FULL_RECT)
