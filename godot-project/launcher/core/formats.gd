@@ -49,6 +49,11 @@ static func moment(time: int) -> String:
 	return Time.get_time_string_from_unix_time(_local(time)).left(5)
 
 
+## The day and the time of `time` where the player is: 2026-11-25 16:00.
+static func date_and_time(time: int) -> String:
+	return Time.get_datetime_string_from_unix_time(_local(time), true).left(16)
+
+
 ## A percentage from 0 to 100, without going over.
 static func percent(done: int, total: int) -> int:
 	return clampi(int(100.0 * done / total), 0, 100) if total > 0 else 0

@@ -94,6 +94,7 @@ func test_a_moment_of_today_is_a_time_and_any_other_a_day() -> void:
 	var time: String = Formats.moment(now)
 	check(time.length() == 5 and time[2] == ":", time)
 	equal(Formats.moment(now - 2 * 86400), Formats.date(now - 2 * 86400))
+	equal(Formats.date_and_time(now), "%s %s" % [Formats.date(now), time])
 
 
 func test_notes_show_lists_and_emphasis() -> void:

@@ -36,14 +36,9 @@ func _show_entries() -> void:
 		_text.add_text(tr("ACTIVITY_NO_PROBLEMS" if only_problems else "ACTIVITY_NONE"))
 	for entry: ActivityLog.Entry in entries:
 		_text.push_color(get_theme_color("font_color", "Soft"))
-		_text.add_text(_local_time(entry.time))
+		_text.add_text(Formats.date_and_time(entry.time))
 		_text.pop()
 		_text.add_text("  " + ActivityLog.without_private_paths(entry.text) + "\n")
-
-
-func _local_time(time: int) -> String:
-	var bias: int = int(Time.get_time_zone_from_system().get("bias", 0)) * 60
-	return Time.get_datetime_string_from_unix_time(time + bias, true).left(16)
 
 
 func _copy_report() -> void:
