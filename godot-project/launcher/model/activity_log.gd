@@ -18,6 +18,7 @@ const PROBLEM_NOTICES: PackedStringArray = [
 	"damaged-document",
 	"damaged-record",
 	"damaged-seed",
+	"left-behind",
 	"no-game-log",
 	"no-good-version",
 	"not-mended",

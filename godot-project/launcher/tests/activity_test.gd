@@ -66,6 +66,17 @@ func test_a_failure_is_a_problem_and_a_look_that_finds_nothing_is_none() -> void
 	DirAccess.remove_absolute(LOG)
 
 
+func test_files_of_the_player_that_stay_behind_are_a_problem() -> void:
+	await open(SIZE, "en", 100)
+	var log: ActivityLog = shell.session().activity
+	log.entries.clear()
+	var words: String = "2 files that are not part of the game stay with the other version"
+	updater.noticed.emit("left-behind", words)
+	equal(_texts(log.newest(true)), PackedStringArray([words]))
+	await close()
+	DirAccess.remove_absolute(LOG)
+
+
 func test_what_is_wrong_with_a_record_is_a_problem_that_is_told_once() -> void:
 	await open(SIZE, "en", 100)
 	var log: ActivityLog = shell.session().activity
