@@ -40,7 +40,7 @@ pub enum What {
 }
 
 /// How to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What to measure.
     pub what: What,
