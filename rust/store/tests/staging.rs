@@ -172,14 +172,18 @@ async fn a_store_that_is_dropped_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn much_is_named_before_anyone_asks() {
+async fn chunks_are_named_before_anyone_asks_while_more_are_put() {
     let (folder, store) = store();
-    let chunks: Vec<Chunk> = (0..400).map(noise).collect();
-    let puts = chunks.iter().map(|chunk| store.put_absent(chunk));
-    futures::future::try_join_all(puts).await.unwrap();
     let other = LocalStore::open(folder.path(), small_format()).unwrap();
-    let named = async { while other.ids().await.unwrap().is_empty() {} };
-    let waited = tokio::time::timeout(Duration::from_secs(30), named).await;
+    let mut chunks = Vec::new();
+    let put = async {
+        while other.ids().await.unwrap().is_empty() {
+            let chunk = noise(chunks.len() as u64);
+            assert!(store.put_absent(&chunk).await.unwrap());
+            chunks.push(chunk);
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), put).await;
     waited.expect("nothing is named before the store is synced");
     store.sync().await.unwrap();
     assert_eq!(other.ids().await.unwrap().len(), chunks.len());

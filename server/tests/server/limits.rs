@@ -292,10 +292,10 @@ async fn whoever_may_not_upload_is_told_so_however_much_it_is() {
     let large = vec![7_u8; 4 << 20];
     let chunk = chunk_path(ChunkId::from_bytes([7; 32]));
     let nobody = Client::new(server.running.url(), String::new());
-    let publisher = server.token("*", "*", "publish").await;
+    let promoter = server.token("*", "*", "promote").await;
     for (client, path, status, code) in [
         (&nobody, &*chunk, StatusCode::UNAUTHORIZED, "unauthorized"),
-        (&publisher, &*chunk, StatusCode::FORBIDDEN, "forbidden"),
+        (&promoter, &*chunk, StatusCode::FORBIDDEN, "forbidden"),
         (
             &server.client,
             "store/7/7",
