@@ -67,10 +67,7 @@ impl Room {
             return Err(Full::OfAll);
         }
         taken.all = all;
-        match taken.tokens.get_mut(token) {
-            Some(known) => *known = of_token,
-            None => drop(taken.tokens.insert(token.to_owned(), of_token)),
-        }
+        taken.tokens.insert(token.to_owned(), of_token);
         Ok(())
     }
 

@@ -55,13 +55,22 @@ static func read(path: String = PATH) -> ActivityLog:
 		if parser.parse(file.get_line().left(MAX_LINE)) == OK and parser.data is Dictionary:
 			var line: Dictionary = parser.data
 			var is_problem: bool = Values.flag(line, "problem")
-			log._append(int(line.get("time", 0)), str(line.get("text", "")), is_problem)
+			log.add(int(line.get("time", 0)), str(line.get("text", "")), is_problem)
 	return log
 
 
 ## Adds a line; one that says the same as the last takes its place.
 func add(time: int, text: String, is_problem: bool = false) -> void:
-	_append(time, text, is_problem)
+	var entry: Entry = Entry.new()
+	entry.time = time
+	entry.text = text.left(MAX_LINE)
+	entry.is_problem = is_problem
+	# Looks for updates that find nothing would push out all that happened.
+	if not entries.is_empty() and entries[-1].text == entry.text:
+		entries.pop_back()
+	entries.append(entry)
+	if entries.size() > MAX_ENTRIES:
+		entries.pop_front()
 
 
 ## All lines, or those that tell of a problem, the newest first.
@@ -119,16 +128,3 @@ static func without_name(text: String, name: String) -> String:
 		return text
 	var letters: String = RegEx.create_from_string("[^\\w]").sub(name, "\\$0", true)
 	return RegEx.create_from_string("(?i)(?<!\\w)%s(?!\\w)" % letters).sub(text, "(user)", true)
-
-
-func _append(time: int, text: String, is_problem: bool) -> void:
-	var entry: Entry = Entry.new()
-	entry.time = time
-	entry.text = text.left(MAX_LINE)
-	entry.is_problem = is_problem
-	# Looks for updates that find nothing would push out all that happened.
-	if not entries.is_empty() and entries[-1].text == entry.text:
-		entries.pop_back()
-	entries.append(entry)
-	if entries.size() > MAX_ENTRIES:
-		entries.pop_front()

@@ -149,7 +149,8 @@ static func _show_ready(view: HomeView, model: LauncherModel) -> void:
 	view.secondary = play_in_vr(model)
 	if model.damage.is_empty():
 		view.figures = _facts(model)
-	_show_damage(view, model)
+	else:
+		_show_damage(view, model)
 	if model.files_to_check > 0:
 		view.secondary.append(HomeView.Action.new("verify", Message.of("ACTION_VERIFY"), "repair"))
 	else:
@@ -174,8 +175,6 @@ static func _facts(model: LauncherModel) -> Array[HomeView.Figure]:
 ## What the launcher remembers of the game cannot be used, which says nothing of the game itself. A
 ## repair is offered where it mends some of that.
 static func _show_damage(view: HomeView, model: LauncherModel) -> void:
-	if model.damage.is_empty():
-		return
 	if model.repair_helps:
 		view.secondary.append(HomeView.Action.new("repair", Message.of("ACTION_REPAIR"), "repair"))
 	if view.notice.is_empty():

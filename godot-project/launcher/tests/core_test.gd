@@ -131,19 +131,6 @@ func test_the_report_hides_the_players_name() -> void:
 	equal(ActivityLog.without_name("the root of trust", "root"), "the root of trust")
 
 
-func test_the_log_survives_a_broken_line() -> void:
-	var path: String = "user://test_activity.jsonl"
-	var file: FileAccess = FileAccess.open(path, FileAccess.WRITE)
-	file.store_string('{"time": 1, "text": "one"}\n{broken\n\n[1]\n{"time": 2, "text": "two"}\n')
-	file.close()
-	var log: ActivityLog = ActivityLog.read(path)
-	equal(log.entries.size(), 2)
-	log.add(3, "three")
-	log.save()
-	equal(ActivityLog.read(path).entries.size(), 3)
-	DirAccess.remove_absolute(path)
-
-
 func test_what_happens_again_and_again_is_told_once_with_its_last_time() -> void:
 	var log: ActivityLog = ActivityLog.new()
 	log.add(1, "nothing new")

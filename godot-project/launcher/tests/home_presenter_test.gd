@@ -78,10 +78,8 @@ func test_what_is_not_known_of_the_install_is_not_made_up() -> void:
 func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> void:
 	var model: LauncherModel = _installed()
 	model.on_finished("check", true)
-	var status: Dictionary = Scenes.status(true)
-	status["damage"] = PackedStringArray(["the manifest is damaged. Repair fetches it again"])
-	status["repair"] = true
-	model.on_status_changed(status)
+	var words: String = "the manifest is damaged. Repair fetches it again"
+	model.on_status_changed(Scenes.damaged_status(words, true))
 	var view: HomeView = HomePresenter.present(model)
 	equal(view.primary.name, "play")
 	equal(view.notice.key, "NOTICE_RECORDS_DAMAGED")
@@ -99,10 +97,7 @@ func test_damaged_records_are_told_beside_the_game_until_they_are_mended() -> vo
 func test_a_repair_is_offered_only_where_it_mends_something() -> void:
 	var model: LauncherModel = _installed()
 	model.on_finished("check", true)
-	var status: Dictionary = Scenes.status(true)
-	status["damage"] = PackedStringArray(["the settings need a newer launcher"])
-	status["repair"] = false
-	model.on_status_changed(status)
+	model.on_status_changed(Scenes.damaged_status("the settings need a newer launcher", false))
 	var view: HomeView = HomePresenter.present(model)
 	equal(view.notice.key, "NOTICE_RECORDS_DAMAGED")
 	check(view.error_details.contains("need a newer launcher"), view.error_details)

@@ -251,6 +251,14 @@ static func status(installed: bool) -> Dictionary:
 	}
 
 
+## The status of an install that remembers something which cannot be used, as `words` say.
+static func damaged_status(words: String, repair_helps: bool) -> Dictionary:
+	var damaged: Dictionary = status(true)
+	damaged["damage"] = PackedStringArray([words])
+	damaged["repair"] = repair_helps
+	return damaged
+
+
 static func plan(fresh: bool) -> Dictionary:
 	return {
 		"version": "0.2.0",

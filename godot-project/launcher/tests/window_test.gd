@@ -188,10 +188,8 @@ func test_damaged_records_fit_the_smallest_window_in_every_language() -> void:
 	for language: String in ["en", "es", "ja"] as Array[String]:
 		await open(SIZES[0], language, 150)
 		await play("ready")
-		var status: Dictionary = Scenes.status(true)
-		status["damage"] = PackedStringArray(["the manifest is damaged. Repair fetches it again"])
-		status["repair"] = true
-		updater.status_changed.emit(status)
+		var words: String = "the manifest is damaged. Repair fetches it again"
+		updater.status_changed.emit(Scenes.damaged_status(words, true))
 		await frames(3)
 		check_layout("%s damaged records" % language)
 		updater.calls.clear()

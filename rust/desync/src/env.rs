@@ -69,6 +69,13 @@ impl Env {
         let _ = writeln!(self.err, "{line}");
     }
 
+    /// Names what an archive cannot hold on the error stream.
+    pub(crate) fn warn_skipped(&mut self, paths: impl IntoIterator<Item = String>) {
+        for path in paths {
+            self.warn(&format!("skipped {path}: it is no file, folder, link or device"));
+        }
+    }
+
     /// Does `work` and shows meanwhile how far it is, to people and to programs that ask for it as they ask desync.
     pub(crate) async fn showing<T>(
         &mut self,

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use support::site::Site;
 use support::web::Web;
@@ -17,6 +17,13 @@ use vsekai_engine::{
 const GOOD: &str = ": > \"$VSEKAI_START_FILE\"";
 /// Crashes at once.
 const BAD: &str = "echo boom >&2; exit 3";
+/// The records whose loss is bearable.
+const BEARABLE: [&str; 3] = ["preferences.json", "starts.json", "read-token.json"];
+
+/// The records that a game starts without.
+fn records() -> impl Iterator<Item = &'static str> {
+    BEARABLE.into_iter().chain(["settings.json"])
+}
 
 /// A build whose program is a script.
 fn build(seed: u64, script: &str) -> Files {
@@ -47,6 +54,14 @@ impl Stage {
         }
     }
 
+    /// Version 1.0 is installed and started well.
+    async fn played() -> Self {
+        let stage = Self::new().await;
+        stage.install(1, GOOD).await;
+        stage.play();
+        stage
+    }
+
     /// Publishes a script as `number.0` and takes it, whatever the settings are.
     async fn install(&self, number: u64, script: &str) {
         self.site
@@ -56,14 +71,43 @@ impl Stage {
 
     /// Starts the game and waits for its end.
     fn play(&self) -> GameExit {
-        let mut game = self.player.updater.launch(&LaunchOptions::default()).unwrap();
-        game.wait().unwrap()
+        play(&self.player)
+    }
+
+    /// Returns the folder of the install's records.
+    fn state(&self) -> PathBuf {
+        self.player.updater.status().unwrap().root.join(".vsekai")
+    }
+
+    /// Opens the install once more, without its server.
+    fn reopen(&self) -> Player {
+        let root = self.player.updater.status().unwrap().root;
+        Player::open(&root, "http://127.0.0.1:9")
+    }
+
+    /// Starts the game with another launcher, which can read none of the `records`; returns it and what it told of those
+    /// whose loss is bearable.
+    fn play_unread(&self, code: ErrorCode) -> (Player, Vec<String>) {
+        let player = self.reopen();
+        let damage = player.updater.status().unwrap().damage;
+        assert_eq!(damage.len(), records().count(), "{damage:?}");
+        assert!(damage.iter().all(|report| report.code == code), "{damage:?}");
+        assert!(!play(&player).crashed);
+        let told = player.notices("unread-record");
+        assert_eq!(told.len(), BEARABLE.len(), "{told:?}");
+        (player, told)
     }
 
     fn installed(&self) -> String {
         let status = self.player.updater.status().unwrap();
         status.installed.unwrap().version.to_string()
     }
+}
+
+/// Starts the player's game and waits for its end.
+fn play(player: &Player) -> GameExit {
+    let mut game = player.updater.launch(&LaunchOptions::default()).unwrap();
+    game.wait().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,9 +172,7 @@ async fn a_version_that_crashes_three_times_gives_way_to_the_last_good_one_and_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_name_for_the_same_files_is_no_new_chance() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
+    let stage = Stage::played().await;
     stage.install(2, BAD).await;
     stage.play();
     stage.play();
@@ -147,9 +189,7 @@ async fn another_name_for_the_same_files_is_no_new_chance() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_taken_again_knowingly_gets_a_new_chance() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
+    let stage = Stage::played().await;
     stage.install(2, BAD).await;
     (0..3).for_each(|_| drop(stage.play()));
     assert_eq!(stage.installed(), "1.0");
@@ -181,9 +221,7 @@ async fn two_bad_versions_do_not_take_turns() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_cannot_be_started_counts_as_one_that_does_not_start() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
+    let stage = Stage::played().await;
     let mut files = game(2);
     let program = b"#!/no/such/interpreter\n".to_vec();
     files.insert("Game.x86_64".to_owned(), (program, true));
@@ -205,9 +243,9 @@ async fn a_game_starts_whatever_became_of_the_documents_that_only_repairs_and_up
     let stage = Stage::new().await;
     stage.install(1, GOOD).await;
     stage.install(2, GOOD).await;
-    let root = stage.player.updater.status().unwrap().root;
-    for release in names_in(&root.join(".vsekai/releases")) {
-        let release = root.join(".vsekai/releases").join(release);
+    let releases = stage.state().join("releases");
+    for release in names_in(&releases) {
+        let release = releases.join(release);
         fs_err::remove_file(release.join("contents.json.zst")).unwrap();
         fs_err::write(release.join("index.caidx"), b"damaged").unwrap();
     }
@@ -217,24 +255,19 @@ async fn a_game_starts_whatever_became_of_the_documents_that_only_repairs_and_up
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_game_starts_whatever_became_of_settings_and_records_and_what_was_lost_is_told_once() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
-    let root = stage.player.updater.status().unwrap().root;
-    let state = root.join(".vsekai");
-    let bearable = ["preferences.json", "starts.json", "read-token.json"];
-    for record in bearable.iter().chain(&["settings.json"]) {
+    let stage = Stage::played().await;
+    let state = stage.state();
+    for record in records() {
         fs_err::write(state.join(record), "damaged").unwrap();
     }
-    let player = Player::open(&root, "http://127.0.0.1:9");
-    assert_eq!(player.updater.status().unwrap().damage.len(), 4);
+    let player = stage.reopen();
+    assert_eq!(player.updater.status().unwrap().damage.len(), records().count());
     for _ in 0..2 {
-        let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
-        assert!(!exit.unwrap().crashed);
+        assert!(!play(&player).crashed);
     }
     let told = player.notices("damaged-record");
-    assert_eq!(told.len(), bearable.len(), "{told:?}");
-    for (record, told) in bearable.iter().zip(told) {
+    assert_eq!(told.len(), BEARABLE.len(), "{told:?}");
+    for (record, told) in BEARABLE.iter().zip(told) {
         let aside = state.join(format!("{record}.damaged"));
         assert!(told.contains(aside.to_str().unwrap()), "{told}");
         assert_eq!(fs_err::read_to_string(aside).unwrap(), "damaged");
@@ -256,58 +289,31 @@ async fn a_game_starts_whatever_became_of_settings_and_records_and_what_was_lost
 #[tokio::test(flavor = "multi_thread")]
 #[cfg(target_os = "linux")]
 async fn a_game_starts_though_the_disk_gives_no_record_back_and_none_is_put_aside_or_written_over() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
-    let root = stage.player.updater.status().unwrap().root;
-    let state = root.join(".vsekai");
-    let bearable = ["preferences.json", "starts.json", "read-token.json"];
-    for record in bearable.iter().chain(&["settings.json"]) {
+    let stage = Stage::played().await;
+    let state = stage.state();
+    for record in records() {
         support::make_unreadable(&state.join(record));
     }
-    let player = Player::open(&root, "http://127.0.0.1:9");
-    let damage = player.updater.status().unwrap().damage;
-    assert_eq!(damage.len(), 4, "{damage:?}");
-    assert!(damage.iter().all(|report| report.code == ErrorCode::Disk));
-    let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
-    assert!(!exit.unwrap().crashed);
-    let told = player.notices("unread-record");
-    assert_eq!(told.len(), bearable.len(), "{told:?}");
-    for (record, told) in bearable.iter().zip(told) {
+    let (player, told) = stage.play_unread(ErrorCode::Disk);
+    for (record, told) in BEARABLE.iter().zip(told) {
         assert!(told.contains(state.join(record).to_str().unwrap()), "{told}");
     }
     let error = player.updater.set_preference("keep-versions", "2").unwrap_err();
     assert_eq!(error.code(), ErrorCode::Disk, "{error}");
     player.updater.check().await.unwrap_err();
-    assert!(bearable.iter().all(|record| state.join(record).is_symlink()));
+    assert!(BEARABLE.iter().all(|record| state.join(record).is_symlink()));
     assert!(!names_in(&state).iter().any(|name| name.ends_with(".damaged")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_game_starts_beside_records_of_a_newer_launcher_which_stay_as_they_are() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
-    let root = stage.player.updater.status().unwrap().root;
-    let state = root.join(".vsekai");
+    let stage = Stage::played().await;
+    let state = stage.state();
     let newer = "{\"schema\": 2, \"starts\": \"in another form\"}";
-    let bearable = ["preferences.json", "starts.json", "read-token.json"];
-    let records = || bearable.iter().chain(&["settings.json"]);
     for record in records() {
         fs_err::write(state.join(record), newer).unwrap();
     }
-    let player = Player::open(&root, "http://127.0.0.1:9");
-    let damage = player.updater.status().unwrap().damage;
-    assert_eq!(damage.len(), 4, "{damage:?}");
-    assert!(
-        damage
-            .iter()
-            .all(|report| report.code == ErrorCode::LauncherTooOld)
-    );
-    let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
-    assert!(!exit.unwrap().crashed);
-    let told = player.notices("unread-record");
-    assert_eq!(told.len(), bearable.len(), "{told:?}");
+    let (player, told) = stage.play_unread(ErrorCode::LauncherTooOld);
     assert!(
         told.iter()
             .all(|told| told.ends_with("needs a newer launcher (schema 2, this one knows 1)"))
@@ -328,11 +334,8 @@ async fn a_game_starts_beside_records_of_a_newer_launcher_which_stay_as_they_are
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_starts_of_a_newer_launcher_stops_no_update_roll_back_or_repair() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
-    let record = stage.player.updater.status().unwrap().root;
-    let record = record.join(".vsekai/starts.json");
+    let stage = Stage::played().await;
+    let record = stage.state().join("starts.json");
     let newer = "{\"schema\": 2}";
     fs_err::write(&record, newer).unwrap();
     stage.install(2, GOOD).await;
@@ -350,13 +353,13 @@ async fn no_number_of_a_start_is_given_twice_though_the_record_of_starts_is_lost
     stage.player.updater.set_preference("failed-starts", "0").unwrap();
     stage.install(1, BAD).await;
     let first = stage.play().crash_log.unwrap();
-    let root = stage.player.updater.status().unwrap().root;
-    fs_err::write(root.join(".vsekai/starts.json"), "damaged").unwrap();
+    let state = stage.state();
+    fs_err::write(state.join("starts.json"), "damaged").unwrap();
     let second = stage.play().crash_log.unwrap();
     assert!(first.ends_with("crash-000001.log") && second.ends_with("crash-000002.log"));
     assert!(first.exists() && second.exists());
-    fs_err::remove_file(root.join(".vsekai/starts.json")).unwrap();
-    fs_err::write(root.join(".vsekai/starts/7"), "").unwrap();
+    fs_err::remove_file(state.join("starts.json")).unwrap();
+    fs_err::write(state.join("starts/7"), "").unwrap();
     assert!(stage.play().crash_log.unwrap().ends_with("crash-000008.log"));
 }
 
@@ -364,8 +367,7 @@ async fn no_number_of_a_start_is_given_twice_though_the_record_of_starts_is_lost
 async fn a_game_starts_although_nothing_can_be_written_down_of_it() {
     let stage = Stage::new().await;
     stage.install(1, GOOD).await;
-    let root = stage.player.updater.status().unwrap().root;
-    fs_err::create_dir(root.join(".vsekai/starts.lock")).unwrap();
+    fs_err::create_dir(stage.state().join("starts.lock")).unwrap();
     assert!(!stage.play().crashed);
     assert!(!stage.player.notices("start-record").is_empty());
 }
@@ -374,7 +376,7 @@ async fn a_game_starts_although_nothing_can_be_written_down_of_it() {
 async fn a_game_starts_although_there_can_be_no_log_of_it() {
     let stage = Stage::new().await;
     stage.install(1, BAD).await;
-    let logs = stage.player.updater.status().unwrap().root.join(".vsekai/logs");
+    let logs = stage.state().join("logs");
     fs_err::write(&logs, "in the way").unwrap();
     let mut game = stage.player.updater.launch(&LaunchOptions::default()).unwrap();
     assert_eq!(game.log(), None);
@@ -431,9 +433,7 @@ async fn a_game_that_says_it_is_there_has_started_well_while_it_still_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_game_that_used_to_report_and_ends_without_has_not_started() {
-    let stage = Stage::new().await;
-    stage.install(1, GOOD).await;
-    stage.play();
+    let stage = Stage::played().await;
     stage.install(2, "exit 0").await;
     (0..3).for_each(|_| drop(stage.play()));
     assert_eq!(stage.installed(), "1.0");
@@ -477,8 +477,7 @@ async fn a_start_never_touches_the_network() {
     let root = stage.player.updater.status().unwrap().root;
     let server = format!("http://{}", silent.local_addr().unwrap());
     let player = Player::open(&root, &server);
-    let exit = player.updater.launch(&LaunchOptions::default()).unwrap().wait();
-    assert!(!exit.unwrap().crashed);
+    assert!(!play(&player).crashed);
     assert_eq!(
         silent.accept().unwrap_err().kind(),
         std::io::ErrorKind::WouldBlock

@@ -5,7 +5,7 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fs_err as fs;
@@ -70,6 +70,16 @@ impl Stage {
         self.player.updater.update().await.unwrap();
     }
 
+    /// Takes versions 2 and 3, between which a game of version 1 still saves `saves/2`; returns the folder of version 1,
+    /// which is there for that file only.
+    async fn save_in_old_version(&self) -> PathBuf {
+        let first = self.player.current();
+        self.update(2).await;
+        replace(&first, "saves/2", SAVED_LATE.as_bytes(), Duration::ZERO);
+        self.update(3).await;
+        first
+    }
+
     /// Asserts that version `number` is installed with all that is the player's.
     fn assert_as_left(&self, number: u64) {
         let mut wanted = build(number);
@@ -87,6 +97,8 @@ const PLAYERS: [(&str, &str); 3] = [
     ("mods/mine/mod.txt", "a mod of the player's"),
     ("saves/1", "the first save"),
 ];
+
+const SAVED_LATE: &str = "saved by a game that still ran";
 
 fn publish(site: &Site, number: u64, left: &[&str]) -> ReleaseManifest {
     let user_paths: Vec<TreePath> = left.iter().map(|path| TreePath::parse(path).unwrap()).collect();
@@ -236,15 +248,7 @@ async fn what_a_game_saved_during_the_update_is_there_at_the_first_start_and_nev
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_comes_again_is_not_built_where_the_players_files_kept_its_folder() {
     let stage = Stage::played().await;
-    let first = stage.player.current();
-    stage.update(2).await;
-    replace(
-        &first,
-        "saves/2",
-        b"saved by a game that still ran",
-        Duration::ZERO,
-    );
-    stage.update(3).await;
+    let first = stage.save_in_old_version().await;
     let versions = stage.player.updater.versions().unwrap();
     assert!(versions.iter().all(|version| !first.ends_with(&version.name)));
     let again = publish(&stage.site, 1, &LEFT);
@@ -254,7 +258,7 @@ async fn a_version_that_comes_again_is_not_built_where_the_players_files_kept_it
     });
     willing.updater.update().await.unwrap();
     assert_ne!(willing.current(), first);
-    assert_eq!(read(&first, "saves/2"), "saved by a game that still ran");
+    assert_eq!(read(&first, "saves/2"), SAVED_LATE);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,48 +295,29 @@ async fn a_file_whose_name_is_no_unicode_keeps_its_version_and_stops_an_uninstal
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_takes_along_an_old_version_that_is_there_for_the_players_files_only() {
     let stage = Stage::played().await;
-    let first = stage.player.current();
-    stage.update(2).await;
-    replace(
-        &first,
-        "saves/2",
-        b"saved by a game that still ran",
-        Duration::ZERO,
-    );
-    stage.update(3).await;
+    let first = stage.save_in_old_version().await;
     let elsewhere = memory_folder();
     let to = elsewhere.path().join("game");
     stage.player.updater.move_to(&to).await.unwrap();
     assert!(!first.exists());
     let first = to.join("versions").join(first.file_name().unwrap());
-    assert_eq!(read(&first, "saves/2"), "saved by a game that still ran");
+    assert_eq!(read(&first, "saves/2"), SAVED_LATE);
     let moved = Player::open(&to, &stage.web.address);
     let kept = moved.updater.uninstall(UserFiles::Keep).await.unwrap().kept_in;
-    assert_eq!(read(&kept.unwrap(), "saves/2"), "saved by a game that still ran");
+    assert_eq!(read(&kept.unwrap(), "saves/2"), SAVED_LATE);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uninstall_keeps_an_old_version_as_a_whole_if_nobody_can_tell_what_in_it_is_the_players() {
     let stage = Stage::played().await;
-    let first = stage.player.current();
+    let first = stage.save_in_old_version().await;
     let name = first.file_name().unwrap().to_str().unwrap().to_owned();
-    stage.update(2).await;
-    replace(
-        &first,
-        "saves/2",
-        b"saved by a game that still ran",
-        Duration::ZERO,
-    );
-    stage.update(3).await;
     let lists = stage.root.path().join(".vsekai/releases").join(&name);
     fs::write(lists.join("contents.json.zst"), "damaged").unwrap();
     let report = stage.player.updater.uninstall(UserFiles::Keep).await.unwrap();
     assert_eq!(report.user_files.last().unwrap(), &format!("{name}/"));
     let kept = report.kept_in.unwrap();
-    assert_eq!(
-        read(&kept.join(name), "saves/2"),
-        "saved by a game that still ran"
-    );
+    assert_eq!(read(&kept.join(name), "saves/2"), SAVED_LATE);
     assert_eq!(read(&kept, "saves/1"), "the first save");
     assert_eq!(names_in(stage.root.path()), ["user-files"]);
 }

@@ -441,23 +441,13 @@ const MAX_BLOCK_CONTENT: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
-    use crate::testdata::synthetic;
+    use crate::testdata::{streamed, synthetic};
 
     const MAX: usize = 1 << 20;
 
     fn plain() -> Vec<u8> {
         (0..200_000u32).flat_map(|n| (n / 7).to_le_bytes()).collect()
-    }
-
-    /// A frame as casync writes it: no content size; optionally with a checksum.
-    fn streamed(plain: &[u8], checksum: bool) -> Vec<u8> {
-        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
-        encoder.include_checksum(checksum).unwrap();
-        encoder.write_all(plain).unwrap();
-        encoder.finish().unwrap()
     }
 
     /// A frame as desync writes it: with its content's size and a checksum.

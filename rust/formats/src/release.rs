@@ -535,7 +535,7 @@ pub mod address {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testdata::{contents, entry, file};
+    use crate::testdata::{contents, entry, file, streamed};
 
     fn folder(path: &str) -> Entry {
         entry(path, EntryKind::Folder)
@@ -592,23 +592,14 @@ mod tests {
         // What is cut off would not be missed.
         let spaces = [&json[..], b"  "].concat();
         for text in [&json, &spaces] {
-            let stored = without_stated_len(text);
+            let stored = streamed(text, false);
             assert_eq!(codec::stated_len(&stored), None);
             assert_eq!(Contents::read(&stored, text.len()).unwrap(), tree);
             assert!(is_too_large(&stored, text.len() - 1));
         }
-        let stored = without_stated_len(&json[1..]);
+        let stored = streamed(&json[1..], false);
         let outcome = Contents::read(&stored, json.len());
         assert!(matches!(outcome, Err(ReadContentsError::Json(_))), "{outcome:?}");
-    }
-
-    /// Compresses as who does not know yet how much there will be.
-    fn without_stated_len(text: &[u8]) -> Vec<u8> {
-        use std::io::Write as _;
-        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
-        encoder.write_all(text).unwrap();
-        encoder.flush().unwrap();
-        encoder.finish().unwrap()
     }
 
     fn is_too_large(stored: &[u8], limit: usize) -> bool {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! Data for tests: what the published vectors of the desync protocol are made from, and lists of contents.
 
+use std::io::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::id::ChunkId;
@@ -26,6 +28,14 @@ pub fn cut_ends(chunker: &dyn crate::chunker::Chunker, data: &[u8]) -> Vec<usize
         ends.push(at);
     }
     ends
+}
+
+/// Returns a frame as casync writes it: without the length of its content; optionally with a checksum.
+pub fn streamed(plain: &[u8], checksum: bool) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_checksum(checksum).unwrap();
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// Returns an entry of a list of contents.

@@ -468,13 +468,12 @@ impl VSekaiUpdater {
     }
 
     /// Returns what is installed, offered and running as last known: `installed`, `version`,
-    /// `previous_version`, `channel`, `platform`, `install_path`, `installed_bytes`, `installed_at` (seconds since 1970,
-    /// or 0), `notes`, `offered_version`, `game_running`, `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the
-    /// server's private channels was given or is kept), `version_path`, the folder of the installed version, and `damage`
-    /// (what the folder remembers and is damaged, cannot be read, or is a newer launcher's, each with what to do next;
-    /// documents of the installed version too),
-    /// `repair` (whether [method repair] mends any of that).
-    /// Never waits; empty while no folder is open.
+    /// `previous_version`, `channel`, `platform`, `install_path`, `version_path` (the folder of the installed version),
+    /// `installed_bytes`, `installed_at` (seconds since 1970, or 0), `notes`, `offered_version`, `game_running`,
+    /// `title`, `server_url`, `has_vr`, `gave_up`, `has_read_token` (a token for the server's private channels was
+    /// given or is kept), `damage` (what the folder remembers and is damaged, cannot be read, or is a newer launcher's,
+    /// each with what to do next; documents of the installed version too), and `repair` (whether [method repair] mends
+    /// any of that). Never waits; empty while no folder is open.
     #[func]
     fn get_status(&self) -> VarDictionary {
         let status = self.session.as_ref().map(Session::status);

@@ -160,10 +160,8 @@ impl Upload {
             let Some(piece) = upload.next().await? else {
                 return Ok(None);
             };
-            if let Err(full) = share.grow(upload.seen) {
-                return Err(ServiceError::from(full));
-            }
-            Ok(Some((piece, (upload, share))))
+            share.grow(upload.seen)?;
+            Ok::<_, ServiceError>(Some((piece, (upload, share))))
         })
     }
 

@@ -38,6 +38,15 @@ async fn start() -> TestServer {
     TestServer::configured(tempfile::tempdir().unwrap(), last_one).await
 }
 
+/// Starts a server with the chunks of `build`, on which nobody relies any more.
+async fn start_with_old_chunks(build: &Build) -> TestServer {
+    let server = start().await;
+    server.client.put_chunks(build).await;
+    server.client.collect().await;
+    age(server.folder.path()).await;
+    server
+}
+
 /// Lets the grace of everything end.
 pub async fn age(data: &Path) {
     let database = Database::open(&database_path(data)).await.unwrap();
@@ -154,13 +163,10 @@ async fn a_retired_release_goes_with_what_only_it_needed() {
 
 #[tokio::test]
 async fn what_a_publisher_was_told_is_there_stays_until_it_is_published() {
-    let server = start().await;
-    let (client, data) = (&server.client, server.folder.path());
     let build = Build::new("1.0.0", 1, 1);
+    let server = start_with_old_chunks(&build).await;
+    let (client, data) = (&server.client, server.folder.path());
     let ids: Vec<_> = build.chunks.iter().map(|(id, ..)| *id).collect();
-    client.put_chunks(&build).await;
-    client.collect().await;
-    age(data).await;
     // Each chunk is asked for in another of the ways there are.
     assert_eq!(client.missing(&ids[..1]).await["missing"], json!([]));
     let (id, stored, _) = &build.chunks[1];
@@ -190,11 +196,9 @@ async fn what_a_publisher_was_told_is_there_stays_until_it_is_published() {
 
 #[tokio::test]
 async fn an_index_of_a_stock_client_keeps_its_chunks() {
-    let server = start().await;
-    let (client, build) = (&server.client, Build::new("1.0.0", 1, 1));
-    client.put_chunks(&build).await;
-    client.collect().await;
-    age(server.folder.path()).await;
+    let build = Build::new("1.0.0", 1, 1);
+    let server = start_with_old_chunks(&build).await;
+    let client = &server.client;
     let answer = client
         .send(Method::PUT, "index/mine.caidx", build.index.clone())
         .await;
@@ -311,18 +315,14 @@ impl Client {
 
 #[tokio::test]
 async fn a_chunk_that_cannot_be_removed_leaves_no_removal_under_way() {
-    let server = start().await;
-    let (client, build) = (&server.client, Build::new("1.0.0", 1, 1));
-    client.put_chunks(&build).await;
-    client.collect().await;
-    age(server.folder.path()).await;
+    let build = Build::new("1.0.0", 1, 1);
+    let server = start_with_old_chunks(&build).await;
+    let client = &server.client;
     let mut ids: Vec<_> = build.chunks.iter().map(|(id, ..)| *id).collect();
     ids.sort_unstable();
     let files = ids.iter().map(|id| server.folder.path().join(chunk_path(*id)));
     let files: Vec<_> = files.collect();
-    let [first, others @ ..] = &files[..] else {
-        panic!("a build without chunks");
-    };
+    let (first, others) = files.split_first().unwrap();
     fs::remove_file(first).unwrap();
     fs::create_dir(first).unwrap();
     let failed = client.send(Method::POST, "api/v1/collection", "").await;

@@ -198,15 +198,13 @@ async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
     let plain = b"a small one";
     let small_id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
     let small = codec::compress(plain, 1).unwrap();
-    // So much that a client which is not listened to any more cannot send it all.
-    let large = vec![7_u8; 4 << 20];
     let chunk = chunk_path(ChunkId::from_bytes([7; 32]));
     for (method, path) in [
         (Method::PUT, chunk.as_str()),
         (Method::PUT, "index/large.caidx"),
         (Method::POST, "api/v1/titles/test-title/metadata"),
     ] {
-        let refused = server.client.send(method, path, large.clone()).await;
+        let refused = server.client.send(method, path, large()).await;
         assert!(refused.headers().contains_key("retry-after"), "{path}");
         problem(refused, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
         let answer = server.client.put_chunk(small_id, &small).await;
@@ -215,12 +213,8 @@ async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
             "the room is there again: {answer:?}"
         );
     }
-    let part = "--x\r\nContent-Disposition: form-data; name=\"index\"\r\n\r\n";
     // The second one never gets to its first part.
-    for release in [
-        [part.as_bytes(), &large, b"\r\n--x--\r\n"].concat(),
-        large.clone(),
-    ] {
+    for release in [[large_part("index"), b"\r\n--x--\r\n".to_vec()].concat(), large()] {
         let refused = post_parts(&server, release).await;
         assert!(refused.headers().contains_key("retry-after"));
         problem(refused, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
@@ -262,9 +256,7 @@ async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_
         ..Limits::default()
     })
     .await;
-    let part = "--x\r\nContent-Disposition: form-data; name=\"index\"\r\n\r\n";
-    let large = vec![7_u8; 4 << 20];
-    let release = [part.as_bytes(), &large].concat();
+    let release = large_part("index");
     let (begun, rest) = release.split_at(100 << 10);
     let request = "POST /api/v1/releases?channel=stable";
     let mut stream = begin_upload(&server, request, release.len(), begun).await;
@@ -289,7 +281,6 @@ async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_
 #[tokio::test]
 async fn whoever_may_not_upload_is_told_so_however_much_it_is() {
     let server = TestServer::start().await;
-    let large = vec![7_u8; 4 << 20];
     let chunk = chunk_path(ChunkId::from_bytes([7; 32]));
     let nobody = Client::new(server.running.url(), String::new());
     let promoter = server.token("*", "*", "promote").await;
@@ -303,7 +294,7 @@ async fn whoever_may_not_upload_is_told_so_however_much_it_is() {
             "bad-request",
         ),
     ] {
-        problem(client.send(Method::PUT, path, large.clone()).await, status, code).await;
+        problem(client.send(Method::PUT, path, large()).await, status, code).await;
     }
     server.stop().await;
 }
@@ -316,7 +307,7 @@ async fn a_body_that_is_too_long_is_told_so_though_it_is_far_too_long() {
     })
     .await;
     let path = chunk_path(ChunkId::from_bytes([7; 32]));
-    let refused = server.client.send(Method::PUT, &path, vec![7_u8; 4 << 20]).await;
+    let refused = server.client.send(Method::PUT, &path, large()).await;
     problem(refused, StatusCode::PAYLOAD_TOO_LARGE, "too-large").await;
     server.stop().await;
 }
@@ -338,11 +329,20 @@ async fn whoever_asks_before_sending_and_is_refused_sends_nothing() {
 #[tokio::test]
 async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
     let server = TestServer::start().await;
-    let part = "--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n";
-    let large = vec![7_u8; 4 << 20];
-    let refused = post_parts(&server, [part.as_bytes(), &large].concat()).await;
+    let refused = post_parts(&server, large_part("other")).await;
     problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
     server.stop().await;
+}
+
+/// So much that a client which is not listened to any more cannot send it all.
+fn large() -> Vec<u8> {
+    vec![7; 4 << 20]
+}
+
+/// A part of a release, of which more would have to follow.
+fn large_part(name: &str) -> Vec<u8> {
+    let head = format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    [head.as_bytes(), &large()].concat()
 }
 
 /// Limits with which two tokens have memory for the largest upload each, but no token for two of them.

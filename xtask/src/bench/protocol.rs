@@ -65,6 +65,14 @@ impl Program {
             Self::Casync => "casync",
         }
     }
+
+    fn contender<'a>(self, start: impl Fn() -> Result<Command> + 'a) -> Contender<'a> {
+        let contender = Contender::new(self.name(), start);
+        match self {
+            Self::Casync => contender.once(),
+            Self::Ours | Self::Desync => contender,
+        }
+    }
 }
 
 /// Something that is packed into an index and unpacked again.
@@ -139,7 +147,7 @@ impl<'a> Field<'a> {
                 let mut contenders: Vec<Contender<'_>> = Program::ALL
                     .iter()
                     .map(|program| {
-                        self.contender(*program, move || {
+                        program.contender(move || {
                             self.pack_into(program.name(), *program, thing, full)
                         })
                     })
@@ -210,16 +218,8 @@ impl<'a> Field<'a> {
 
     fn compare(&self, name: &str, start: impl Fn(Program) -> Result<Command>) -> Result<Row> {
         let start = &start;
-        let contenders = Program::ALL.map(|program| self.contender(program, move || start(program)));
+        let contenders = Program::ALL.map(|program| program.contender(move || start(program)));
         self.bench.compare(name, &contenders)
-    }
-
-    fn contender<'c>(&self, program: Program, start: impl Fn() -> Result<Command> + 'c) -> Contender<'c> {
-        let contender = Contender::new(program.name(), start);
-        match program {
-            Program::Casync => contender.once(),
-            Program::Ours | Program::Desync => contender,
-        }
     }
 
     fn compare_with_desync(&self, name: &str, start: impl Fn(Program) -> Result<Command>) -> Result<Row> {

@@ -42,9 +42,7 @@ pub(crate) async fn mtree(args: MtreeArgs, session: &Session, env: &mut Env) -> 
         list(input, digest, &name, &mut out, &noted, &cancel)
     });
     listing.await??;
-    for path in skipped.lock().drain(..) {
-        env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
-    }
+    env.warn_skipped(skipped.lock().drain(..));
     Ok(())
 }
 

@@ -25,9 +25,7 @@ pub(crate) async fn tar(args: TarArgs, session: &Session, env: &mut Env) -> Resu
         (Some(store), true) => to_index(&args, source, store, session, env).await?,
         _ => to_archive(&args, source, session.digest, env).await?,
     };
-    for path in skipped {
-        env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
-    }
+    env.warn_skipped(skipped);
     Ok(())
 }
 

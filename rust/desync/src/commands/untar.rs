@@ -32,9 +32,7 @@ pub(crate) async fn untar(args: UntarArgs, session: &Session, env: &mut Env) -> 
         (OutputFormat::Disk, true) => from_index(args, session, env).await?,
         (OutputFormat::Disk, false) => from_archive(args, env).await?,
     };
-    for path in skipped {
-        env.warn(&format!("skipped {path}: it is no file, folder, link or device"));
-    }
+    env.warn_skipped(skipped);
     match stats {
         Some(stats) if print_stats => env.print_json(&stats),
         _ => Ok(()),
@@ -126,13 +124,8 @@ async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcom
     stream.count(progress.clone());
     let cancel = env.cancel.clone();
     let unpacking = spawn_blocking(move || unpack_index(&args, stream, receipt.as_ref(), &cancel));
-    let unpacked = async {
-        match unpacking.await {
-            Ok(outcome) => outcome,
-            Err(lost) => Err(lost.into()),
-        }
-    };
-    env.showing("Unpacking ", &progress, unpacked).await
+    env.showing("Unpacking ", &progress, async { unpacking.await? })
+        .await
 }
 
 fn unpack_index(

@@ -348,22 +348,16 @@ fn pipes_and_devices_are_written_to_and_not_replaced() {
     ours_ok(&["make", "-s", &store, &index, &file]);
     std::os::unix::fs::symlink("/dev/null", &null).unwrap();
     for line in [
-        vec!["cat", "-s", &store, &index],
-        vec!["make", "-s", &store, "INDEX", &file],
-        vec!["inspect-chunks", &index],
+        vec!["cat", "-s", &store, &index, "OUTPUT"],
+        vec!["make", "-s", &store, "OUTPUT", &file],
+        vec!["inspect-chunks", &index, "OUTPUT"],
     ] {
-        // An index comes before its file, other outputs come last.
-        let to = |output: &str| {
-            let mut line: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
-            match line.iter().position(|word| word == "INDEX") {
-                Some(at) => line[at] = output.to_owned(),
-                None => line.push(output.to_owned()),
-            }
-            line
-        };
         let run = |output: &str| {
-            let line = to(output);
-            ours_ok(&line.iter().map(String::as_str).collect::<Vec<_>>())
+            let words = line.iter().map(|word| match *word {
+                "OUTPUT" => output,
+                other => other,
+            });
+            ours_ok(&words.collect::<Vec<_>>())
         };
         let plain = place.at("plain");
         run(&plain);

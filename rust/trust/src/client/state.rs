@@ -100,7 +100,9 @@ impl TrustedState {
             return Ok(None);
         };
         let document = whole(&bytes).map_err(|reason| self.unreadable(reason))?;
-        if let Some(form) = newer_form(document) {
+        if let Ok(form) = form(document)
+            && form > SCHEMA
+        {
             let what = format!("trusted state in {}", self.file().display());
             return Err(TrustError::NewerForm { what, form });
         }
@@ -264,14 +266,13 @@ fn whole(bytes: &[u8]) -> Result<&[u8], String> {
     }
 }
 
-/// Returns the version of the document's form if only a newer launcher knows it.
-fn newer_form(document: &[u8]) -> Option<u32> {
+/// Returns the version of a document's form, whatever else is in it.
+pub(super) fn form(document: &[u8]) -> serde_json::Result<u32> {
     #[derive(Deserialize)]
     struct Form {
         schema: u32,
     }
-    let form: Form = serde_json::from_slice(document).ok()?;
-    Some(form.schema).filter(|schema| *schema > SCHEMA)
+    serde_json::from_slice(document).map(|Form { schema }| schema)
 }
 
 /// Version of the state's form.

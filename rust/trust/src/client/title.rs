@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp as Time};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tough::schema::{DelegatedRole, PathSet};
 use vsekai_formats::ChunkId;
@@ -453,15 +452,11 @@ fn is_worth(before: &Remembered, next: &Remembered) -> bool {
 
 /// Reads a document whose form must be known.
 fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, TrustError> {
-    #[derive(Deserialize)]
-    struct Form {
-        schema: u32,
-    }
-    let form: Form = serde_json::from_slice(bytes).map_err(|error| malformed(what, error.to_string()))?;
-    if form.schema != SCHEMA {
+    let form = state::form(bytes).map_err(|error| malformed(what, error.to_string()))?;
+    if form != SCHEMA {
         return Err(TrustError::NewerForm {
             what: what.to_owned(),
-            form: form.schema,
+            form,
         });
     }
     serde_json::from_slice(bytes).map_err(|error| malformed(what, error.to_string()))
