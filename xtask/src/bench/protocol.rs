@@ -147,9 +147,7 @@ impl<'a> Field<'a> {
                 let mut contenders: Vec<Contender<'_>> = Program::ALL
                     .iter()
                     .map(|program| {
-                        program.contender(move || {
-                            self.pack_into(program.name(), *program, thing, full)
-                        })
+                        program.contender(move || self.pack_into(program.name(), *program, thing, full))
                     })
                     .collect();
                 if !full {
