@@ -14,6 +14,7 @@ const KNOWN_CODES: Array[String] = [
 	"damaged",
 	"damaged-download",
 	"damaged-record",
+	"damaged-version",
 	"disk-full",
 	"locked",
 	"permission",
@@ -49,6 +50,7 @@ const HARMLESS_CODES: Array[String] = [
 	"launcher-too-old",
 	"damaged-download",
 	"damaged-record",
+	"damaged-version",
 	"bad-release",
 	"wrong-platform",
 ]
@@ -133,6 +135,11 @@ func wants_newer_launcher() -> bool:
 ## The server wants a read token, or another one.
 func wants_token() -> bool:
 	return code in ["private", "token-refused"]
+
+
+## Another version in the folder cannot be used, which no repair of the current one mends.
+func is_about_another_version() -> bool:
+	return code == "damaged-version"
 
 
 func is_about_space() -> bool:

@@ -55,6 +55,11 @@ static func play(model: LauncherModel) -> HomeView.Action:
 	return HomeView.Action.new("play", Message.of("ACTION_PLAY_VERSION", [model.version]), "play")
 
 
+## The button that looks for updates.
+static func look() -> HomeView.Action:
+	return HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh")
+
+
 ## The button for VR where the game has it.
 static func play_in_vr(model: LauncherModel) -> Array[HomeView.Action]:
 	if not model.vr_offered:
@@ -78,7 +83,7 @@ static func _show_checking(view: HomeView, model: LauncherModel) -> void:
 static func _show_nothing_offered(view: HomeView, model: LauncherModel) -> void:
 	view.headline = Message.of("HOME_NOTHING_OFFERED")
 	view.detail = Message.of("HOME_NOTHING_OFFERED_DETAIL", [model.game_name, model.channel])
-	view.primary = HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh")
+	view.primary = look()
 
 
 static func _show_offer(view: HomeView, model: LauncherModel) -> void:
@@ -154,7 +159,7 @@ static func _show_ready(view: HomeView, model: LauncherModel) -> void:
 	if model.files_to_check > 0:
 		view.secondary.append(HomeView.Action.new("verify", Message.of("ACTION_VERIFY"), "repair"))
 	else:
-		view.secondary.append(HomeView.Action.new("check", Message.of("ACTION_CHECK"), "refresh"))
+		view.secondary.append(look())
 
 
 ## What is good to know of an install that nothing is the matter with, as far as it is known.

@@ -32,9 +32,7 @@ static func show_crash(view: HomeView, model: LauncherModel) -> void:
 	view.primary = HomeView.Action.new("play", Message.of("ACTION_PLAY_AGAIN"), "play")
 	view.secondary = [HomeView.Action.new("verify", Message.of("ACTION_VERIFY"), "repair")]
 	if not model.previous_version.is_empty():
-		view.secondary.append(
-			HomeView.Action.new("library", Message.of("ACTION_OTHER_VERSIONS"), "back")
-		)
+		view.secondary.append(_other_versions())
 
 
 ## The server is away: for now what is installed is all there is, which is no reason for alarm.
@@ -62,7 +60,11 @@ static func _offer_ways_out(view: HomeView, model: LauncherModel) -> void:
 		steps.append(HomeView.Action.new("settings_token", Message.of("ACTION_ENTER_TOKEN"), "key"))
 	if failure.wants_newer_launcher():
 		steps.append(HomeView.Action.new("website", Message.of("ACTION_GET_LAUNCHER"), "download"))
-	if not failure.wants_repair() or not model.installed:
+	if failure.is_about_another_version():
+		# The same again ends the same; any other version may help, in the folder or on the server.
+		steps.append(_other_versions())
+		steps.append(HomePresenter.look())
+	elif not failure.wants_repair() or not model.installed:
 		steps.append(_again(model))
 	if model.installed and not failure.leaves_the_game_alone():
 		steps.append(HomePresenter.play(model))
@@ -82,6 +84,10 @@ static func _show_space(view: HomeView, model: LauncherModel) -> void:
 		HomeView.Figure.new(Message.of("FIGURE_SPACE"), Formats.bytes(model.plan.disk_bytes)),
 		HomeView.Figure.new(Message.of("FIGURE_FREE"), Formats.bytes(model.facts.free_bytes)),
 	]
+
+
+static func _other_versions() -> HomeView.Action:
+	return HomeView.Action.new("library", Message.of("ACTION_OTHER_VERSIONS"), "back")
 
 
 static func _again(model: LauncherModel) -> HomeView.Action:

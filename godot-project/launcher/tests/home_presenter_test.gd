@@ -130,6 +130,22 @@ func test_a_damaged_record_that_stops_a_check_is_not_told_as_damage_on_the_way()
 	equal(model.failure.code, "damaged-download")
 
 
+func test_a_damaged_version_beside_the_game_leads_to_the_others_and_to_no_repair() -> void:
+	var model: LauncherModel = _installed()
+	model.on_requested("rollback_to")
+	var words: String = "files of version 0.0.9 are damaged or missing"
+	model.on_failed({"code": "damaged-version", "message": words, "retry": false, "repair": false})
+	model.on_finished("rollback_to", false)
+	var view: HomeView = HomePresenter.present(model)
+	equal(view.headline.key, "ERROR_DAMAGED_VERSION")
+	equal(view.detail.key, "NEXT_DAMAGED_VERSION")
+	check(view.error_details.contains(words), "the details name the version")
+	var names: Array = [view.primary.name]
+	for action: HomeView.Action in view.secondary:
+		names.append(action.name)
+	equal(names, ["play", "library", "check"])
+
+
 func test_pause_is_offered_only_while_downloading() -> void:
 	var model: LauncherModel = _offer(true)
 	model.on_state_changed("CheckForUpdates", "PreparingUpdate")

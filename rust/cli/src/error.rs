@@ -96,6 +96,9 @@ fn hint(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::NotInstalled => "Install with: vsekai install --server URL",
         ErrorCode::Launch => "Check the files with: vsekai verify",
+        ErrorCode::DamagedVersion => {
+            "The installed version is as it was; see the others with: vsekai versions, and remove the damaged one with: vsekai versions remove VERSION"
+        }
         ErrorCode::LauncherTooOld => "Update this program first",
         ErrorCode::Cancelled => "The installed version is as it was, and what was downloaded is kept",
         ErrorCode::Private => {

@@ -40,6 +40,7 @@ pub fn of_engine(code: ErrorCode) -> u8 {
         | ErrorCode::Private
         | ErrorCode::NotFound => SERVER,
         ErrorCode::Damaged
+        | ErrorCode::DamagedVersion
         | ErrorCode::Untrusted
         | ErrorCode::Expired
         | ErrorCode::RolledBack

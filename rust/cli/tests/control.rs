@@ -121,6 +121,30 @@ fn versions_are_skipped_pinned_listed_removed_and_gone_back_to() {
 }
 
 #[test]
+fn a_version_that_is_damaged_is_not_gone_back_to_and_what_helps_is_told() {
+    let bench = installed();
+    let older = bench.installed("1.0.0");
+    publish(&bench, 2, GOOD);
+    bench.vsekai(&["update"]).ok();
+    fs_err::remove_file(older.join("data/other.bin")).unwrap();
+    let refused = bench.vsekai(&["rollback"]);
+    assert_eq!(refused.code, 4);
+    for words in [
+        "files of version 1.0.0 are damaged or missing, 1 in all, the first is \"data/other.bin\"",
+        "vsekai versions remove VERSION\n",
+    ] {
+        assert!(refused.err.contains(words), "{}", refused.err);
+    }
+    let error = bench.vsekai(&["rollback", "--json"]).result()["error"].clone();
+    assert_eq!(error["code"], "damaged-version", "{error}");
+    assert_eq!(error["repair"], false, "{error}");
+    assert_eq!(error["retry"], false, "{error}");
+    assert_eq!(status(&bench), "2.0.0");
+    bench.vsekai(&["versions", "remove", "1.0.0"]).ok();
+    assert_eq!(bench.vsekai(&["rollback"]).code, 7);
+}
+
+#[test]
 fn what_a_game_says_is_shown_while_it_runs_and_kept_if_it_crashes() {
     let bench = Bench::new();
     publish(

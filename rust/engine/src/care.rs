@@ -33,8 +33,8 @@ impl Updater {
     /// are fetched again first.
     ///
     /// # Errors
-    /// There is no previous version, files of it are missing, or its damaged documents cannot be fetched; nothing was
-    /// changed.
+    /// There is no previous version, files of it are damaged or missing ([`EngineError::DamagedVersion`]), or its damaged
+    /// documents cannot be fetched; nothing was changed.
     pub async fn rollback(&self) -> Result<RollbackOutcome, EngineError> {
         self.go_back(None).await
     }

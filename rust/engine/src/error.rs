@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use vsekai_formats::name::NameError;
-use vsekai_formats::release::{Platform, ProgramFormat};
+use vsekai_formats::release::{Platform, ProgramFormat, Version};
 use vsekai_store::StoreError;
 use vsekai_trust::TrustError;
 
@@ -149,6 +149,15 @@ pub enum EngineError {
         /// Their paths.
         files: Vec<String>,
     },
+    /// Files of a version beside the installed one are damaged or missing. A repair is for the installed one and mends none
+    /// of them.
+    #[error("files of version {version} are damaged or missing, {} in all, the first is \"{}\"", files.len(), files.first().map_or("", String::as_str))]
+    DamagedVersion {
+        /// The version.
+        version: Version,
+        /// Paths of what is damaged or missing, in order.
+        files: Vec<String>,
+    },
     /// The game did not start.
     #[error("cannot start {}: {source}", program.display())]
     Launch {
@@ -187,6 +196,8 @@ pub enum ErrorCode {
     NotFound,
     /// Bytes that do not match their digest, on the server or on disk.
     Damaged,
+    /// A version beside the installed one is not as it was published, and cannot be used.
+    DamagedVersion,
     /// Something that the publisher did not sign.
     Untrusted,
     /// Signed metadata whose validity is over.
@@ -237,6 +248,7 @@ impl ErrorCode {
             Self::Private => "private",
             Self::NotFound => "not-found",
             Self::Damaged => "damaged",
+            Self::DamagedVersion => "damaged-version",
             Self::Untrusted => "untrusted",
             Self::Expired => "expired",
             Self::RolledBack => "rolled-back",
@@ -301,6 +313,7 @@ impl EngineError {
             | Self::DamagedDocument { .. }
             | Self::LostRecord { .. }
             | Self::Damaged { .. } => ErrorCode::Damaged,
+            Self::DamagedVersion { .. } => ErrorCode::DamagedVersion,
             Self::BadName(_) | Self::EmptyRelease => ErrorCode::BadRelease,
             Self::WrongPlatform { .. } => ErrorCode::WrongPlatform,
             Self::LauncherTooOld { .. } | Self::EngineTooOld { .. } | Self::NewerForm { .. } => {
@@ -345,6 +358,9 @@ impl EngineError {
                 }
                 _ => "Try again later; the server or a cache on the way delivered something damaged",
             },
+            ErrorCode::DamagedVersion => {
+                "The installed version is as it was; choose another one, or remove the damaged one"
+            }
             ErrorCode::Untrusted => {
                 "Nothing was changed and the game can be played; try again later, and tell the publisher if it stays so"
             }
@@ -432,7 +448,7 @@ impl EngineError {
     }
 
     /// Tells whether a repair mends what is wrong: it fetches again what the server has, which no record of the launcher's
-    /// own is.
+    /// own is, and no file but those of the installed version.
     pub fn repair(&self) -> bool {
         matches!(self, Self::DamagedDocument { .. } | Self::Damaged { .. })
     }

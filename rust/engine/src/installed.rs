@@ -151,7 +151,7 @@ impl Place {
     }
 
     /// Looks at the folder as it was opened, `None` if it is gone.
-    fn looks(&self, opened: Option<&InstalledTree>) -> Looks {
+    pub(crate) fn looks(&self, opened: Option<&InstalledTree>) -> Looks {
         match opened {
             Some(tree) => verify::quick(&tree.folders, &tree.release, self.installed),
             None => Looks {

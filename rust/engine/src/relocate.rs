@@ -411,11 +411,17 @@ fn check_versions(new: &InstallPaths, current: &Current, session: &Session) -> R
     let trees: Vec<InstalledTree> = trees.collect::<Result<_, _>>()?;
     let bytes = trees.iter().map(|tree| tree.release.published_bytes()).sum();
     let meter = session.meter(Step::Verify, 0, bytes);
-    for tree in trees {
+    for (version, tree) in current.versions().zip(trees) {
         let damaged = tree.check_as_part(session, &meter)?;
         if !damaged.is_empty() {
             let files = tree.release.paths_of(&damaged);
-            return Err(EngineError::Damaged { files });
+            return Err(match version.name == current.current.name {
+                true => EngineError::Damaged { files },
+                false => EngineError::DamagedVersion {
+                    version: version.version.clone(),
+                    files,
+                },
+            });
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::disk;
 use crate::error::EngineError;
 use crate::history;
 use crate::install;
-use crate::installed::InstalledTree;
+use crate::installed::{InstalledTree, Place};
 use crate::lock::{self, InstallLock};
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
@@ -24,7 +24,6 @@ use crate::session::Machine;
 use crate::starts::{StartLog, StartOutcome, StartRecord, Verdict};
 use crate::state::Input;
 use crate::status::RollbackOutcome;
-use crate::verify;
 use crate::words;
 
 /// What a version is to the install folder.
@@ -159,17 +158,20 @@ pub(crate) struct Sound<'a> {
 }
 
 impl<'a> Sound<'a> {
-    /// Looks at a version as [`verify::quick`] does; changes nothing.
+    /// Looks at a version, and reads no file of it; changes nothing.
     ///
     /// # Errors
-    /// Documents or files of it are damaged.
+    /// [`EngineError::DamagedVersion`] if files of it or its folder are damaged or gone, [`EngineError::DamagedDocument`] if
+    /// a document of it is.
     pub(crate) fn find(paths: &InstallPaths, version: &'a InstalledVersion) -> Result<Self, EngineError> {
-        let tree = InstalledTree::open(paths, version).map_err(EngineError::fetchable)?;
-        let missing = verify::quick(&tree.folders, &tree.release, None).damaged;
-        match missing.is_empty() {
-            true => Ok(Self { version, tree }),
-            false => Err(EngineError::Damaged {
-                files: tree.release.paths_of(&missing),
+        let place = Place::of(paths, version).map_err(EngineError::fetchable)?;
+        let tree = place.open()?;
+        let damaged = place.looks(tree.as_ref()).damaged;
+        match tree {
+            Some(tree) if damaged.is_empty() => Ok(Self { version, tree }),
+            _ => Err(EngineError::DamagedVersion {
+                version: version.version.clone(),
+                files: place.release.paths_of(&damaged),
             }),
         }
     }

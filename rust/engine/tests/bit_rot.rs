@@ -262,6 +262,46 @@ async fn damaged_documents_of_an_older_version_are_fetched_before_it_is_gone_bac
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_whose_files_are_damaged_or_gone_is_named_and_not_taken_for_the_installed_one() {
+    let scene = Scene::installed().await;
+    let Scene { player, .. } = &scene;
+    let (updater, older) = (&player.updater, player.current());
+    scene.site.publish(&game(2), "2.0", 2);
+    updater.update().await.unwrap();
+    let damages: [fn(&Path); 2] = [
+        |older| fs::remove_file(older.join("data/changed.txt")).unwrap(),
+        |older| fs::remove_dir_all(older).unwrap(),
+    ];
+    for damage in damages {
+        damage(&older);
+        for error in [
+            updater.rollback().await.unwrap_err(),
+            updater.rollback_to("1.0").await.unwrap_err(),
+        ] {
+            let EngineError::DamagedVersion { version, files } = &error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(version.as_str(), "1.0");
+            assert!(files.iter().any(|file| file == "data/changed.txt"), "{files:?}");
+            let report = error.report();
+            assert_eq!(report.code.as_str(), "damaged-version");
+            assert!(!report.repair && !report.retry);
+            assert!(report.message.starts_with("files of version 1.0 are damaged"));
+            assert!(!report.hint.unwrap().to_lowercase().contains("repair"));
+        }
+        player.assert_has(&game(2));
+    }
+    assert!(updater.repair().await.unwrap().done.is_none());
+    let error = updater.rollback().await.unwrap_err();
+    assert!(matches!(error, EngineError::DamagedVersion { .. }), "{error:?}");
+    updater.remove_version("1.0").await.unwrap();
+    assert_eq!(
+        updater.rollback().await.unwrap_err().code(),
+        ErrorCode::NoPrevious
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repair_fetches_the_documents_of_older_versions_where_they_can_be_had() {
     let scene = Scene::installed().await;
     let Scene { web, player, .. } = &scene;

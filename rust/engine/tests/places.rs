@@ -177,6 +177,25 @@ async fn a_damaged_install_stays_where_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_that_is_damaged_keeps_an_install_where_it_is_until_it_is_removed() {
+    let scene = Scene::installed().await;
+    let updater = &scene.player.updater;
+    let file = scene.player.current().join("data/changed.txt");
+    scene.site.publish(&game(2), "2.0", 2);
+    updater.update().await.unwrap();
+    fs_err::remove_file(&file).unwrap();
+    fs_err::write(&file, noise(9, 3000)).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let report = updater.move_to(to.path()).await.unwrap_err().report();
+    assert_eq!((report.code, report.repair), (ErrorCode::DamagedVersion, false));
+    assert!(report.message.contains("version 1.0"), "{}", report.message);
+    scene.player.assert_has(&game(2));
+    updater.remove_version("1.0").await.unwrap();
+    updater.move_to(to.path()).await.unwrap();
+    Player::open(to.path(), &scene.web.address).assert_has(&game(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_the_game_is_taken_over_and_only_the_rest_is_fetched() {
     let scene = Scene::published().await;
     let copy = tempfile::tempdir().unwrap();
