@@ -452,14 +452,15 @@ fn is_worth(before: &Remembered, next: &Remembered) -> bool {
 
 /// Reads a document whose form must be known.
 fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, TrustError> {
-    let form = state::form(bytes).map_err(|error| malformed(what, error.to_string()))?;
-    if form != SCHEMA {
-        return Err(TrustError::NewerForm {
+    match state::form(bytes).map_err(|error| malformed(what, error.to_string()))? {
+        SCHEMA => serde_json::from_slice(bytes).map_err(|error| malformed(what, error.to_string())),
+        form if form > SCHEMA => Err(TrustError::NewerForm {
             what: what.to_owned(),
             form,
-        });
+        }),
+        // No launcher ever knew one, so a newer launcher would not help.
+        form => Err(malformed(what, format!("its form {form} is not known"))),
     }
-    serde_json::from_slice(bytes).map_err(|error| malformed(what, error.to_string()))
 }
 
 fn malformed(what: &str, reason: impl Into<String>) -> TrustError {
