@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_formats::layout::Layout;
 use vsekai_formats::release::{
-    Contents, EntryKind, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReleaseManifest, SCHEMA,
+    Contents, EntryKind, MAX_CONTENTS_BYTES, MAX_INDEX_BYTES, ReadContentsError, ReleaseManifest, SCHEMA,
 };
 use vsekai_formats::{ChunkId, DigestAlgorithm, TreePathRef, UserPaths};
 
@@ -186,24 +186,21 @@ pub(crate) fn is_left(user_paths: &UserPaths, path: TreePathRef<'_>) -> bool {
 /// Parses a list of files as served.
 ///
 /// # Errors
-/// It does not parse, breaks a rule of names, or is empty.
+/// It does not parse, breaks a rule of names, or is empty; [`EngineError::NewerForm`] says that a newer launcher may know it.
 pub(crate) fn parse_contents(stored: &[u8]) -> Result<Contents, EngineError> {
     let what = "list of files";
     let contents = match Contents::read(stored, MAX_CONTENTS_BYTES) {
-        Ok(contents) => contents,
-        Err(error) => return bad(what, error.to_string()),
-    };
-    match contents.schema {
-        SCHEMA => {}
-        newer if newer > SCHEMA => {
+        Ok(contents) if contents.schema == SCHEMA => contents,
+        Ok(other) => return bad(what, format!("its form {} is not known", other.schema)),
+        Err(ReadContentsError::NewerForm(schema)) => {
             return Err(EngineError::NewerForm {
                 what: what.to_owned(),
-                schema: u64::from(newer),
+                schema,
                 known: SCHEMA,
             });
         }
-        other => return bad(what, format!("its form {other} is not known")),
-    }
+        Err(error) => return bad(what, error.to_string()),
+    };
     contents.validate()?;
     if contents.files().next().is_none() {
         return Err(EngineError::EmptyRelease);

@@ -388,6 +388,27 @@ async fn a_release_for_another_system_or_without_files_is_refused_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_files_in_another_form_asks_for_a_newer_launcher_only_if_it_says_that_it_is_newer() {
+    let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
+    let web = Web::start(site.path()).await;
+    let manifest = site.publish(&game(1), "1.0", 1);
+    for (schema, code) in [
+        (2, ErrorCode::LauncherTooOld),
+        (1, ErrorCode::Damaged),
+        (0, ErrorCode::Damaged),
+    ] {
+        change_contents(&site, &manifest, |json| {
+            json["schema"] = schema.into();
+            json["entries"] = serde_json::json!({ "data": { "empty": 0 } });
+        });
+        let player = Player::open(root.path(), &web.address);
+        let error = player.updater.update().await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+    }
+    assert!(!root.path().join("versions").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn web_pages_in_place_of_documents_are_refused_before_they_are_read_in_full() {
     let (site, root) = (Site::new(), tempfile::tempdir().unwrap());
     let web = Web::start(site.path()).await;

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::channel::{ChannelPointer, InstallId, ParsePercentError, Percent, ReleaseRef, Rollout};
@@ -408,6 +409,9 @@ pub enum ReadContentsError {
     /// It is no list of files.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+    /// It has a newer form than [`SCHEMA`], and nothing else of it was looked at.
+    #[error("its form {0} is not known")]
+    NewerForm(u64),
 }
 
 impl Contents {
@@ -417,13 +421,19 @@ impl Contents {
     /// A long one is read piece by piece: the text takes more memory than the list.
     ///
     /// # Errors
-    /// It cannot be decompressed, is longer than that, or is no list of files.
+    /// It cannot be decompressed, is longer than that, has a newer form, or is no list of files.
     pub fn read(stored: &[u8], max_len: usize) -> Result<Self, ReadContentsError> {
         let mut contents: Self = match codec::stated_len(stored) {
             Some(length) if length <= IN_ONE_PIECE => {
-                serde_json::from_slice(&codec::decompress(stored, max_len)?)?
+                let text = codec::decompress(stored, max_len)?;
+                refuse_newer(&mut serde_json::Deserializer::from_slice(&text))?;
+                serde_json::from_slice(&text)?
             }
-            _ => serde_json::from_reader(codec::reader(stored, max_len)?).map_err(of_reader)?,
+            _ => {
+                let beginning = codec::reader(stored, max_len)?;
+                refuse_newer(&mut serde_json::Deserializer::from_reader(beginning))?;
+                serde_json::from_reader(codec::reader(stored, max_len)?).map_err(of_reader)?
+            }
         };
         contents.stored_sizes.shrink_to_fit();
         Ok(contents)
@@ -482,6 +492,40 @@ impl Contents {
             } => Some((entry.path, size, executable, digest)),
             _ => None,
         })
+    }
+}
+
+/// Refuses a document that says that it has a newer form than [`SCHEMA`], and reads no further than that: what follows may be
+/// anything. What says nothing of the kind is for whoever reads all of it.
+fn refuse_newer<'de>(document: impl Deserializer<'de>) -> Result<(), ReadContentsError> {
+    let mut form = None;
+    // To stop in the middle is an error too.
+    let _ = document.deserialize_map(FindForm(&mut form));
+    match form {
+        Some(form) if form > u64::from(SCHEMA) => Err(ReadContentsError::NewerForm(form)),
+        _ => Ok(()),
+    }
+}
+
+/// Looks for the form that a document says it has.
+struct FindForm<'f>(&'f mut Option<u64>);
+
+impl<'de> Visitor<'de> for FindForm<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document that says which form it has")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(name) = fields.next_key::<String>()? {
+            if name == "schema" {
+                *self.0 = Some(fields.next_value()?);
+                break;
+            }
+            fields.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
     }
 }
 
@@ -600,6 +644,36 @@ mod tests {
         let stored = streamed(&json[1..], false);
         let outcome = Contents::read(&stored, json.len());
         assert!(matches!(outcome, Err(ReadContentsError::Json(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_list_of_a_newer_form_is_told_by_its_form_whatever_else_is_in_it() {
+        let newer = |form: u64| format!("{{\"schema\":{form},\"tree\":[{{\"colour\":\"green\"}}]}}");
+        let long = newer(2).replace(']', &format!(",\"{}\"]", "x".repeat(IN_ONE_PIECE as usize)));
+        // What comes before it is passed over, and nothing after it is looked at.
+        let late = "{\"tree\":[1,{\"schema\":1}],\"schema\":2,\"no JSON".to_owned();
+        let far = newer(u64::MAX);
+        for (text, form) in [(newer(2), 2), (long, 2), (late, 2), (far, u64::MAX)] {
+            for stored in [
+                codec::compress(text.as_bytes(), 3).unwrap(),
+                streamed(text.as_bytes(), false),
+            ] {
+                let outcome = Contents::read(&stored, text.len());
+                assert!(
+                    matches!(outcome, Err(ReadContentsError::NewerForm(found)) if found == form),
+                    "{outcome:?}"
+                );
+            }
+        }
+        for text in [
+            newer(1),
+            newer(0),
+            "{\"schema\":\"2\"}".to_owned(),
+            "[2]".to_owned(),
+        ] {
+            let outcome = Contents::read(&streamed(text.as_bytes(), false), text.len());
+            assert!(matches!(outcome, Err(ReadContentsError::Json(_))), "{outcome:?}");
+        }
     }
 
     fn is_too_large(stored: &[u8], limit: usize) -> bool {
