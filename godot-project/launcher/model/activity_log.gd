@@ -21,6 +21,7 @@ const PROBLEM_NOTICES: PackedStringArray = [
 	"left-behind",
 	"no-game-log",
 	"no-good-version",
+	"not-marked",
 	"not-mended",
 	"not-sound",
 	"start-record",

@@ -94,7 +94,8 @@ pub struct RunningGame {
     started: Instant,
     watch: Watch,
     ended: Option<GameExit>,
-    _in_use: InUse,
+    /// `None` if the version could not be marked.
+    _in_use: Option<InUse>,
 }
 
 impl RunningGame {
@@ -155,7 +156,7 @@ impl RunningGame {
 /// Starts a program of the installed version `version`.
 ///
 /// Never waits for the network. The version is kept on disk for as long as the game runs, even if this
-/// launcher ends before it.
+/// launcher ends before it, unless it was told that it cannot be marked.
 pub(crate) fn launch(
     paths: &InstallPaths,
     machine: &Arc<Machine>,
@@ -170,15 +171,16 @@ pub(crate) fn launch(
     let folder = paths.version(&version.name);
     let path = folder.join(program.path.as_str());
     check_program(&path, manifest.platform)?;
-    let in_use = InUse::mark(paths, &version.name)?;
+    let in_use = mark(paths, machine, version);
+    let inherit = |yes: bool| in_use.as_ref().map_or(Ok(()), |in_use| in_use.inherit(yes));
     let mut command = command(&path, &folder, program, options);
     let log = redirect(&mut command, paths, machine, options.output);
     // Written down before the game is started: whatever happens next, the start is known of.
     let mut watch = Watch::begin(paths, machine, version, log);
     command.env(START_FILE, watch.report_file());
-    in_use.inherit(true).during("hand on the lock of", &folder)?;
+    inherit(true).during("hand on the lock of", &folder)?;
     let child = command.spawn();
-    in_use.inherit(false).during("keep the lock of", &folder)?;
+    inherit(false).during("keep the lock of", &folder)?;
     let child = child.map_err(|source| {
         watch.not_started();
         EngineError::Launch {
@@ -194,6 +196,21 @@ pub(crate) fn launch(
         ended: None,
         _in_use: in_use,
     })
+}
+
+/// Marks a version as in use. Where that cannot be done, it is told, and the game is started all the same: who may not write
+/// there can hardly remove the version either, and nobody changes the folder where the system has no locks. What is left is a
+/// player who removes or moves the install while they play, and they were told.
+fn mark(paths: &InstallPaths, machine: &Machine, version: &InstalledVersion) -> Option<InUse> {
+    InUse::mark(paths, &version.name)
+        .map_err(|error| {
+            let version = &version.version;
+            let message = format!(
+                "The game starts, but {version} cannot be marked as in use, so do not remove or move it meanwhile: {error}"
+            );
+            machine.notice("not-marked", message);
+        })
+        .ok()
 }
 
 /// Variable that names the file which a game creates when it is there.

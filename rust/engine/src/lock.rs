@@ -5,6 +5,7 @@
 //! however it ends.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err::OpenOptions;
@@ -61,16 +62,19 @@ impl InUse {
     ///
     /// Waits for whoever looks at this moment whether a game runs ([`is_in_use`]): nobody else stands in its way, and a look
     /// is over at once.
+    ///
+    /// # Errors
+    /// There is no mark and none can be made, or it can be neither written to nor read, or the system has no locks there.
     pub(crate) fn mark(paths: &InstallPaths, name: &str) -> Result<Self, EngineError> {
         let path = in_use_path(paths, name);
-        let file = open(&path)?;
+        let file = open_mark(&path, true).during("open the lock file", &path)?;
         file.lock_shared().during("lock", path)?;
         Ok(Self { file })
     }
 
     /// Lets programs started from now on hold the mark too, so that it outlives this launcher.
     #[cfg(unix)]
-    pub(crate) fn inherit(&self, yes: bool) -> std::io::Result<()> {
+    pub(crate) fn inherit(&self, yes: bool) -> io::Result<()> {
         let flags = if yes {
             rustix::io::FdFlags::empty()
         } else {
@@ -81,22 +85,26 @@ impl InUse {
 
     /// Windows keeps the files of a running program from being removed by itself.
     #[cfg(not(unix))]
-    pub(crate) fn inherit(&self, _yes: bool) -> std::io::Result<()> {
+    pub(crate) fn inherit(&self, _yes: bool) -> io::Result<()> {
         self.file.metadata().map(|_| ())
     }
 }
 
 /// Tells whether a game runs from a version.
 pub(crate) fn is_in_use(paths: &InstallPaths, name: &str) -> bool {
-    // A version without the file was never started.
-    let Ok(file) = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(in_use_path(paths, name))
-    else {
+    // A version without the file was never started, or the player was told that it could not be marked.
+    let Ok(file) = open_mark(&in_use_path(paths, name), false) else {
         return false;
     };
-    matches!(file.file().try_lock(), Err(TryLockError::WouldBlock))
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// Opens the mark of a version, and makes it if that is wanted. One that cannot be written to can be locked all the same:
+/// another user may have made it.
+fn open_mark(path: &Path, create: bool) -> io::Result<File> {
+    let writable = options().create(create).open(path);
+    let opened = writable.or_else(|error| fs_err::File::open(path).map_err(|_| error));
+    opened.map(fs_err::File::into_file)
 }
 
 fn in_use_path(paths: &InstallPaths, name: &str) -> PathBuf {
@@ -104,13 +112,15 @@ fn in_use_path(paths: &InstallPaths, name: &str) -> PathBuf {
 }
 
 fn open(path: &Path) -> Result<File, EngineError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(path);
+    let file = options().create(true).open(path);
     Ok(file.during("open the lock file", path)?.into_file())
+}
+
+/// To read and write what is there.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.truncate(false).read(true).write(true);
+    options
 }
 
 #[cfg(test)]
@@ -135,6 +145,18 @@ mod tests {
             over.store(true, Ordering::Relaxed);
             assert!(marked);
         });
+        let _game = InUse::mark(&paths, "1.0").unwrap();
+        assert!(is_in_use(&paths, "1.0"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_mark_that_can_only_be_read_is_held_and_seen_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = InstallPaths::new(folder.path());
+        // Nobody can write to this, whatever their rights.
+        disk::create_folders(&in_use_path(&paths, "1.0")).unwrap();
+        assert!(!is_in_use(&paths, "1.0"));
         let _game = InUse::mark(&paths, "1.0").unwrap();
         assert!(is_in_use(&paths, "1.0"));
     }

@@ -391,6 +391,22 @@ async fn a_game_starts_although_there_can_be_no_log_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_game_starts_although_its_version_cannot_be_marked_as_in_use() {
+    let stage = Stage::new().await;
+    stage.install(1, GOOD).await;
+    let name = stage.player.current().file_name().unwrap().to_owned();
+    let mark = stage.state().join("releases").join(name).join("in-use");
+    fs_err::os::unix::fs::symlink("nowhere/in-use", &mark).unwrap();
+    assert!(!stage.play().crashed);
+    let told = stage.player.notices("not-marked");
+    assert!(
+        told.len() == 1 && told[0].contains(mark.to_str().unwrap()),
+        "{told:?}"
+    );
+    assert!(stage.player.updater.versions().unwrap()[0].started_well);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_launcher_that_goes_before_the_game_does_not_make_it_a_failed_start() {
     let stage = Stage::new().await;
     stage.install(1, GOOD).await;
