@@ -168,6 +168,8 @@ fn put_aside(paths: &InstallPaths, found: &Found) -> Result<PathBuf, EngineError
     for version in &found.whole {
         let target = folder.join(version);
         fs::rename(paths.version(version), &target).during("keep", &target)?;
+    }
+    if !found.whole.is_empty() {
         disk::sync_folder(&folder)?;
     }
     disk::sync_folder(paths.root())?;
