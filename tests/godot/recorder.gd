@@ -35,6 +35,7 @@ func _init(p_updater: VSekaiUpdater) -> void:
 	updater.failed.connect(_on_one.bind("failed"))
 	updater.finished.connect(_on_two.bind("finished"))
 	updater.verified.connect(_on_one.bind("verified"))
+	updater.noticed.connect(_on_three.bind("noticed"))
 	for one: String in [
 		"decided",
 		"preferences_changed",
@@ -160,6 +161,10 @@ func _on_one(value: Variant, signal_name: String) -> void:
 
 func _on_two(first: Variant, second: Variant, signal_name: String) -> void:
 	_note(signal_name, [first, second])
+
+
+func _on_three(first: Variant, second: Variant, third: Variant, signal_name: String) -> void:
+	_note(signal_name, [first, second, third])
 
 
 func _note(signal_name: String, arguments: Array) -> void:

@@ -13,20 +13,6 @@ const COMMON_NAMES: PackedStringArray = ["root", "user", "admin", "player", "gam
 const PROBLEMS: PackedStringArray = [
 	"ACTIVITY_FAILED", "ACTIVITY_DAMAGED", "ACTIVITY_CRASHED", "ACTIVITY_WENT_BACK"
 ]
-## Codes of the engine's notices that do.
-const PROBLEM_NOTICES: PackedStringArray = [
-	"damaged-document",
-	"damaged-record",
-	"damaged-seed",
-	"left-behind",
-	"no-game-log",
-	"no-good-version",
-	"not-marked",
-	"not-mended",
-	"not-sound",
-	"start-record",
-	"unread-record",
-]
 
 
 ## One line of the log.

@@ -77,7 +77,7 @@ func test_a_failure_is_a_problem_and_a_look_that_finds_nothing_is_none() -> void
 func test_files_of_the_player_that_stay_behind_are_a_problem() -> void:
 	var log: ActivityLog = await _open_with_an_empty_log(SIZE, "en", 100)
 	var words: String = "2 files that are not part of the game stay with the other version"
-	updater.noticed.emit("left-behind", words)
+	updater.noticed.emit("left-behind", words, true)
 	equal(_texts(log.newest(true)), PackedStringArray([words]))
 	await close()
 	DirAccess.remove_absolute(LOG)
@@ -87,17 +87,17 @@ func test_what_is_wrong_with_a_record_is_a_problem_that_is_told_once() -> void:
 	var log: ActivityLog = await _open_with_an_empty_log(SIZE, "en", 100)
 	var words: String = "All settings are as they are at first: the settings need a newer launcher"
 	for _look: int in 3:
-		updater.noticed.emit("unread-record", words)
+		updater.noticed.emit("unread-record", words, true)
 		await play("ready")
-	updater.noticed.emit("no-game-log", "The game starts without a log: the disk is full")
-	updater.noticed.emit("carried", "2 files that are not part of the game were taken along")
+	updater.noticed.emit("no-game-log", "The game starts without a log: the disk is full", true)
+	updater.noticed.emit("carried", "2 files that are not part of the game were taken along", false)
 	equal(
 		_texts(log.newest(true)),
 		PackedStringArray(["The game starts without a log: the disk is full", words])
 	)
 	check(log.newest(false)[0].text.contains("taken along"), "the rest is there too")
 	shell.session().open()
-	updater.noticed.emit("unread-record", words)
+	updater.noticed.emit("unread-record", words, true)
 	equal(log.newest(true).size(), 3, "another install is another matter")
 	await close()
 	DirAccess.remove_absolute(LOG)

@@ -449,9 +449,8 @@ func _work_off() -> void:
 
 ## Something worth a line in the log, in the engine's own words. What is wrong with a record is told
 ## at every look, which says nothing new while the same install is open.
-func _on_noticed(code: String, words: String) -> void:
+func _on_noticed(_code: String, words: String, is_problem: bool) -> void:
 	var line: String = Printable.line(words, 400)
-	var is_problem: bool = code in ActivityLog.PROBLEM_NOTICES
 	if is_problem and _told_problems.has(line):
 		return
 	if is_problem:

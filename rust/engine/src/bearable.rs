@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::disk;
 use crate::error::EngineError;
+use crate::event::NoticeCode;
 use crate::lock::Turn;
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
@@ -58,8 +59,8 @@ impl Bearable {
     /// Says what holds while the record cannot be read, and why.
     fn tell(self, trouble: &EngineError, machine: &Machine) {
         let code = match trouble {
-            EngineError::LostRecord { .. } => DAMAGED,
-            _ => UNREAD,
+            EngineError::LostRecord { .. } => NoticeCode::DamagedRecord,
+            _ => NoticeCode::UnreadRecord,
         };
         machine.notice(code, format!("{}: {trouble}", self.instead()));
     }
@@ -95,7 +96,7 @@ pub(crate) fn put_aside(paths: &InstallPaths, machine: &Machine) {
             // It counts as lost all the same.
             Err(error) => format!("A record cannot be put aside: {error}"),
         };
-        machine.notice(DAMAGED, message);
+        machine.notice(NoticeCode::DamagedRecord, message);
     }
 }
 
@@ -107,8 +108,3 @@ pub(crate) fn tell_of_trouble(paths: &InstallPaths, machine: &Machine) {
         }
     }
 }
-
-/// The code of the notice that a record is damaged.
-const DAMAGED: &str = "damaged-record";
-/// The code of the notice that a record is not damaged and cannot be read: not now, or not by this launcher.
-const UNREAD: &str = "unread-record";

@@ -3,6 +3,7 @@
 
 use vsekai_formats::release::{ChannelPointer, InstallId, ReleaseRef, Version};
 
+use crate::event::NoticeCode;
 use crate::record::InstalledVersion;
 
 /// What is to be done about a channel's offer.
@@ -16,8 +17,8 @@ pub(crate) enum Choice {
     Nothing,
 }
 
-/// Something the player should hear about a choice: a stable name and a sentence.
-pub(crate) type Remark = (&'static str, String);
+/// Something the player should hear about a choice: what it is about, and a sentence.
+pub(crate) type Remark = (NoticeCode, String);
 
 /// Chooses between what is installed and what `pointer` offers to `install`.
 ///
@@ -39,7 +40,7 @@ pub(crate) fn choose(
     let Some(offered) = offered.filter(|offered| offered.manifest != installed.manifest) else {
         let remark = || {
             (
-                "withdrawn",
+                NoticeCode::Withdrawn,
                 format!("{version} was taken back by its publisher, but nothing else is offered yet"),
             )
         };
@@ -50,7 +51,10 @@ pub(crate) fn choose(
             "{version} was taken back by its publisher; {} is offered instead",
             offered.version
         );
-        return (Choice::Take(offered.clone()), Some(("withdrawn", remark)));
+        return (
+            Choice::Take(offered.clone()),
+            Some((NoticeCode::Withdrawn, remark)),
+        );
     }
     let older = installed.channel == pointer.channel && offered.sequence < installed.sequence;
     if older && !allow_downgrade {
@@ -58,7 +62,7 @@ pub(crate) fn choose(
             "The channel offers {}, which is older than {version}",
             offered.version
         );
-        return (stay, Some(("older-offered", remark)));
+        return (stay, Some((NoticeCode::OlderOffered, remark)));
     }
     (Choice::Take(offered.clone()), None)
 }
@@ -106,7 +110,7 @@ mod tests {
     fn chosen(
         pointer: &ChannelPointer,
         installed: Option<&InstalledVersion>,
-    ) -> (Choice, Option<&'static str>) {
+    ) -> (Choice, Option<NoticeCode>) {
         let (choice, remark) = choose(pointer, &INSTALL, installed, false);
         (choice, remark.map(|(code, _)| code))
     }
@@ -128,7 +132,7 @@ mod tests {
     fn an_older_offer_is_taken_only_from_another_channel_or_on_request() {
         assert_eq!(
             chosen(&pointer(1), Some(&installed(2, "stable"))),
-            (Choice::Stay(release(2).version), Some("older-offered"))
+            (Choice::Stay(release(2).version), Some(NoticeCode::OlderOffered))
         );
         assert_eq!(
             chosen(&pointer(1), Some(&installed(2, "nightly"))),
@@ -144,7 +148,7 @@ mod tests {
         pointer.withdrawn = vec![release(2).manifest.sha256];
         assert_eq!(
             chosen(&pointer, Some(&installed(2, "stable"))),
-            (Choice::Take(release(1)), Some("withdrawn"))
+            (Choice::Take(release(1)), Some(NoticeCode::Withdrawn))
         );
     }
 
@@ -154,7 +158,7 @@ mod tests {
         pointer.withdrawn = vec![release(2).manifest.sha256];
         assert_eq!(
             chosen(&pointer, Some(&installed(2, "stable"))),
-            (Choice::Stay(release(2).version), Some("withdrawn"))
+            (Choice::Stay(release(2).version), Some(NoticeCode::Withdrawn))
         );
         assert_eq!(chosen(&pointer, None), (Choice::Nothing, None));
     }

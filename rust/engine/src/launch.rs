@@ -12,6 +12,7 @@ use vsekai_formats::release::{Platform, Program, ProgramFormat, ReleaseManifest}
 
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
+use crate::event::NoticeCode;
 use crate::lock::InUse;
 use crate::paths::InstallPaths;
 use crate::record::InstalledVersion;
@@ -208,7 +209,7 @@ fn mark(paths: &InstallPaths, machine: &Machine, version: &InstalledVersion) -> 
             let message = format!(
                 "The game starts, but {version} cannot be marked as in use, so do not remove or move it meanwhile: {error}"
             );
-            machine.notice("not-marked", message);
+            machine.notice(NoticeCode::NotMarked, message);
         })
         .ok()
 }
@@ -291,7 +292,10 @@ fn redirect(
             Some(path)
         }
         Err(error) => {
-            machine.notice("no-game-log", format!("The game starts without a log: {error}"));
+            machine.notice(
+                NoticeCode::NoGameLog,
+                format!("The game starts without a log: {error}"),
+            );
             if output == GameOutput::Log {
                 command.stdout(Stdio::null()).stderr(Stdio::null());
             }

@@ -65,7 +65,7 @@ pub mod words;
 pub use config::InstallConfig;
 pub use control::Control;
 pub use error::{EngineError, ErrorCode, ErrorReport};
-pub use event::{Event, Observer, Progress, Step};
+pub use event::{Event, NoticeCode, Observer, Progress, Step};
 pub use launch::{GameExit, GameOutput, LaunchEntry, LaunchOptions, RunningGame};
 pub use pace::{Surroundings, UnknownSurroundings};
 pub use plan::PlanSummary;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::TimeOfDay;
 use crate::error::EngineError;
+use crate::event::NoticeCode;
 use crate::lock;
 use crate::paths::InstallPaths;
 use crate::policy::{NetworkKind, Pace, Situation, Wish};
@@ -105,7 +106,7 @@ impl Pacing<'_> {
             };
             if told != reason {
                 if let Some(reason) = &reason {
-                    session.notice(WAITS, format!("The download waits: {reason}"));
+                    session.notice(NoticeCode::Waits, format!("The download waits: {reason}"));
                 }
                 told = reason;
             }
@@ -114,7 +115,5 @@ impl Pacing<'_> {
     }
 }
 
-/// The code of the notice that a download waits, by the preferences.
-pub const WAITS: &str = "waits";
 /// How often the preferences are looked at during a download.
 const INTERVAL: Duration = Duration::from_secs(1);

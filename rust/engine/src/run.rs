@@ -16,7 +16,7 @@ use crate::control;
 use crate::disk;
 use crate::download::{Download, Source};
 use crate::error::{EngineError, IoContext as _};
-use crate::event::Step;
+use crate::event::{NoticeCode, Step};
 use crate::install;
 use crate::installed::{InstalledTree, Place};
 use crate::launch;
@@ -436,7 +436,7 @@ impl Run {
             "{} parts of the installed version are damaged and are fetched instead",
             chunks.len()
         );
-        session.notice("damaged-seed", message);
+        session.notice(NoticeCode::DamagedSeed, message);
         let meter = session.meter(Step::Download, 0, stored_bytes(self.chunks(chunks)));
         let download = Download {
             session,
@@ -589,7 +589,7 @@ fn commit(session: &Session, paths: &InstallPaths, current: &Current) -> Result<
     session.machine.apply(Input::SwitchOver)?;
     for error in install::tidy(paths, current, None) {
         let message = format!("An old version could not be removed yet: {error}");
-        session.notice("tidy", message);
+        session.notice(NoticeCode::Tidy, message);
     }
     session.machine.apply(Input::Tidied)?;
     Ok(())
@@ -607,12 +607,12 @@ fn kept_place(paths: &InstallPaths, current: Option<&Current>, manifest: &Releas
 /// Says what became of the player's files, if there are any.
 fn tell_carried(session: &Session, carried: &Carried) {
     if !carried.left.is_empty() {
-        session.notice("left-behind", carried.words_of_left());
+        session.notice(NoticeCode::LeftBehind, carried.words_of_left());
     }
     if !carried.taken.is_empty() {
         let count = carried.taken.len();
         session.notice(
-            "carried",
+            NoticeCode::Carried,
             format!("{count} files that are not part of the game were taken along"),
         );
     }

@@ -9,6 +9,7 @@ use vsekai_trust::client::VerifiedTitle;
 
 use crate::download::Source;
 use crate::error::EngineError;
+use crate::event::NoticeCode;
 use crate::install;
 use crate::mirrors::{self, Stores};
 use crate::origin::{self, Document, Documents, Offer};
@@ -151,7 +152,7 @@ impl Updater {
                 Err(error) if mirrors::may_do_better(&error) => {
                     if several {
                         let message = format!("One of the addresses does not help: {error}");
-                        self.machine.notice("address-failed", message);
+                        self.machine.notice(NoticeCode::AddressFailed, message);
                     }
                     first_error.get_or_insert(error);
                 }
@@ -188,7 +189,7 @@ impl Updater {
     pub(crate) fn remember(&self, session: &Session, settings: &Settings, worked: &str) {
         if let Err(error) = self.try_to_remember(settings, worked) {
             let message = format!("What worked this time is not remembered: {error}");
-            session.notice("not-remembered", message);
+            session.notice(NoticeCode::NotRemembered, message);
         }
     }
 

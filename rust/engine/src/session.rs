@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
 use crate::error::EngineError;
-use crate::event::{Event, Observer, Step};
+use crate::event::{Event, NoticeCode, Observer, Step};
 use crate::progress::Meter;
 use crate::state::{Input, State, next};
 
@@ -70,7 +70,7 @@ impl Machine {
     }
 
     /// Tells something worth knowing that is no error.
-    pub(crate) fn notice(&self, code: &'static str, message: String) {
+    pub(crate) fn notice(&self, code: NoticeCode, message: String) {
         self.tell(Event::Notice { code, message });
     }
 
@@ -139,7 +139,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn notice(&self, code: &'static str, message: String) {
+    pub(crate) fn notice(&self, code: NoticeCode, message: String) {
         self.machine.notice(code, message);
     }
 }

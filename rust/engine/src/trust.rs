@@ -10,6 +10,7 @@ use vsekai_trust::client::{Anchor, Notice, RoleState, TrustClient, TrustedState,
 
 use crate::config::InstallConfig;
 use crate::error::EngineError;
+use crate::event::NoticeCode;
 use crate::lock::InstallLock;
 use crate::paths::InstallPaths;
 use crate::record::Settings;
@@ -108,7 +109,7 @@ pub(crate) async fn channels(
                 }
                 problem => format!("The channel {name} cannot be used at the moment: {problem}"),
             };
-            session.notice("channel-refused", message);
+            session.notice(NoticeCode::ChannelRefused, message);
         }
         channels.push(ChannelSummary {
             name: channel.name,
@@ -163,16 +164,16 @@ fn remember(paths: &InstallPaths, title: &mut VerifiedTitle) -> Result<(), Engin
     }
 }
 
-fn words(notice: &Notice) -> (&'static str, String) {
+fn words(notice: &Notice) -> (NoticeCode, String) {
     match notice {
         Notice::FirstUse { fingerprint } => (
-            "first-use",
+            NoticeCode::FirstUse,
             format!(
                 "No root file was given, so the one the server shows is trusted from now on: {fingerprint}"
             ),
         ),
         Notice::NewRoot { version } => (
-            "new-root",
+            NoticeCode::NewRoot,
             format!("The publisher's keys changed: root {version} is trusted now"),
         ),
     }

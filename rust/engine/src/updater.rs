@@ -16,7 +16,7 @@ use crate::config::InstallConfig;
 use crate::control::Control;
 use crate::disk;
 use crate::error::{EngineError, ErrorReport};
-use crate::event::{Event, Observer};
+use crate::event::{Event, NoticeCode, Observer};
 use crate::install;
 use crate::installed::Place;
 use crate::launch::{self, LaunchOptions, RunningGame};
@@ -37,7 +37,6 @@ use crate::status::{ChannelView, ChannelsView, CheckOutcome, Done, RepairReport,
 use crate::trust::{self, TrustView};
 use crate::verify::VerifyReport;
 use crate::versions;
-use crate::watch;
 
 /// Installs, updates, checks, repairs and starts what lies in one install folder.
 ///
@@ -333,7 +332,7 @@ impl Updater {
         if let Err(error) = versions::settle(&self.paths, &self.machine) {
             // On a full disk nothing can be written down, and the game can be played all the same.
             let message = format!("How earlier starts went could not be noted: {error}");
-            self.machine.notice(watch::NOT_NOTED, message);
+            self.machine.notice(NoticeCode::StartRecord, message);
         }
         let current = self.current()?;
         let manifest = install::load_manifest(&self.paths, &current.current);
@@ -522,7 +521,10 @@ impl Updater {
         let found = match tokio::task::block_in_place(|| self.place_of(version)) {
             Err(damage @ EngineError::DamagedDocument { .. }) => {
                 if aim == Aim::Take {
-                    session.notice(DAMAGED_DOCUMENT, format!("It is fetched again: {damage}"));
+                    session.notice(
+                        NoticeCode::DamagedDocument,
+                        format!("It is fetched again: {damage}"),
+                    );
                 }
                 self.fetched_place(session, settings, version, aim).await
             }
@@ -535,7 +537,7 @@ impl Updater {
                 let version = &version.version;
                 let message =
                     format!("Nothing of {version} is taken over, your own files stay there: {error}");
-                session.notice("not-mended", message);
+                session.notice(NoticeCode::NotMended, message);
                 Ok(None)
             }
         }
@@ -575,7 +577,7 @@ impl Updater {
                 Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
                 Err(error) => {
                     let message = format!("{} cannot be gone back to: {error}", older.version);
-                    session.notice("not-mended", message);
+                    session.notice(NoticeCode::NotMended, message);
                 }
                 Ok(()) => {}
             }
@@ -596,7 +598,10 @@ impl Updater {
         let Err(damage @ EngineError::DamagedDocument { .. }) = checked else {
             return checked;
         };
-        session.notice(DAMAGED_DOCUMENT, format!("It is fetched again: {damage}"));
+        session.notice(
+            NoticeCode::DamagedDocument,
+            format!("It is fetched again: {damage}"),
+        );
         let settings = self.settings()?;
         let fetched = self.fetch_documents(session, &settings, version).await?;
         tokio::task::block_in_place(|| self.keep_fetched(version, &fetched))
@@ -640,7 +645,7 @@ impl Updater {
             return;
         };
         if let Err(error) = install::check_documents(&self.paths, &current.current) {
-            session.notice(DAMAGED_DOCUMENT, error.report().line());
+            session.notice(NoticeCode::DamagedDocument, error.report().line());
         }
     }
 
@@ -726,9 +731,6 @@ struct Fetched {
     manifest_bytes: Bytes,
     documents: Documents,
 }
-
-/// The code of the notice that a document of a version in the folder is damaged.
-const DAMAGED_DOCUMENT: &str = "damaged-document";
 
 /// What a full check found.
 struct Checked {

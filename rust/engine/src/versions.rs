@@ -12,6 +12,7 @@ use vsekai_formats::release::{Slug, Version};
 use crate::carry;
 use crate::disk;
 use crate::error::EngineError;
+use crate::event::NoticeCode;
 use crate::history;
 use crate::install;
 use crate::installed::{InstalledTree, Place};
@@ -216,7 +217,7 @@ fn catch_up(paths: &InstallPaths, machine: &Machine, from: &InstalledVersion, to
         Ok(carried) => carried.words_of_left(),
         Err(error) => format!("Your own files stay with {}: {error}", from.version),
     };
-    machine.notice("left-behind", message);
+    machine.notice(NoticeCode::LeftBehind, message);
 }
 
 /// Brings the current version, before it is started for the first time, up to what the player has done in the
@@ -271,7 +272,7 @@ pub(crate) fn settle(
         Verdict::Stuck { failures } => {
             let (version, times) = (&current.current.version, words::count(failures.into(), "time"));
             machine.notice(
-                "no-good-version",
+                NoticeCode::NoGoodVersion,
                 format!(
                     "{version} did not start, {times} in a row, and there is no other version to go back to"
                 ),
@@ -328,11 +329,11 @@ fn give_up(
                 let (from, what) = (&went.from_version, outcome.words());
                 let times = words::count(failures.into(), "time");
                 let message = format!("{from} {what}, {times} in a row: {} is back", went.version);
-                machine.notice("rolled-back", message);
+                machine.notice(NoticeCode::RolledBack, message);
                 return Ok(Some(went));
             }
             Err(error) => machine.notice(
-                "not-sound",
+                NoticeCode::NotSound,
                 format!("{} cannot take its place: {error}", version.version),
             ),
         }

@@ -11,6 +11,7 @@ use fs_err as fs;
 
 use crate::disk;
 use crate::error::{EngineError, IoContext as _};
+use crate::event::NoticeCode;
 use crate::launch::GameExit;
 use crate::paths::InstallPaths;
 use crate::preferences::Preferences;
@@ -163,7 +164,7 @@ impl Watch {
         result
             .map_err(|error| {
                 let message = format!("How the start went could not be noted: {error}");
-                self.machine.notice(NOT_NOTED, message);
+                self.machine.notice(NoticeCode::StartRecord, message);
             })
             .ok()
     }
@@ -213,8 +214,6 @@ pub(crate) fn unused_number(paths: &InstallPaths) -> u64 {
 
 /// In place of the number of a start that is not written down; no start has it.
 const UNNUMBERED: u64 = 0;
-/// The code of the notice that something about a start could not be written down.
-pub(crate) const NOT_NOTED: &str = "start-record";
 /// How the names of crash logs begin.
 const CRASH: &str = "crash-";
 /// Crash logs that are kept.

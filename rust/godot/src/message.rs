@@ -2,7 +2,7 @@
 //! What the worker tells the main thread, one variant for each signal of `VSekaiUpdater`.
 
 use vsekai_engine::{
-    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, PlanSummary, Preferences, Progress,
+    Decision, ErrorReport, GameExit, MoveReport, NetworkKind, NoticeCode, PlanSummary, Preferences, Progress,
     RollbackOutcome, UninstallReport, VerifyReport, VersionView,
 };
 
@@ -46,8 +46,8 @@ pub enum Message {
     Verified(VerifyReport),
     /// Something worth knowing that is no error.
     Notice {
-        /// A stable name.
-        code: &'static str,
+        /// What it is about.
+        code: NoticeCode,
         /// One sentence.
         message: String,
     },

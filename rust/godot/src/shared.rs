@@ -8,11 +8,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use vsekai_cli::ThisMachine;
 use vsekai_engine::clock::TimeOfDay;
-use vsekai_engine::pace::WAITS;
 use vsekai_engine::paths::InstallPaths;
 use vsekai_engine::{
-    EngineError, ErrorReport, Event, GameExit, NetworkKind, Observer, Phase, PlanSummary, Preferences,
-    StateName, Status, Surroundings, Updater, Wish,
+    EngineError, ErrorReport, Event, GameExit, NetworkKind, NoticeCode, Observer, Phase, PlanSummary,
+    Preferences, StateName, Status, Surroundings, Updater, Wish,
 };
 
 use crate::message::{Judgement, Message, Messages};
@@ -255,7 +254,7 @@ impl Observer for Shared {
             Event::GameExited(exit) => self.game_exited(exit),
             Event::Notice { code, message } => {
                 self.messages.push(Message::Notice { code, message });
-                if code == WAITS {
+                if code == NoticeCode::Waits {
                     self.tell_why_it_waits();
                 }
             }

@@ -183,9 +183,10 @@ impl VSekaiUpdater {
     #[signal]
     fn verified(report: VarDictionary);
 
-    /// Something worth knowing that is no error, for a log: a stable name and one sentence.
+    /// Something worth knowing that is no error, for a log: a stable name, one sentence, and whether it is of something
+    /// that went wrong.
     #[signal]
-    fn noticed(code: GString, message: GString);
+    fn noticed(code: GString, message: GString, problem: bool);
 
     /// The channels that offer something for this platform, and the one that is followed.
     #[signal]
@@ -659,9 +660,8 @@ fn emit(this: &Gd<VSekaiUpdater>, message: Message) {
         Message::Failed(report) => emit_failed(this, &report),
         Message::Verified(report) => signals.verified().emit(&dictionary(view::verified(&report))),
         Message::Notice { code, message } => {
-            signals
-                .noticed()
-                .emit(code, &GString::from(&printable(&message, NOTICE_LIMIT)));
+            let words = GString::from(&printable(&message, NOTICE_LIMIT));
+            signals.noticed().emit(code.as_str(), &words, code.is_problem());
         }
         Message::Channels { names, current } => {
             signals

@@ -10,6 +10,7 @@ func run(harness: Harness) -> void:
 	var recorder: Recorder = harness.recorder("damaged")
 	harness.check(recorder.updater.open(), "a folder opens")
 	harness.check(await recorder.operate(&"update"), "a version is installed")
+	harness.equal(_noticed(recorder), {"first-use": false}, "the first root is no problem")
 	harness.check(await recorder.operate(&"verify"), "an intact install is verified")
 	var report: Dictionary = recorder.last_dictionary("verified")
 	harness.equal(
@@ -33,6 +34,9 @@ func run(harness: Harness) -> void:
 	harness.check(await recorder.operate(&"verify"), "the install is verified again")
 	report = recorder.last_dictionary("verified")
 	harness.equal(report.get("damaged"), PackedStringArray(), "nothing is damaged any more")
+	_damage_a_record(harness)
+	harness.check(await recorder.operate(&"check"), "a damaged record stops no check")
+	harness.equal(_noticed(recorder), {"damaged-record": true}, "it is noticed as a problem")
 	harness.equal(recorder.strays, 0, "every signal came on the main thread")
 	recorder.free()
 	await _a_copy_is_adopted(harness)
@@ -49,6 +53,22 @@ func _a_copy_is_adopted(harness: Harness) -> void:
 	harness.equal(plan.get("network_bytes"), 0, "and nothing was downloaded for it")
 	harness.check(not await recorder.operate(&"adopt", [copy]), "it is not adopted twice")
 	recorder.free()
+
+
+## What was noticed, by its code: whether that is a problem.
+func _noticed(recorder: Recorder) -> Dictionary:
+	var noticed: Dictionary = {}
+	for arguments: Array in recorder.every("noticed"):
+		noticed[arguments[0]] = arguments[2]
+	return noticed
+
+
+func _damage_a_record(harness: Harness) -> void:
+	var record: String = harness.install_path("damaged").path_join(".vsekai/preferences.json")
+	var file: FileAccess = FileAccess.open(record, FileAccess.WRITE)
+	if harness.check(file != null, "the record to damage can be opened"):
+		file.store_string("damaged")
+		file.close()
 
 
 func _flip_a_byte(harness: Harness) -> void:

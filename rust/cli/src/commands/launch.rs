@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinHandle;
-use vsekai_engine::{Event, GameExit, GameOutput, LaunchEntry, LaunchOptions, Observer as _};
+use vsekai_engine::{Event, GameExit, GameOutput, LaunchEntry, LaunchOptions, NoticeCode, Observer as _};
 
 use super::{Context, Finish};
 use crate::args::{GlobalArgs, LaunchArgs};
@@ -96,7 +96,7 @@ impl Follower {
         let followed = self.following.await.map_err(io::Error::other);
         if let Err(error) = followed.and_then(|followed| followed) {
             EngineReport::new(self.output).on_event(Event::Notice {
-                code: "game-log",
+                code: NoticeCode::GameLog,
                 message: format!("What the game said cannot be shown: {error}"),
             });
         }

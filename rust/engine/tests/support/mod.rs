@@ -220,7 +220,7 @@ impl Player {
     pub fn told(&self) -> Vec<(&'static str, String)> {
         let events = self.events.lock().unwrap();
         let told = events.iter().filter_map(|event| match event {
-            Event::Notice { code, message } => Some((*code, message.clone())),
+            Event::Notice { code, message } => Some((code.as_str(), message.clone())),
             _ => None,
         });
         told.collect()
