@@ -52,7 +52,7 @@ func test_tab_leads_to_every_control_of_every_page() -> void:
 func test_arrow_keys_lead_from_the_rail_to_the_page_and_back() -> void:
 	await open(SIZE, "en", 100)
 	await play("ready")
-	for page: String in ["home", "library", "settings", "about"] as Array[String]:
+	for page: String in Shell.PAGES:
 		shell.show_page(page)
 		await frames(2)
 		var button: Button = shell.get_node("%%%sButton" % page.capitalize())
