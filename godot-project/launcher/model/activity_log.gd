@@ -6,7 +6,12 @@ extends RefCounted
 
 const PATH: String = "user://activity.jsonl"
 const MAX_ENTRIES: int = 200
-const MAX_LINE: int = 2000
+## The longest text of a line; no sentence of the launcher or the engine comes near.
+const MAX_TEXT: int = 600
+## The longest line that is read: every letter of its text may be an escaped one.
+const MAX_LINE: int = 2 * MAX_TEXT + 200
+## How much of a log is read, from its end. What is more was not written by the launcher.
+const MAX_BYTES: int = MAX_ENTRIES * MAX_LINE
 ## Names of accounts that say nothing about a person.
 const COMMON_NAMES: PackedStringArray = ["root", "user", "admin", "player", "game"]
 ## Keys of the lines that tell of something that went wrong.
@@ -30,19 +35,19 @@ var entries: Array[Entry] = []
 var _path: String = PATH
 
 
-## Reads the log; lines that make no sense are left out.
+## Reads the end of the log; lines that make no sense are left out.
 static func read(path: String = PATH) -> ActivityLog:
 	var log: ActivityLog = ActivityLog.new()
 	log._path = path
 	var file: FileAccess = FileAccess.open(path, FileAccess.READ)
 	if file == null:
 		return log
+	if file.get_length() > MAX_BYTES:
+		file.seek(file.get_length() - MAX_BYTES)
+		# That may be in the middle of one.
+		file.get_line()
 	while not file.eof_reached():
-		var parser: JSON = JSON.new()
-		if parser.parse(file.get_line().left(MAX_LINE)) == OK and parser.data is Dictionary:
-			var line: Dictionary = parser.data
-			var is_problem: bool = Values.flag(line, "problem")
-			log.add(int(line.get("time", 0)), str(line.get("text", "")), is_problem)
+		log._take_line(file.get_line().left(MAX_LINE))
 	return log
 
 
@@ -50,7 +55,7 @@ static func read(path: String = PATH) -> ActivityLog:
 func add(time: int, text: String, is_problem: bool = false) -> void:
 	var entry: Entry = Entry.new()
 	entry.time = time
-	entry.text = text.left(MAX_LINE)
+	entry.text = text.left(MAX_TEXT)
 	entry.is_problem = is_problem
 	# Looks for updates that find nothing would push out all that happened.
 	if not entries.is_empty() and entries[-1].text == entry.text:
@@ -115,3 +120,13 @@ static func without_name(text: String, name: String) -> String:
 		return text
 	var letters: String = RegEx.create_from_string("[^\\w]").sub(name, "\\$0", true)
 	return RegEx.create_from_string("(?i)(?<!\\w)%s(?!\\w)" % letters).sub(text, "(user)", true)
+
+
+func _take_line(words: String) -> void:
+	var parser: JSON = JSON.new()
+	if words.is_empty() or parser.parse(words) != OK or not parser.data is Dictionary:
+		return
+	var line: Dictionary = parser.data
+	if line.get("text") is String:
+		var text: String = Printable.line(line["text"] as String, MAX_TEXT)
+		add(Values.time(line, "time"), text, Values.flag(line, "problem"))

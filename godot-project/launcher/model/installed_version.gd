@@ -36,7 +36,7 @@ static func from(values: Dictionary) -> InstalledVersion:
 	# The current version has all of its files to itself as far as a player is concerned.
 	var size: String = "installed_bytes" if made.current else "own_bytes"
 	made.bytes = Values.count(values, size)
-	made.installed_at = Values.count(values, "installed_at")
+	made.installed_at = Values.time(values, "installed_at")
 	made.failed_starts = Values.count(values, "failed_starts")
 	made.given_up = not str(values.get("given_up", "")).is_empty()
 	return made

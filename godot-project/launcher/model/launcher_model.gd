@@ -207,7 +207,7 @@ func on_status_changed(values: Dictionary) -> void:
 	platform = Values.line(values, "platform")
 	install_path = str(values.get("install_path", install_path))
 	installed_bytes = Values.count(values, "installed_bytes")
-	installed_at = Values.count(values, "installed_at")
+	installed_at = Values.time(values, "installed_at")
 	notes = str(values.get("notes", ""))
 	game_running = Values.flag(values, "game_running")
 	vr_offered = Values.flag(values, "has_vr")

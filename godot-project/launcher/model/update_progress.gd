@@ -18,7 +18,7 @@ static func from(values: Dictionary) -> UpdateProgress:
 	progress.done_bytes = Values.count(values, "done_bytes")
 	progress.total_bytes = Values.count(values, "total_bytes")
 	progress.bytes_per_second = Values.count(values, "bytes_per_second")
-	progress.seconds_left = int(values.get("seconds_left", -1))
+	progress.seconds_left = Values.count(values, "seconds_left", -1)
 	return progress
 
 

@@ -37,6 +37,58 @@ func test_the_log_of_an_older_launcher_is_read_as_one_without_problems() -> void
 	DirAccess.remove_absolute(PATH)
 
 
+func test_a_time_that_is_none_is_read_as_one_that_can_be_shown() -> void:
+	var times: PackedStringArray = [
+		"null",
+		"[1]",
+		"{}",
+		"true",
+		'"soon"',
+		"1e300",
+		"-1e300",
+		"1e309",
+		"-7",
+		"9223372036854775807"
+	]
+	var lines: String = ""
+	for place: int in times.size():
+		lines += '{"time": %s, "text": "line %d"}\n' % [times[place], place]
+	var log: ActivityLog = _read(lines)
+	equal(log.entries.size(), times.size())
+	for place: int in log.entries.size():
+		var time: int = log.entries[place].time
+		check(time >= 0 and time <= Values.LAST_SECOND, "%s is %d" % [times[place], time])
+		equal(Formats.date_and_time(time).length(), 16, times[place])
+	equal(log.report("").count("line"), times.size(), "all of them are in the report")
+	DirAccess.remove_absolute(PATH)
+
+
+func test_a_text_that_is_none_is_left_out_and_a_harmful_one_is_made_harmless() -> void:
+	var log: ActivityLog = _read(
+		'{"time": 1}\n{"time": 2, "text": ["a"]}\n{"time": 3, "text": "a\\n\\u202Eb"}\n'
+	)
+	equal(_texts(log.entries), PackedStringArray(["ab"]))
+	DirAccess.remove_absolute(PATH)
+
+
+func test_only_the_end_of_a_log_without_end_is_read() -> void:
+	var old: String = '{"time": 1, "text": "old"}\n'
+	var log: ActivityLog = _read(
+		old + "x".repeat(2 * ActivityLog.MAX_BYTES) + '\n{"time": 2, "text": "new"}\n'
+	)
+	equal(_texts(log.entries), PackedStringArray(["new"]))
+	DirAccess.remove_absolute(PATH)
+
+
+func test_the_longest_lines_of_the_log_are_all_read_again() -> void:
+	var log: ActivityLog = ActivityLog.read(PATH)
+	for place: int in ActivityLog.MAX_ENTRIES:
+		log.add(Values.LAST_SECOND, ("%d " % place).rpad(2 * ActivityLog.MAX_TEXT, '"'), true)
+	log.save()
+	check(_texts(ActivityLog.read(PATH).entries) == _texts(log.entries), "the same as was written")
+	DirAccess.remove_absolute(PATH)
+
+
 func test_problems_can_be_shown_alone_in_every_language() -> void:
 	var none: Dictionary[String, String] = {
 		"en": "No problems so far.",

@@ -33,6 +33,7 @@ func test_values_of_the_wrong_kind_do_no_harm() -> void:
 	updater.status_changed.emit({"installed": "yes", "version": 7, "installed_bytes": -9})
 	updater.plan_ready.emit({"version": 1.5, "download_bytes": "much", "files_added": -1})
 	updater.progress_changed.emit({"step": 3, "done_bytes": 9e18, "total_bytes": -1})
+	updater.progress_changed.emit({"step": null, "done_bytes": NAN, "seconds_left": [1]})
 	updater.failed.emit({"code": EVIL, "message": EVIL, "detail": "x".repeat(200000)})
 	updater.versions_listed.emit([{"version": EVIL, "name": "../../etc"}, {"role": 3}])
 	await frames(3)
