@@ -78,11 +78,4 @@ static func _set_entry(folder: String, text: String) -> Error:
 	if text.is_empty():
 		return DirAccess.remove_absolute(path) if FileAccess.file_exists(path) else OK
 	var outcome: Error = DirAccess.make_dir_recursive_absolute(folder)
-	if outcome != OK:
-		return outcome
-	var file: FileAccess = FileAccess.open(path + ".new", FileAccess.WRITE)
-	if file == null:
-		return FileAccess.get_open_error()
-	file.store_string(text)
-	file.close()
-	return DirAccess.rename_absolute(path + ".new", path)
+	return WholeFile.write(path, text) if outcome == OK else outcome

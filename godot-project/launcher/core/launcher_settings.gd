@@ -61,16 +61,7 @@ func save() -> Error:
 	file.set_value("window", "after_start", after_start)
 	file.set_value("window", "rect", window_rect)
 	file.set_value("window", "maximised", window_maximised)
-	var writer: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
-	if writer == null:
-		return FileAccess.get_open_error()
-	writer.store_string(file.encode_to_text())
-	writer.flush()
-	var outcome: Error = writer.get_error()
-	writer.close()
-	if outcome != OK:
-		return outcome
-	return DirAccess.rename_absolute(_path + ".new", _path)
+	return WholeFile.write(_path, file.encode_to_text())
 
 
 func _take(file: ConfigFile) -> void:

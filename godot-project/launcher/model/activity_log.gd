@@ -83,13 +83,7 @@ func save() -> void:
 		if entry.is_problem:
 			line["problem"] = true
 		lines.append(JSON.stringify(line))
-	var file: FileAccess = FileAccess.open(_path + ".new", FileAccess.WRITE)
-	if file == null:
-		return
-	file.store_string("\n".join(lines) + "\n")
-	file.flush()
-	file.close()
-	DirAccess.rename_absolute(_path + ".new", _path)
+	WholeFile.write(_path, "\n".join(lines) + "\n")
 
 
 ## The whole log as text, without the player's own folders.

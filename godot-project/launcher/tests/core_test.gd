@@ -53,6 +53,19 @@ func test_settings_are_read_as_they_were_saved() -> void:
 	DirAccess.remove_absolute(SETTINGS)
 
 
+func test_a_file_that_cannot_be_written_leaves_the_one_before() -> void:
+	equal(WholeFile.write(SETTINGS, "before"), OK)
+	# A folder in its place is what no permission of the test's own account gets around.
+	DirAccess.make_dir_absolute(SETTINGS + ".new")
+	check(WholeFile.write(SETTINGS, "after") != OK, "told")
+	equal(FileAccess.get_file_as_string(SETTINGS), "before")
+	DirAccess.remove_absolute(SETTINGS + ".new")
+	equal(WholeFile.write(SETTINGS, "after ñ 日\r\n"), OK)
+	equal(FileAccess.get_file_as_string(SETTINGS), "after ñ 日\r\n")
+	check(not FileAccess.file_exists(SETTINGS + ".new"), "nothing is left beside it")
+	DirAccess.remove_absolute(SETTINGS)
+
+
 func test_settings_that_make_no_sense_keep_their_defaults() -> void:
 	var file: ConfigFile = ConfigFile.new()
 	file.set_value("update", "server_url", 7)

@@ -44,12 +44,8 @@ func listen() -> void:
 func leave_call(link: String, now: float) -> String:
 	DirAccess.make_dir_recursive_absolute(folder)
 	var path: String = folder.path_join("%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()])
-	var file: FileAccess = FileAccess.open(path + ".new", FileAccess.WRITE)
-	if file == null:
-		return ""
-	file.store_string(JSON.stringify({"time": now, "link": link}))
-	file.close()
-	return path if DirAccess.rename_absolute(path + ".new", path) == OK else ""
+	var words: String = JSON.stringify({"time": now, "link": link})
+	return path if WholeFile.write(path, words) == OK else ""
 
 
 ## Takes the calls that lie there.
