@@ -83,6 +83,9 @@ var link: String = ""
 
 ## Files that were written to since they were installed, which a quick check cannot judge.
 var files_to_check: int = 0
+## What the engine refuses at once is told by whoever asked for it, and is no failure of what runs
+## meanwhile.
+var hears_failures: bool = true
 
 var _request: String = ""
 ## The engine has left a version by itself since the last start of the game.
@@ -217,9 +220,10 @@ func on_status_changed(values: Dictionary) -> void:
 
 
 func on_failed(values: Dictionary) -> void:
-	if values.get("code", "") == "cancelled":
+	var code: String = Values.line(values, "code")
+	if not hears_failures or code == "cancelled":
 		return
-	if operation.is_empty() and values.get("code", "") == "invalid-input":
+	if operation.is_empty() and code == "invalid-input":
 		# A setting that the engine does not take; nothing else is the matter.
 		_tell("warning", Message.of("NOTICE_SETTING_REFUSED"))
 		return

@@ -32,11 +32,13 @@ var busy: bool = false
 var status: Dictionary = {}
 var preferences: Dictionary = {}
 var launch_arguments: PackedStringArray = []
+## Whether the folder can be opened.
+var opens: bool = true
 
 
 func open() -> bool:
 	calls.append("open")
-	return true
+	return opens or _refuse("install_path must be absolute")
 
 
 func get_status() -> Dictionary:
@@ -53,6 +55,8 @@ func is_busy() -> bool:
 
 func set_preference(preference: String, value: String) -> bool:
 	calls.append("set_preference %s %s" % [preference, value])
+	if value == "nonsense":
+		return _refuse("the setting %s cannot be %s" % [preference, value])
 	preferences[preference] = value
 	preferences_changed.emit(preferences)
 	return true
@@ -96,10 +100,15 @@ func finish(operation: String, ok: bool = true) -> void:
 ## A token is one word.
 func _take_token(token: String) -> bool:
 	if token.contains(" "):
-		failed.emit({"code": "invalid-input", "message": "the read token is none"})
-		return false
+		return _refuse("the read token is none")
 	give_token()
 	return true
+
+
+## What makes no sense is told at once, and nothing is begun.
+func _refuse(why: String) -> bool:
+	failed.emit({"code": "invalid-input", "message": why})
+	return false
 
 
 ## One operation runs at a time.

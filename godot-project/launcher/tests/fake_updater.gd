@@ -73,6 +73,8 @@ func list_channels() -> bool:
 
 
 func switch_channel(channel_name: String) -> bool:
+	if channel_name.contains(" "):
+		return _refuse("the channel does not make sense")
 	return _begin("switch_channel " + channel_name)
 
 

@@ -69,6 +69,16 @@ func test_what_is_no_token_is_told_once_and_changes_nothing() -> void:
 	await close()
 
 
+func test_what_is_no_token_is_no_failure_of_what_runs_meanwhile() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	shell.session().perform("check")
+	equal(shell.session().use_read_token("two words"), "TOKEN_UNUSABLE")
+	check(shell.session().model.failure == null, "the look for updates goes on")
+	check(shell.session().model.notice.is_empty(), "told beside the field alone")
+	await close()
+
+
 func test_a_file_without_a_token_is_not_one_that_cannot_be_read() -> void:
 	await open(SIZE, "en", 100)
 	var there: String = "user://two words"

@@ -46,6 +46,57 @@ func test_what_the_player_confirms_during_a_check_is_done_after_it() -> void:
 	await close()
 
 
+func test_a_setting_that_is_refused_is_no_failure_of_what_runs_meanwhile() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	shell.session().perform("check")
+	shell.session().set_preference("mirrors", "nonsense")
+	check(shell.session().model.failure == null, "the look for updates goes on")
+	equal(shell.session().model.notice.key, "NOTICE_SETTING_REFUSED")
+	await close()
+
+
+func test_what_the_engine_does_not_begin_keeps_nobody_waiting() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	shell.session().switch_channel("no channel")
+	equal(shell.session().model.operation, "", "nothing runs")
+	equal(shell.session().model.failure.code, "invalid-input")
+	await close()
+
+
+func test_what_ran_in_a_folder_ends_when_another_is_opened() -> void:
+	await open(SIZE, "en", 100)
+	await play("offer_update")
+	shell.session().perform("update")
+	updater.state_changed.emit("CheckForUpdates", "DownloadingUpdate")
+	equal(shell.session().model.screen(), LauncherModel.Screen.WORKING)
+	# The engine closes the folder without a word, and nothing is looked for by itself.
+	updater.busy = false
+	updater.preferences["updates"] = "manual"
+	equal(shell.session().use_server("https://other.example.org", false), OK)
+	await frames(2)
+	equal(shell.session().model.screen(), LauncherModel.Screen.READY)
+	equal(shell.session().model.operation, "")
+	DirAccess.remove_absolute(SETTINGS)
+	await close()
+
+
+func test_a_folder_that_cannot_be_opened_is_a_failure_to_try_again_after() -> void:
+	await open(SIZE, "en", 100)
+	await play("ready")
+	updater.opens = false
+	shell.session().open()
+	await frames(2)
+	equal(shell.session().model.screen(), LauncherModel.Screen.FAILED)
+	check(shell.session().model.notice.is_empty(), "it is no setting that is refused")
+	updater.opens = true
+	updater.calls.clear()
+	(shell.get_node("%HomePage/%PrimaryButton") as Button).pressed.emit()
+	equal(updater.calls[0], "open")
+	await close()
+
+
 func test_update_now_lifts_the_players_own_rule_first() -> void:
 	var expected: Dictionary[String, String] = {
 		"held_pinned": "unpin_version",

@@ -131,8 +131,26 @@ func open() -> void:
 	_updater.set("title", config.title)
 	_updater.set("channel", config.channel)
 	_updater.set("install_path", install_path())
-	model.install_path = install_path()
 	_updater.set("trusted_root", config.trusted_root)
+	_forget_install()
+	_is_open = _updater.call("open")
+	model.operation = ""
+	if _is_open:
+		_read_preferences()
+		model.facts.free_bytes = InstallDisk.free_bytes(install_path())
+		if _checks_by_itself():
+			start("check")
+	_after_event()
+
+
+## What was known of the folder that was open before is not true of another one, and what ran there
+## ends with it, which nobody tells.
+func _forget_install() -> void:
+	model.install_path = install_path()
+	model.operation = "open"
+	model.state = "Idle"
+	model.phase = ""
+	model.progress = UpdateProgress.new()
 	model.failure = null
 	model.plan = null
 	model.checked = false
@@ -140,13 +158,6 @@ func open() -> void:
 	model.facts.checked_at = 0
 	_told_problems.clear()
 	_queue.clear()
-	_is_open = _updater.call("open")
-	if _is_open:
-		_read_preferences()
-		model.facts.free_bytes = InstallDisk.free_bytes(install_path())
-		if _checks_by_itself():
-			start("check")
-	_after_event()
 
 
 func _connect_own() -> void:
@@ -180,8 +191,9 @@ func preference(name: String) -> String:
 
 ## Changes an update setting, which the engine keeps and which needs no turn.
 func set_preference(name: String, value: String) -> void:
-	if _is_open:
-		_updater.call("set_preference", name, value)
+	if _is_open and not _is_taken("set_preference", [name, value]):
+		model.notice = Message.of("NOTICE_SETTING_REFUSED")
+		model.notice_picture = "warning"
 	_after_event()
 
 
@@ -228,7 +240,9 @@ func start(method: String, arguments: Array = []) -> void:
 		return
 	if not method in QUIET_OPERATIONS:
 		model.on_requested(method)
-	_updater.callv(method, arguments)
+	if not bool(_updater.callv(method, arguments)) and model.operation == method:
+		# What did not begin has no end that would be told.
+		model.operation = ""
 	_after_event()
 
 
@@ -261,12 +275,12 @@ func perform(action: String) -> void:
 			page_wanted.emit("settings", action.trim_prefix("settings_"))
 		"website":
 			browse.call(config.links.get("LINK_WEBSITE", ""))
-		"skip":
+		"skip" when model.plan != null:
 			start("skip_version", [model.plan.version])
 			start("check")
 		"update_now":
 			_update_now()
-		"":
+		"", "skip":
 			pass
 		_ when not _is_open:
 			open()
@@ -290,17 +304,20 @@ func refresh() -> void:
 func _try_token(method: String, value: String) -> String:
 	if _updater == null:
 		return "TOKEN_NO_ENGINE"
-	var before: Message = model.notice
-	var picture_before: String = model.notice_picture
 	# A folder that is not open yet opens with it.
-	if not bool(_updater.call(method, value)):
-		# It is told beside the field, and once is enough.
-		model.notice = before
-		model.notice_picture = picture_before
+	if not _is_taken(method, [value]):
 		return "TOKEN_UNUSABLE"
 	_log(Message.of("ACTIVITY_TOKEN_GIVEN").text())
 	perform("check")
 	return ""
+
+
+## Whether the engine takes something at once. What it says against it is for the caller to tell.
+func _is_taken(method: String, arguments: Array) -> bool:
+	model.hears_failures = false
+	var taken: bool = _updater.callv(method, arguments)
+	model.hears_failures = true
+	return taken
 
 
 func _play(in_vr: bool) -> void:
