@@ -80,6 +80,23 @@ func test_there_are_only_so_many_quiet_hours() -> void:
 	await close()
 
 
+func test_a_list_is_made_anew_only_when_it_says_something_else() -> void:
+	await open(SIZE, "en", 100)
+	await play("downloading")
+	await show_stop("settings updates")
+	var list: SettingChoice = _page().choice("updates")
+	list.set_item_metadata(0, "kept")
+	updater.progress_changed.emit({"step": "download", "done_bytes": 1, "total_bytes": 2})
+	await frames(2)
+	equal(list.get_item_metadata(0), "kept")
+	TranslationServer.set_locale("es")
+	await frames(2)
+	equal(list.get_item_metadata(0), null, "in another language it is another list")
+	equal(list.get_item_text(0), list.tr("UPDATES_AUTOMATIC"))
+	TranslationServer.set_locale("en")
+	await close()
+
+
 func test_what_the_system_says_of_the_connection_is_told_where_it_counts() -> void:
 	await open(SIZE, "en", 100)
 	await play("ready")

@@ -11,6 +11,7 @@ const LABEL_WIDTH: float = 200.0
 var setting: String = ""
 
 var _values: PackedStringArray = []
+var _words: PackedStringArray = []
 ## Its name beside it; null if it stands among others.
 var _label: Label = null
 
@@ -49,13 +50,20 @@ func show_value(value: String) -> void:
 	show_choices(SettingChoices.of(setting, value), value)
 
 
-## Shows `value` among `choices`.
+## Shows `value` among `choices`. While a download tells how far it is this comes many times a
+## second, so the list is only made anew if another one is to be shown.
 func show_choices(choices: Array[SettingChoices.Choice], value: String) -> void:
-	_values.clear()
-	clear()
+	var values: PackedStringArray = []
+	var words: PackedStringArray = []
 	for choice: SettingChoices.Choice in choices:
-		_values.append(choice.value)
-		add_item(choice.label.text())
+		values.append(choice.value)
+		words.append(choice.label.text())
+	if values != _values or words != _words:
+		_values = values
+		_words = words
+		clear()
+		for word: String in words:
+			add_item(word)
 	if not choices.is_empty():
 		select(maxi(_values.find(value), 0))
 	# The engine says this and then what is chosen. With the label given as the one that names it, it

@@ -209,7 +209,8 @@ func _show_channels(model: LauncherModel, busy: bool) -> void:
 	for channel: String in names:
 		choices.append(SettingChoices.Choice.new(channel, Message.plain(channel)))
 	_choices["channel"].disabled = busy or names.size() < 2
-	_choices["channel"].show_choices(choices, model.channel)
+	if not _choices["channel"].is_open():
+		_choices["channel"].show_choices(choices, model.channel)
 
 
 func _ask_channels() -> void:
