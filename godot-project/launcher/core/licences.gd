@@ -30,8 +30,9 @@ static func text() -> String:
 		parts.append(font + "\n" + FileAccess.get_file_as_string(FONT_LICENCES[font]))
 	parts.append("Godot Engine\n" + Engine.get_license_text())
 	parts.append(_third_parties())
-	for name: String in Engine.get_license_info():
-		parts.append("%s\n\n%s" % [name, Engine.get_license_info()[name]])
+	var licences: Dictionary = Engine.get_license_info()
+	for name: String in licences:
+		parts.append("%s\n\n%s" % [name, licences[name]])
 	return "\n\n".join(parts)
 
 

@@ -6,6 +6,8 @@ extends LauncherPage
 const COPIED_SECONDS: float = 4.0
 
 var _session: LauncherSession
+## Runs while the player is told that the report was copied.
+var _copied_for: Timer = Timer.new()
 
 @onready var _problems: Button = %ProblemsTab
 @onready var _text: RichTextLabel = %ActivityText
@@ -17,6 +19,10 @@ func start(session: LauncherSession, _question: Question) -> void:
 	_session = session
 	_session.activity_added.connect(_show_entries)
 	_copy.pressed.connect(_copy_report)
+	_copied_for.one_shot = true
+	_copied_for.wait_time = COPIED_SECONDS
+	_copied_for.timeout.connect(_copied.hide)
+	add_child(_copied_for)
 	_problems.toggled.connect(_show_entries.unbind(1))
 	visibility_changed.connect(_show_entries)
 	_text.get_v_scroll_bar().accessibility_name = _text.accessibility_name
@@ -61,5 +67,4 @@ func _copy_report() -> void:
 		report += "\n" + ActivityLog.without_private_paths(model.failure.details()) + "\n"
 	DisplayServer.clipboard_set(report)
 	_copied.show()
-	await get_tree().create_timer(COPIED_SECONDS).timeout
-	_copied.hide()
+	_copied_for.start()
