@@ -41,7 +41,8 @@ pub async fn export(export: Export, desktop: Desktop) -> Result<(), Failure> {
     let ended = run(&export, &partial, &desktop).await;
     let complete = ended.and_then(|status| check(&export, &partial, status, &desktop));
     if let Err(failure) = complete {
-        remove(&partial).await?;
+        // Why there is no export counts more than what is left of it, which goes before the next one.
+        let _ = remove(&partial).await;
         return Err(failure);
     }
     remove(&export.folder).await?;
