@@ -192,7 +192,7 @@ func take_back_and_offer_again() -> void:
 	_choose_release("0.2.0")
 	# What is taken back is the release of its own channel, whatever is typed above.
 	_type("Channel", "elsewhere")
-	await _press("Withdraw", "withdraw")
+	await _press_after_asking("Withdraw", "withdraw")
 	_type("Channel", "stable")
 	_check(_releases() == ["0.2.0 stable taken back", "0.1.0 stable offered"], "%s" % [_releases()])
 	_choose_release("0.2.0")
@@ -228,18 +228,42 @@ func switch_off_and_on() -> void:
 	_check(_releases() == ["0.2.0 stable offered", "0.1.0 stable "], "%s" % [_releases()])
 
 
+## Presses a button that asks first, once with no and once with yes, and waits for the end of the
+## operation.
+func _press_after_asking(p_name: String, p_operation: String) -> void:
+	var question: ConfirmationDialog = _dock.get_node("%Sure")
+	for answer: Button in [question.get_cancel_button(), question.get_ok_button()]:
+		await _wait_for(
+			"%s can be pressed" % p_name, func() -> bool: return not _button(p_name).disabled
+		)
+		_button(p_name).pressed.emit()
+		_check(question.visible, "%s asks first" % p_name)
+		_check(question.dialog_text.contains("0.2.0"), question.dialog_text)
+		_check(not _publisher().is_busy(), "nothing is done before the answer")
+		if answer == question.get_ok_button():
+			await _press_button(answer, p_operation)
+		else:
+			answer.pressed.emit()
+		# It goes at the end of the frame.
+		await _wait_for("the question's end", func() -> bool: return not question.visible)
+
+
 ## Presses a button where it is, and waits for the end of the operation.
 func _press(p_name: String, p_operation: String, p_ok: bool = true) -> void:
 	await _wait_for(
 		"%s can be pressed" % p_name, func() -> bool: return not _button(p_name).disabled
 	)
+	await _press_button(_button(p_name), p_operation, p_ok)
+
+
+func _press_button(p_button: BaseButton, p_operation: String, p_ok: bool = true) -> void:
 	var ends: Array = []
 	var note: Callable = func(operation: String, ok: bool) -> void: ends.append([operation, ok])
 	_publisher().finished.connect(note)
 	if DisplayServer.get_name() == "headless":
-		_click_without_a_pointer(_button(p_name))
+		_click_without_a_pointer(p_button)
 	else:
-		await _click(_button(p_name))
+		await _click(p_button)
 	await _wait_for(
 		"the end of %s" % p_operation, func() -> bool: return [p_operation, p_ok] in ends
 	)

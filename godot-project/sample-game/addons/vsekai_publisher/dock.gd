@@ -11,6 +11,8 @@ const Words = preload("words.gd")
 const Tables = preload("tables.gd")
 
 const LOG_LINES: int = 2000
+## Of a question, before the editor's scale.
+const QUESTION_SIZE: Vector2 = Vector2(420, 120)
 const LEVEL_COLOURS: Dictionary[String, StringName] = {
 	"warning": &"warning_color",
 	"info": &"success_color",
@@ -21,6 +23,8 @@ var _choices: Choices = Choices.new()
 var _publisher: Node
 var _presets: Array[Dictionary] = []
 var _build_folder: String = ""
+## The release that is taken back once the developer agrees.
+var _asked_about: Dictionary = {}
 var _local: Dictionary = {}
 
 @onready var _fields: Dictionary[Control, StringName] = {
@@ -92,6 +96,7 @@ func _connect_controls() -> void:
 	%Refresh.pressed.connect(func() -> void: _begin("list_releases", []))
 	%Promote.pressed.connect(_on_promote_pressed)
 	%Withdraw.pressed.connect(_on_withdraw_pressed)
+	%Sure.confirmed.connect(_withdraw)
 	%Releases.item_selected.connect(_update_controls)
 	%TryPlayer.pressed.connect(_on_try_pressed)
 	%Cancel.pressed.connect(func() -> void: _publisher.cancel())
@@ -189,11 +194,22 @@ func _on_promote_pressed() -> void:
 		_log("info", Language.say("Offering {0} in {1}").format([chosen.version, %Channel.text]))
 
 
+## Every player of the release is concerned, and the button is beside the one that offers.
 func _on_withdraw_pressed() -> void:
-	var chosen: Dictionary = Tables.get_chosen(%Releases)
-	var where: Dictionary = {&"channel": chosen.channel, &"platform": chosen.platform}
-	if _begin("withdraw", [chosen.version], where):
-		var what: Array = [chosen.version, chosen.channel]
+	_asked_about = Tables.get_chosen(%Releases)
+	var what: Array = [_asked_about.version, _asked_about.channel]
+	var words: String = Language.say(
+		"Take {0} back from {1}? Its players go back to the release before it."
+	)
+	%Sure.dialog_text = words.format(what)
+	%Sure.popup_centered(Vector2i(QUESTION_SIZE * EditorInterface.get_editor_scale()))
+	%Sure.get_cancel_button().grab_focus()
+
+
+func _withdraw() -> void:
+	var where: Dictionary = {&"channel": _asked_about.channel, &"platform": _asked_about.platform}
+	if _begin("withdraw", [_asked_about.version], where):
+		var what: Array = [_asked_about.version, _asked_about.channel]
 		_log("info", Language.say("Taking {0} back from {1}").format(what))
 
 
