@@ -169,6 +169,24 @@ func test_a_button_that_changes_its_meaning_gives_the_focus_away() -> void:
 	await close()
 
 
+func test_closing_the_window_gives_up_another_question_and_asks_its_own() -> void:
+	await open(SIZES[1], "en", 100)
+	await play("held_download")
+	updater.calls.clear()
+	(shell.get_node("%HomePage/%SecondaryButton2") as Button).pressed.emit()
+	await frames(1)
+	var title: Label = shell.get_node("%Question/%QuestionTitle")
+	check(title.text.begins_with("Why"), title.text)
+	shell.notification(Node.NOTIFICATION_WM_CLOSE_REQUEST)
+	await frames(1)
+	equal(title.text, "Close the launcher?")
+	equal(updater.calls, PackedStringArray(), "the other one is answered no")
+	(shell.get_node("%Question/%QuestionNo") as Button).pressed.emit()
+	await frames(1)
+	check(not (shell.get_node("%Question") as Control).visible, "and the update goes on")
+	await close()
+
+
 func _check_layouts(language: String) -> void:
 	for place: int in SIZES.size():
 		for text_scale: int in TEXT_SCALES[place]:

@@ -42,6 +42,12 @@ func ask(title: String, words: String, yes: String, no: String) -> bool:
 	return await answered
 
 
+## Gives up the question, if one is open, which answers it no.
+func dismiss() -> void:
+	if visible:
+		_answer(false)
+
+
 ## A dialog to screen readers: they say that it came, and do not wander off into the page behind it.
 func _notification(what: int) -> void:
 	if what == NOTIFICATION_ACCESSIBILITY_UPDATE:

@@ -274,6 +274,8 @@ func _close() -> void:
 	if _closing:
 		return
 	_closing = true
+	# Whoever closes the window leaves what it asks, and may have to be asked about that.
+	_question.dismiss()
 	if _session.model.would_lose_by_closing():
 		var leave: bool = await _question.ask(
 			tr("CLOSE_TITLE"), tr("CLOSE_WORDS"), tr("CLOSE_YES"), tr("CLOSE_NO")
