@@ -111,6 +111,8 @@ func _on_field_changed(p_field: Control) -> void:
 	if p_field == %Address:
 		# A token is one server's, and no other gets to see it.
 		%ReadToken.clear()
+		%Token.clear()
+		_choices.token_file = ""
 	# What the local server says is not the developer's choice.
 	if _local.is_empty() or p_field not in [%Address, %Keys, %Token]:
 		_choices.set(_fields[p_field], p_field.get(&"text"))
