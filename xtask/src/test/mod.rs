@@ -2,6 +2,7 @@
 //! `cargo xtask test`: everything that must hold, in one go.
 
 mod checks;
+mod room;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,6 +26,9 @@ pub struct Options {
 /// of a good run. A section that fails does not keep the others from running.
 pub fn test(cache: &Cache, options: &Options) -> Result<()> {
     let sections = selected(&options.only)?;
+    if sections.iter().any(|section| section.name == "build") {
+        room::warn_if_short();
+    }
     let mut done: Vec<(&str, Duration, bool)> = Vec::new();
     for section in sections {
         if section.name == TESTS {

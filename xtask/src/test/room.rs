@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+//! Room on the disk for what is built.
+//!
+//! A disk that fills up shows as a linker that dies of a signal and a compiler that cannot write, far from the reason.
+
+use std::path::Path;
+
+use crate::{ui, workspace};
+
+/// Says so if the disk may be too small for the target folder of a whole run.
+///
+/// It is a guess, as compilers and settings differ, so nothing fails for it.
+pub(super) fn warn_if_short() {
+    let target = workspace::target_dir();
+    // Cargo, which has built this program, made the folder.
+    let Ok(free) = fs4::available_space(&target) else {
+        return;
+    };
+    let missing = WHOLE.saturating_sub(size(&target));
+    if free < missing {
+        ui::warn(format!(
+            "{} has {} free, and what is built may take {} more",
+            target.display(),
+            ui::bytes(free),
+            ui::bytes(missing)
+        ));
+    }
+}
+
+/// Returns the bytes of all files below `folder`, as far as it can be read.
+fn size(folder: &Path) -> u64 {
+    let Ok(entries) = fs_err::read_dir(folder) else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// A target folder after `cargo xtask test` from nothing, with what builds leave for the next one, and the tests' own files.
+const WHOLE: u64 = 16 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_folder_is_that_of_all_files_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("inner")).unwrap();
+        fs_err::write(folder.path().join("a"), [0; 3]).unwrap();
+        fs_err::write(folder.path().join("inner/b"), [0; 4]).unwrap();
+        assert_eq!(size(folder.path()), 7);
+        assert_eq!(size(&folder.path().join("none")), 0);
+    }
+}
