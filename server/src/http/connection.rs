@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures::task::AtomicWaker;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -215,6 +216,8 @@ struct Requests {
     counted: AtomicBool,
     begun: AtomicUsize,
     ended: AtomicUsize,
+    /// Whoever reads from the connection: when a request ends, its client may have a deadline again.
+    reader: AtomicWaker,
 }
 
 impl Requests {
@@ -227,8 +230,14 @@ impl Requests {
         self.begun.load(Ordering::Acquire)
     }
 
-    fn any_under_way(&self) -> bool {
-        self.ended.load(Ordering::Acquire) < self.begun()
+    /// Tells whether a request is under way; if so, the reader is woken when one ends.
+    fn any_under_way(&self, reader: &Context<'_>) -> bool {
+        let is_any = || self.ended.load(Ordering::Acquire) < self.begun();
+        // The last one may end before it is known whom to wake.
+        is_any() && {
+            self.reader.register(reader.waker());
+            is_any()
+        }
     }
 }
 
@@ -239,6 +248,7 @@ struct UnderWay(Arc<Requests>);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Ordering::AcqRel);
+        self.0.reader.wake();
     }
 }
 
@@ -349,7 +359,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         this.note_requests();
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if this.requests.any_under_way() {
+        if this.requests.any_under_way(context) {
             return outcome;
         }
         if outcome.is_ready() {

@@ -117,6 +117,27 @@ async fn a_connection_is_kept_for_the_next_request_for_a_while() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_closed_after_an_upload_too() {
+    let server = TestServer::with_limits(quick()).await;
+    let plain = b"the only thing that this client ever sends";
+    let id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
+    let stored = codec::compress(plain, 3).unwrap();
+    let mut stream = connect(&server).await;
+    let head = format!(
+        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        chunk_path(id),
+        server.client.token,
+        stored.len()
+    );
+    let request = [head.as_bytes(), &stored].concat();
+    stream.write_all(&request).await.unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(head.starts_with("HTTP/1.1 201"), "{head}");
+    closed_in_time(&mut stream, Instant::now(), quick().idle_timeout).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_second_head_that_drips_is_closed_too() {
     let limits = Limits {
         idle_timeout: Duration::from_secs(60),
