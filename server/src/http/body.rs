@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use poem::http::{StatusCode, header};
+use poem::http::{HeaderValue, StatusCode, Version, header};
 use poem::{Body, Endpoint, Request, Response};
 use tokio::time::{Instant, timeout};
 
@@ -21,34 +21,45 @@ use crate::service::ServiceError;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
 
-/// Answers `request`, and before that reads what `endpoint` left of its body: who is still sending would see a broken
-/// connection and not the answer. Of what is left, no more is read than any upload has, nor more slowly.
-pub async fn heard_out(endpoint: &impl Endpoint, mut request: Request, limits: &Limits) -> Response {
+/// Answers `request`; returns the answer, and what `endpoint` left of the body if somebody may still send it.
+///
+/// That is to be discarded while the answer goes out: who reads only once everything is sent would see a broken connection
+/// and not the answer. No more of it is read than any upload has, nor more slowly. Where it is long, or where nobody
+/// reads it, an answer over HTTP/1 says that the connection ends, so that the client can spare itself the rest.
+pub(super) async fn answered(
+    endpoint: &impl Endpoint,
+    mut request: Request,
+    limits: &Limits,
+) -> (Response, Option<Upload>) {
     let body: BoxBody = request.take_body().into();
     if body.is_end_stream() {
-        return endpoint.get_response(request).await;
+        return (endpoint.get_response(request).await, None);
     }
+    // HTTP/2 ends a request without its connection, and has no such header.
+    let may_end = request.version() < Version::HTTP_2;
     let waits_to_send = request.headers().contains_key(header::EXPECT);
     let lent = Lent(Arc::new(Mutex::new(Reading {
         body,
         progress: Progress::Untouched,
     })));
     request.set_body(lent.clone().boxed());
-    let response = endpoint.get_response(request).await;
-    let progress = lent.reading().progress;
-    let is_coming = match progress {
+    let mut response = endpoint.get_response(request).await;
+    let is_coming = match lent.progress() {
         // To read from it would ask for all of it.
         Progress::Untouched => !waits_to_send,
         // Who was too slow is not waited for again.
         Progress::Begun => response.status() != StatusCode::REQUEST_TIMEOUT,
-        Progress::Over => false,
+        Progress::Over => return (response, None),
     };
-    if is_coming {
-        let rest = Body::from(lent.boxed());
-        let rest = Upload::new(rest, "the rest of a request", limits.largest_upload(), limits);
-        rest.discard().await;
+    if may_end && !(is_coming && lent.is_short()) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
-    response
+    let rest = is_coming.then(|| {
+        let body = Body::from(lent.boxed());
+        Upload::new(body, "the rest of a request", limits.largest_upload(), limits)
+    });
+    (response, rest)
 }
 
 /// A request's body, which is still there when who was given a copy of this has dropped it.
@@ -70,6 +81,19 @@ enum Progress {
 impl Lent {
     fn reading(&self) -> MutexGuard<'_, Reading> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn progress(&self) -> Progress {
+        let reading = self.reading();
+        match reading.body.is_end_stream() {
+            true => Progress::Over,
+            false => reading.progress,
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        let longest = self.size_hint().upper();
+        longest.is_some_and(|bytes| bytes <= SHORT_REST)
     }
 }
 
@@ -165,11 +189,12 @@ impl Upload {
         })
     }
 
-    /// Reads the body and keeps none of it, unless it says that it is too long anyway.
-    async fn discard(mut self) {
-        if self.body.size_hint().lower() <= self.cap as u64 {
-            while let Ok(Some(_)) = self.next().await {}
-        }
+    /// Reads the body to its end or to where it breaks a limit, and keeps none of it.
+    pub(super) async fn discard(mut self) {
+        // After the last piece hyper does not say that it was the last one before the next request has come.
+        while !self.body.is_end_stream()
+            && let Ok(Some(_)) = self.next().await
+        {}
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
@@ -209,5 +234,7 @@ impl Upload {
     }
 }
 
+/// Longest rest of a body, in bytes, after which a connection goes on: a new one would cost more.
+const SHORT_REST: u64 = 64 << 10;
 /// Time before an upload's speed is judged.
 const RATE_GRACE: Duration = Duration::from_secs(30);

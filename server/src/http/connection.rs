@@ -33,7 +33,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Routes;
-use super::body::heard_out;
+use super::body::answered;
 use crate::limits::Limits;
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
@@ -165,7 +165,7 @@ async fn answer(
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Counted>, Infallible> {
     let counted = requests.counted.swap(false, Ordering::AcqRel);
-    let under_way = requests.begin();
+    let under_way = Arc::new(requests.begin());
     let remote = RemoteAddr(Addr::SocketAddr(peer.address));
     let mut request = Request::from((request, LocalAddr::default(), remote, peer.scheme));
     if counted {
@@ -173,7 +173,15 @@ async fn answer(
     }
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let response = heard_out(&*endpoint, request, &limits).await;
+    let (response, rest) = answered(&*endpoint, request, &limits).await;
+    if let Some(rest) = rest {
+        // Beside the answer, which is not to wait for it; it ends with the connection at the latest.
+        let under_way = under_way.clone();
+        tokio::spawn(async move {
+            rest.discard().await;
+            drop(under_way);
+        });
+    }
     log_answer(&method, &path, response.status());
     let response: hyper::Response<BoxBody> = response.into();
     Ok(response.map(|body| Counted {
@@ -241,7 +249,7 @@ impl Requests {
     }
 }
 
-/// A request from its head to the last byte of its answer.
+/// A request from its head to the last byte of its answer, and of its body if that comes later.
 #[derive(Debug)]
 struct UnderWay(Arc<Requests>);
 
@@ -252,10 +260,10 @@ impl Drop for UnderWay {
     }
 }
 
-/// An answer's body; its request is under way until it is dropped.
+/// An answer's body; its request is under way until it is dropped, or longer.
 struct Counted {
     body: BoxBody,
-    _under_way: UnderWay,
+    _under_way: Arc<UnderWay>,
 }
 
 impl HttpBody for Counted {

@@ -12,7 +12,9 @@ use vsekai_server::Limits;
 use vsekai_server::rates::Rate;
 
 use crate::client::{TestServer, chunk_path};
-use crate::limits::{PATIENCE, closed_in_time, connect, not_taken, quick, read_head, read_to_close};
+use crate::limits::{
+    PATIENCE, closed_in_time, connect, not_taken, quick, read_answer, read_head, read_to_close,
+};
 use crate::rates::{RARE, told_to_wait};
 
 /// Larger than all buffers between two sockets, if the receiving one's is small.
@@ -41,18 +43,6 @@ fn request(method: &str, id: ChunkId, more: &str) -> String {
 
 fn get(id: ChunkId) -> String {
     request("GET", id, "")
-}
-
-/// Reads the head of an answer, and the body that it announces.
-async fn read_answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
-    let head = read_head(stream).await;
-    let len = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; len.unwrap_or("0").parse().unwrap()];
-    let read = timeout(PATIENCE, stream.read_exact(&mut body)).await;
-    read.expect("an answer in time").unwrap();
-    (head, body)
 }
 
 async fn ask(stream: &mut TcpStream, request: &str) -> (String, Vec<u8>) {

@@ -168,6 +168,18 @@ pub async fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
+/// Reads the head of an answer, and the body that it announces.
+pub async fn read_answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let head = read_head(stream).await;
+    let len = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; len.unwrap_or("0").parse().unwrap()];
+    let read = timeout(PATIENCE, stream.read_exact(&mut body)).await;
+    read.expect("an answer in time").unwrap();
+    (head, body)
+}
+
 #[tokio::test]
 async fn a_head_beyond_the_limit_is_refused() {
     let server = TestServer::with_limits(quick()).await;
@@ -270,7 +282,7 @@ async fn one_token_leaves_memory_for_the_uploads_of_others() {
 }
 
 #[tokio::test]
-async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_the_end() {
+async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_once() {
     let server = TestServer::with_limits(Limits {
         upload_memory: 64 << 10,
         stall_timeout: PATIENCE * 10,
@@ -292,10 +304,10 @@ async fn a_release_without_memory_gives_back_what_it_had_and_gets_its_answer_at_
     };
     let answer = timeout(PATIENCE, has_room).await.expect("room");
     problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid-chunk").await;
-    stream.write_all(rest).await.unwrap();
     let head = read_head(&mut stream).await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
     assert!(head.contains("\r\nretry-after: "), "{head}");
+    stream.write_all(rest).await.unwrap();
     server.stop().await;
 }
 
@@ -356,7 +368,7 @@ async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
 }
 
 /// So much that a client which is not listened to any more cannot send it all.
-fn large() -> Vec<u8> {
+pub fn large() -> Vec<u8> {
     vec![7; 4 << 20]
 }
 
@@ -651,7 +663,7 @@ async fn http_2_is_served_on_the_same_port() {
 }
 
 /// Begins HTTP/2 with the server; requests go out while the second value is polled.
-async fn http2(
+pub async fn http2(
     server: &TestServer,
 ) -> (
     h2::client::SendRequest<bytes::Bytes>,

@@ -23,6 +23,7 @@ mod private;
 mod program;
 mod publish;
 mod rates;
+mod refusals;
 mod signed;
 mod signer;
 mod static_files;
