@@ -9,10 +9,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use vsekai_formats::ChunkId;
 use vsekai_store::s3::ListedChunk;
-use vsekai_store::{Chunk, WriteStore as _};
+use vsekai_store::{Chunk, StoreError, WriteStore as _};
 
 use super::collect::Amount;
 use super::error::ServiceError;
@@ -229,13 +230,7 @@ impl Service {
     /// go on then, and what they store has to stay.
     async fn remove_stored(&self, ids: &[ChunkId]) -> Result<(), ServiceError> {
         let store = self.store().shared();
-        for some in ids.chunks(REMOVALS_AT_ONCE) {
-            let removals = some.iter().copied().map(|id| store.remove(id));
-            for removed in join_all(removals).await {
-                removed?;
-            }
-        }
-        Ok(())
+        Ok(for_each(ids, REMOVALS_AT_ONCE, |id| store.remove(id)).await?)
     }
 
     pub(super) async fn enter(&self, batch: Vec<(ChunkId, ChunkSizes)>) -> Result<(), ServiceError> {
@@ -288,6 +283,26 @@ impl Ledger {
     }
 }
 
+/// Does `work` for each of `ids`, for `most` of them at a time: a slow one holds up no other. After an error nothing more
+/// is begun, and what is under way is brought to its end.
+async fn for_each<W>(ids: &[ChunkId], most: usize, work: impl Fn(ChunkId) -> W) -> Result<(), StoreError>
+where
+    W: Future<Output = Result<(), StoreError>>,
+{
+    let mut ids = ids.iter();
+    let mut under_way: FuturesUnordered<W> = ids.by_ref().take(most).map(|id| work(*id)).collect();
+    let mut outcome = Ok(());
+    while let Some(ended) = under_way.next().await {
+        outcome = outcome.and(ended);
+        if outcome.is_ok()
+            && let Some(id) = ids.next()
+        {
+            under_way.push(work(*id));
+        }
+    }
+    outcome
+}
+
 pub(super) fn decode(id: ChunkId, stored: Bytes, max_len: usize) -> Result<Chunk, ServiceError> {
     let digest = vsekai_formats::DigestAlgorithm::Sha512_256;
     let plain = vsekai_formats::codec::decode_verified(id, digest, &stored, max_len)?;
@@ -310,3 +325,62 @@ pub(super) fn sizes_of(chunk: &Chunk) -> ChunkSizes {
 const SHARDS: usize = 64;
 /// Enough to hide how long a bucket takes to answer.
 const REMOVALS_AT_ONCE: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::sync::Notify;
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn ids() -> Vec<ChunkId> {
+        (0..100).map(|number| ChunkId::from_bytes([number; 32])).collect()
+    }
+
+    #[tokio::test]
+    async fn a_slow_one_holds_up_no_other() {
+        let ids = ids();
+        let (first, last) = (ids[0], ids[99]);
+        let last_was_done = Notify::new();
+        let work = |id: ChunkId| {
+            let last_was_done = &last_was_done;
+            async move {
+                if id == first {
+                    last_was_done.notified().await;
+                } else if id == last {
+                    last_was_done.notify_one();
+                }
+                Ok::<(), StoreError>(())
+            }
+        };
+        let all = timeout(Duration::from_secs(30), for_each(&ids, 2, work)).await;
+        all.expect("the last one is done before the first").unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_after_an_error_and_nothing_stays_under_way() {
+        let ids = ids();
+        let refused = ids[3];
+        let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |id: ChunkId| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            let ended = &ended;
+            async move {
+                yield_now().await;
+                ended.fetch_add(1, Ordering::Relaxed);
+                match id == refused {
+                    true => Err(StoreError::missing("a store", id)),
+                    false => Ok(()),
+                }
+            }
+        };
+        assert!(for_each(&ids, 4, work).await.unwrap_err().is_missing());
+        let (begun, ended) = (begun.into_inner(), ended.into_inner());
+        assert_eq!(begun, ended);
+        assert!(begun < 10, "{begun}");
+    }
+}
