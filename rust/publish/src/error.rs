@@ -10,6 +10,8 @@ use vsekai_store::StoreError;
 use vsekai_trust::TrustError;
 use vsekai_trust::publisher::KeyError;
 
+use crate::server::{PUBLISH_RELEASE, UPLOAD_CHUNK};
+
 /// A failed publication. Nothing of it is visible to players.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -382,11 +384,17 @@ impl PublishError {
             Self::Overtaken { .. } | Self::ChunksLost { .. } => {
                 "Publish again; what was uploaded is kept on the server"
             }
-            Self::Unreachable { .. } | Self::Store(StoreError::Unreachable { .. }) => {
+            Self::Unreachable { action, .. } if is_upload(action) => {
                 "Check the server address and the network, then publish again; what was uploaded is kept"
             }
+            Self::Unreachable { .. } | Self::Store(StoreError::Unreachable { .. }) => {
+                "Check the server address and the network, then do it again"
+            }
+            Self::Unavailable { action, .. } if is_upload(action) => {
+                "The server is busy or has trouble; publish again later, what was uploaded is kept"
+            }
             Self::Unavailable { .. } | Self::Store(StoreError::Unavailable { .. }) => {
-                "The server is busy or has trouble; do it again later, what was uploaded is kept"
+                "The server is busy or has trouble; do it again later"
             }
             Self::BadServer { .. } => "Give an address such as https://updates.example.org",
             Self::TooLarge { .. } => "Pack small files into one, for instance a Godot .pck",
@@ -405,6 +413,10 @@ impl<T> During<T> for std::io::Result<T> {
     fn during(self, action: &'static str) -> Result<T, PublishError> {
         self.map_err(|source| PublishError::Io { action, source })
     }
+}
+
+fn is_upload(action: &str) -> bool {
+    [UPLOAD_CHUNK, PUBLISH_RELEASE].contains(&action)
 }
 
 fn describe_others(others: &[(String, ProgramFormat)]) -> String {

@@ -15,6 +15,10 @@ use crate::build::Documents;
 
 /// Ids in one `chunks/missing` request.
 pub(crate) const MAX_ASKED: usize = 4096;
+/// Sending a chunk, in errors.
+pub(crate) const UPLOAD_CHUNK: &str = "upload a chunk";
+/// Sending the documents of a release, in errors.
+pub(crate) const PUBLISH_RELEASE: &str = "publish the release";
 
 /// A server to publish to.
 #[derive(Clone, Debug)]
@@ -96,13 +100,12 @@ impl Api {
 
     /// Stores one chunk.
     pub(crate) async fn put_chunk(&self, id: ChunkId, frame: Bytes) -> Result<(), PublishError> {
-        const ACTION: &str = "upload a chunk";
         let path = format!("{}/{}", address::STORE, id.store_path(".cacnk"));
         let call = HttpCall::new(Method::PUT, path).with_body("application/octet-stream", frame);
-        let answer = self.call(ACTION, &call).await?;
+        let answer = self.call(UPLOAD_CHUNK, &call).await?;
         match answer.status.is_success() {
             true => Ok(()),
-            false => Err(refusal(ACTION, &answer)),
+            false => Err(refusal(UPLOAD_CHUNK, &answer)),
         }
     }
 
@@ -114,7 +117,6 @@ impl Api {
         index: &[u8],
         change: &Change,
     ) -> Result<Posted, PublishError> {
-        const ACTION: &str = "publish the release";
         let metadata = serde_json::to_vec(change).map_err(internal)?;
         let (boundary, body) = form(&[
             ("manifest", "application/json", &documents.manifest_bytes),
@@ -125,9 +127,9 @@ impl Api {
         let mut call = HttpCall::new(Method::POST, "api/v1/releases")
             .with_body(format!("multipart/form-data; boundary={boundary}"), body);
         call.query.push(("channel".to_owned(), channel.to_string()));
-        let answer = self.call(ACTION, &call).await?;
+        let answer = self.call(PUBLISH_RELEASE, &call).await?;
         if answer.status.is_success() {
-            let read: ReleaseAnswer = parse(ACTION, &answer)?;
+            let read: ReleaseAnswer = parse(PUBLISH_RELEASE, &answer)?;
             return Ok(if read.created {
                 Posted::Created
             } else {
@@ -145,7 +147,7 @@ impl Api {
                 platform: documents.manifest.platform,
                 difference: "other content",
             }),
-            _ => Err(refusal(ACTION, &answer)),
+            _ => Err(refusal(PUBLISH_RELEASE, &answer)),
         }
     }
 

@@ -29,7 +29,7 @@ use vsekai_trust::publisher::KeyFolder;
 
 use crate::build::Documents;
 use crate::packer::Packer;
-use crate::server::{Api, MAX_ASKED, Posted};
+use crate::server::{Api, MAX_ASKED, PUBLISH_RELEASE, Posted};
 use crate::task::blocking;
 use crate::view::View;
 use crate::{Cancel, Observer, Phase, Progress, PublishError, Release, Signing, pointers};
@@ -441,7 +441,7 @@ impl Upload<'_> {
         }
         match known {
             0 => Err(PublishError::BadAnswer {
-                action: "publish the release",
+                action: PUBLISH_RELEASE,
                 reason: "it misses chunks that are not part of the release".to_owned(),
             }),
             _ => Ok(()),

@@ -218,11 +218,11 @@ async fn a_refusal_is_passed_on_in_the_servers_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_asks_to_come_later_is_neither_out_of_reach_nor_disbelieved() {
-    for busy in [
-        "/titles/sample/tuf/timestamp.json",
-        "/titles/sample/tuf/1.stable.json",
-        "/api/v1/chunks/missing",
-        "/api/v1/releases?channel=stable",
+    for (busy, after_an_upload) in [
+        ("/titles/sample/tuf/timestamp.json", false),
+        ("/titles/sample/tuf/1.stable.json", false),
+        ("/api/v1/chunks/missing", false),
+        ("/api/v1/releases?channel=stable", true),
     ] {
         let (report, _) = publish(Script {
             busy: Some(busy),
@@ -238,7 +238,8 @@ async fn a_server_that_asks_to_come_later_is_neither_out_of_reach_nor_disbelieve
         let text = error.to_string();
         assert!(text.contains(" at the moment: http://127.0.0.1:"), "{text}");
         assert!(text.ends_with(": status 503 Service Unavailable"), "{text}");
-        assert!(error.hint().is_some());
+        let hint = error.hint().unwrap();
+        assert_eq!(hint.contains("uploaded"), after_an_upload, "{busy}: {hint}");
     }
 }
 
