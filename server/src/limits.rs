@@ -171,7 +171,7 @@ impl Limits {
     }
 
     /// Returns the most bytes of each part of a release: manifest, contents, index and signed metadata.
-    pub fn release_parts(&self) -> [usize; 4] {
+    pub fn release_parts(&self) -> [usize; RELEASE_PARTS] {
         [
             self.manifest_bytes,
             self.contents_stored_bytes,
@@ -180,15 +180,19 @@ impl Limits {
         ]
     }
 
-    /// Returns the most bytes that the upload of a release can have. What stands around its parts has no room of its own:
-    /// hardly all of them are as long as they may be.
+    /// Returns the most bytes that the upload of a release can have: its parts and what stands around them.
     pub fn release_bytes(&self) -> usize {
-        self.release_parts().into_iter().fold(0, usize::saturating_add)
+        self.all_release_parts().saturating_add(AROUND_RELEASE_PARTS)
     }
 
-    /// Returns the most bytes that one upload can have, of whatever kind.
+    /// Returns the most bytes of memory that one upload can take, of whatever kind. What stands around the parts of a
+    /// release is not counted: it is no more than a connection has for a head.
     pub fn largest_upload(&self) -> usize {
-        self.release_bytes().max(self.chunk_stored_bytes())
+        self.all_release_parts().max(self.chunk_stored_bytes())
+    }
+
+    fn all_release_parts(&self) -> usize {
+        self.release_parts().into_iter().fold(0, usize::saturating_add)
     }
 
     /// Returns the memory in bytes that the uploads with one token get: half, but never too little for the largest one,
@@ -197,6 +201,12 @@ impl Limits {
         self.largest_upload().max(self.upload_memory / 2)
     }
 }
+
+/// Parts of a release.
+pub const RELEASE_PARTS: usize = 4;
+/// Most bytes that may stand around all parts of a release: for each of them, and for the end, a boundary of up to 70
+/// characters and some short headers.
+pub(crate) const AROUND_RELEASE_PARTS: usize = (RELEASE_PARTS + 1) * 1024;
 
 /// Reads a number of whole seconds, as times stand in the configuration file.
 pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -172,19 +172,21 @@ impl Upload {
     }
 
     /// Returns the body piece by piece; nothing follows an error. Its room is taken in `share` as it is read, whoever
-    /// holds the pieces then.
+    /// holds the pieces then, and wherever in the body they stand: all of it may be in memory. The first `free` bytes
+    /// take none.
     ///
     /// # Errors
     /// As [`Upload::read_within`].
     pub(crate) fn into_stream(
         self,
         share: Share,
+        free: usize,
     ) -> impl Stream<Item = Result<Bytes, ServiceError>> + Send + 'static {
-        stream::try_unfold((self, share), |(mut upload, share)| async move {
+        stream::try_unfold((self, share), move |(mut upload, share)| async move {
             let Some(piece) = upload.next().await? else {
                 return Ok(None);
             };
-            share.grow(upload.seen)?;
+            share.grow(upload.seen.saturating_sub(free))?;
             Ok::<_, ServiceError>(Some((piece, (upload, share))))
         })
     }

@@ -13,7 +13,7 @@ use vsekai_formats::release::Slug;
 
 use super::body::Upload;
 use super::problem::Problem;
-use crate::limits::Limits;
+use crate::limits::{AROUND_RELEASE_PARTS, Limits, RELEASE_PARTS};
 use crate::room::{Gathering, Share};
 use crate::service::releases::ReleaseUpload;
 use crate::service::token::Verb;
@@ -78,8 +78,8 @@ async fn read_parts(
     let constraints = Constraints::new()
         .size_limit(sizes)
         .allowed_fields(PARTS.to_vec());
-    // For the whole body and not for each part: what stands before a part or in its headers is held in memory too.
-    let stream = Upload::new(body, "a release", limits.release_bytes(), limits).into_stream(share.clone());
+    let stream = Upload::new(body, "a release", limits.release_bytes(), limits)
+        .into_stream(share.clone(), AROUND_RELEASE_PARTS);
     let mut parts = Multipart::with_constraints(stream, boundary, constraints);
     let mut found: [Option<Bytes>; PARTS.len()] = [const { None }; PARTS.len()];
     while let Some(field) = parts.next_field().await.map_err(refused)? {
@@ -108,7 +108,7 @@ async fn read_parts(
     }
 }
 
-/// Reads a part, for which `share` has room already: that of what was read of the body.
+/// Reads a part, for nearly all of which `share` has room already: that of what was read of the body.
 async fn read_part(mut field: Field<'_>, share: Share) -> Result<Bytes, ServiceError> {
     let mut gathering = Gathering::within(share);
     while let Some(piece) = field.chunk().await.map_err(refused)? {
@@ -131,4 +131,4 @@ fn refused(error: multer::Error) -> ServiceError {
     }
 }
 
-const PARTS: [&str; 4] = ["manifest", "contents", "index", "metadata"];
+const PARTS: [&str; RELEASE_PARTS] = ["manifest", "contents", "index", "metadata"];

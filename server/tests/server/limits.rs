@@ -11,6 +11,7 @@ use vsekai_formats::index::Index;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec, flags};
 use vsekai_server::Limits;
 
+use crate::build::multipart;
 use crate::client::{Client, TestServer, chunk_path, problem};
 
 /// Longest any of these tests waits for the server to act.
@@ -248,7 +249,7 @@ async fn who_finds_no_memory_for_an_upload_is_told_to_come_again() {
     }
     // The second one never gets to its first part.
     for release in [[large_part("index"), b"\r\n--x--\r\n".to_vec()].concat(), large()] {
-        let refused = post_parts(&server, release).await;
+        let refused = post_parts(&server, FORM, release).await;
         assert!(refused.headers().contains_key("retry-after"));
         problem(refused, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
     }
@@ -362,8 +363,29 @@ async fn whoever_asks_before_sending_and_is_refused_sends_nothing() {
 #[tokio::test]
 async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
     let server = TestServer::start().await;
-    let refused = post_parts(&server, large_part("other")).await;
+    let refused = post_parts(&server, FORM, large_part("other")).await;
     problem(refused, StatusCode::BAD_REQUEST, "bad-request").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_release_is_read_though_all_of_its_parts_are_as_long_as_they_may_be() {
+    let limits = small_uploads();
+    let server = TestServer::with_limits(limits.clone()).await;
+    for (more, status, code) in [
+        (0, StatusCode::UNPROCESSABLE_ENTITY, "invalid-release"),
+        (1, StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+    ] {
+        let parts = limits.release_parts().map(|len| vec![7_u8; len + more]);
+        let [manifest, contents, index, metadata] = &parts;
+        let (content_type, body) = multipart(&[
+            ("manifest", manifest),
+            ("contents", contents),
+            ("index", index),
+            ("metadata", metadata),
+        ]);
+        problem(post_parts(&server, &content_type, body).await, status, code).await;
+    }
     server.stop().await;
 }
 
@@ -371,6 +393,9 @@ async fn a_release_of_unknown_parts_is_told_so_however_long_it_is() {
 pub fn large() -> Vec<u8> {
     vec![7; 4 << 20]
 }
+
+/// The media type of [`large_part`].
+const FORM: &str = "multipart/form-data; boundary=x";
 
 /// A part of a release, of which more would have to follow.
 fn large_part(name: &str) -> Vec<u8> {
@@ -395,8 +420,8 @@ fn small_uploads() -> Limits {
 async fn begin_upload(server: &TestServer, request: &str, len: usize, begun: &[u8]) -> TcpStream {
     let mut stream = connect(server).await;
     let head = format!(
-        "{request} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: multipart/form-data; \
-         boundary=x\r\ncontent-length: {len}\r\n\r\n",
+        "{request} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: {FORM}\r\n\
+         content-length: {len}\r\n\r\n",
         server.client.token
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -405,12 +430,12 @@ async fn begin_upload(server: &TestServer, request: &str, len: usize, begun: &[u
 }
 
 /// Sends what should be the parts of a release.
-async fn post_parts(server: &TestServer, body: Vec<u8>) -> reqwest::Response {
+async fn post_parts(server: &TestServer, media_type: &str, body: Vec<u8>) -> reqwest::Response {
     let request = server
         .client
         .request(Method::POST, "api/v1/releases?channel=stable")
         .bearer_auth(&server.client.token)
-        .header("content-type", "multipart/form-data; boundary=x")
+        .header("content-type", media_type)
         .body(body);
     request.send().await.unwrap()
 }
