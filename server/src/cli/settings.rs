@@ -339,6 +339,28 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_has_every_limit_with_its_default() {
+        let reference = include_str!("../../../docs/server.md");
+        let mut tables = reference
+            .split("```toml\n")
+            .filter_map(|rest| rest.split("```").next());
+        let table = tables.find(|table| table.starts_with("[limits]\n")).unwrap();
+        let file: File = toml::from_str(table).unwrap();
+        assert_eq!(file.limits, Limits::default());
+        let named: Vec<&str> = table
+            .lines()
+            .filter_map(|line| Some(line.split_once(" = ")?.0))
+            .collect();
+        let shown = format!("{:#?}", Limits::default());
+        let fields = shown
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ")?.split_once(": "));
+        for (field, _) in fields.filter(|(field, _)| !field.starts_with(' ')) {
+            assert!(named.contains(&field), "{field}");
+        }
+    }
+
+    #[test]
     fn a_misspelt_setting_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.toml");
