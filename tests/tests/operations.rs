@@ -67,6 +67,8 @@ fn systemd_accepts_the_units() {
     command.arg("verify").arg("--man=no");
     for name in [
         "vsekai-server.service",
+        "vsekai-backup.service",
+        "vsekai-backup.timer",
         "vsekai-export.service",
         "vsekai-export.timer",
     ] {
