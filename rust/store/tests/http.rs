@@ -156,6 +156,19 @@ async fn a_body_always_cut_says_how_far_it_came() {
 }
 
 #[tokio::test]
+async fn a_long_body_goes_out_whole_and_with_its_length() {
+    let server = BadServer::start(|_, _| Reply::status(201)).await;
+    let body: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+    let sent = origin(&server.url("")).put("document", None, body.clone().into());
+    sent.await.unwrap();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].body == body);
+    assert_eq!(requests[0].header("content-length"), Some("300000"));
+    assert_eq!(requests[0].header("transfer-encoding"), None);
+}
+
+#[tokio::test]
 async fn a_silent_server_is_left_after_the_stall_limit() {
     for reply in [
         Reply::ok(vec![1; 1000]).cut(500).ending(End::Stall),

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
-//! Reading a body: counted, limited, throttled, and never waited for without end.
+//! Bodies: read counted, limited and throttled, sent in pieces, and never waited for without end.
 
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
-use reqwest::Response;
+use futures::{StreamExt as _, stream};
+use reqwest::{Body, Response};
 use tokio::time::{Instant, timeout};
 
 use crate::throttle::Throttle;
@@ -45,11 +49,55 @@ impl Deadline {
         }
     }
 
+    /// As [`Deadline::limit`], for a step during which a body is sent: it is not late as long as pieces of that go out.
+    pub(super) async fn limit_sending<T>(
+        &self,
+        progress: &Progress,
+        step: impl Future<Output = T>,
+    ) -> Result<T, String> {
+        let mut step = pin!(step);
+        loop {
+            let before = progress.pieces();
+            match self.limit(step.as_mut()).await {
+                Err(_) if progress.pieces() > before && !self.is_over() => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| end <= Instant::now())
+    }
+
     /// Waits for the throttle; that time is not the server's fault and is not counted.
     pub(super) async fn admit(&mut self, throttle: &Throttle) {
         let waited = throttle.admit().await;
         self.end = self.end.and_then(|end| end.checked_add(waited));
     }
+}
+
+/// How many pieces of a body were asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress(Arc<AtomicUsize>);
+
+impl Progress {
+    fn pieces(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns a body of `bytes` that notes in `progress` how it goes out. It does not know its length.
+pub(super) fn in_pieces(mut bytes: Bytes, progress: Progress) -> Body {
+    let pieces = std::iter::from_fn(move || {
+        progress.note();
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        (!piece.is_empty()).then_some(Ok::<_, Infallible>(piece))
+    });
+    Body::wrap_stream(stream::iter(pieces))
 }
 
 /// Reads the body of `response`, at most `max` bytes of it.
@@ -95,3 +143,41 @@ fn broken(reason: &str, read: usize, announced: Option<u64>) -> BodyError {
 }
 
 const FIRST_GUESS: usize = 256 << 10;
+/// Longest piece of a body that is sent, in bytes.
+pub(super) const PIECE: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STALL: Duration = Duration::from_secs(10);
+
+    #[tokio::test(start_paused = true)]
+    async fn sending_may_take_as_long_as_pieces_go_out() {
+        let (deadline, progress) = (Deadline::new(STALL, None), Progress::default());
+        let slow = async {
+            for _ in 0..10 {
+                tokio::time::sleep(STALL * 9 / 10).await;
+                progress.note();
+            }
+        };
+        assert_eq!(deadline.limit_sending(&progress, slow).await, Ok(()));
+        let began = Instant::now();
+        let silent = deadline.limit_sending(&progress, std::future::pending::<()>());
+        assert!(silent.await.unwrap_err().starts_with("nothing came"));
+        assert_eq!(began.elapsed().as_secs(), STALL.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sending_takes_no_longer_than_the_whole_request_may() {
+        let (deadline, progress) = (Deadline::new(STALL, Some(STALL * 5 / 2)), Progress::default());
+        let endless = async {
+            loop {
+                tokio::time::sleep(STALL / 2).await;
+                progress.note();
+            }
+        };
+        let ended: Result<(), String> = deadline.limit_sending(&progress, endless).await;
+        assert_eq!(ended.unwrap_err(), "the request took too long");
+    }
+}

@@ -16,7 +16,8 @@ use crate::throttle::Throttle;
 pub struct HttpOptions {
     /// Longest wait for a connection, TLS included.
     pub connect_timeout: Duration,
-    /// Longest wait for the answer's head, and then for each next piece of its body.
+    /// Longest wait for the answer's head, and then for each next piece of its body. While a long body is sent, up to
+    /// twice as long without a piece of it going out.
     pub stall_timeout: Duration,
     /// Longest time for one request with its whole body; time spent on the limit or a pause is not counted.
     ///

@@ -5,14 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::address::{self, OriginError, public_name};
 use super::answer::{self, Asked};
-use super::body::{self, BodyError, Deadline};
+use super::body::{self, BodyError, Deadline, Progress};
 use super::call::{HttpAnswer, HttpCall};
 use super::client;
 use super::options::HttpOptions;
@@ -252,9 +252,9 @@ impl HttpOrigin {
         let mut url = self.address(call);
         let mut at_home = true;
         for _ in 0..=MAX_REDIRECTS {
-            let sent = deadline
-                .limit(self.request(call, url.clone(), at_home, fresh).send())
-                .await;
+            let progress = Progress::default();
+            let request = self.request(call, url.clone(), at_home, fresh, &progress);
+            let sent = deadline.limit_sending(&progress, request.send()).await;
             let response = sent
                 .map_err(|reason| self.unreachable(reason))?
                 .map_err(|error| self.unreachable(client::describe(&error)))?;
@@ -273,7 +273,14 @@ impl HttpOrigin {
         Err(self.refused(format!("more than {MAX_REDIRECTS} redirects")))
     }
 
-    fn request(&self, call: &HttpCall, url: Url, at_home: bool, fresh: bool) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        call: &HttpCall,
+        url: Url,
+        at_home: bool,
+        fresh: bool,
+        progress: &Progress,
+    ) -> reqwest::RequestBuilder {
         let shared = &self.0;
         let client = if at_home {
             &shared.client
@@ -292,7 +299,11 @@ impl HttpOrigin {
         }
         match call.method {
             Method::GET | Method::HEAD => request,
-            _ => request.body(call.body.clone()),
+            _ if call.body.len() <= body::PIECE => request.body(call.body.clone()),
+            // Not every server takes a body without a length.
+            _ => request
+                .header(CONTENT_LENGTH, call.body.len())
+                .body(body::in_pieces(call.body.clone(), progress.clone())),
         }
     }
 
