@@ -188,15 +188,17 @@ pub(crate) fn chunks_at(
     Ok(Chunk::new_each(digest, plains?))
 }
 
-/// Returns the length of a file, or of a block device.
+/// Returns the length of a file, or of a block device, which is at its start then; a pipe has none.
 pub(crate) fn length(file: &fs::File) -> io::Result<u64> {
     use std::io::{Seek as _, SeekFrom};
     let metadata = file.metadata()?;
     if metadata.is_file() {
         return Ok(metadata.len());
     }
-    let mut file: &std::fs::File = file.file();
-    file.seek(SeekFrom::End(0))
+    let mut device: &fs::File = file;
+    let length = device.seek(SeekFrom::End(0))?;
+    device.rewind()?;
+    Ok(length)
 }
 
 /// Fills `buffer` from `offset`.

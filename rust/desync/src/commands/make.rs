@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! `make` and `chunk`: cutting files.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fs_err as fs;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use vsekai_formats::catar::record;
@@ -23,14 +20,14 @@ use crate::transfer::{CutSender, cut_apart, store_cuts};
 pub(crate) async fn make(args: MakeArgs, session: &Session, env: &mut Env) -> Result<(), DesyncError> {
     let chunker = chunker(&args.cut)?;
     let threads = usize::from(args.options.concurrency);
-    let entry_flags = catar_flags(&args.file)?;
-    let mut index = new_index(&args.cut, session.digest, entry_flags);
+    // Refuses a pipe: what a first look takes from it would be missing from the chunks.
+    let file = FileAt::open(&args.file).map_err(DesyncError::file("open the file"))?;
+    let mut index = new_index(&args.cut, session.digest, catar_flags(&file)?);
     match &args.store {
-        None => index = index_file(args.file.clone(), index, chunker, threads).await?,
+        None => index = index_file(file, index, chunker, threads).await?,
         Some(store) => {
             let store = session.opener_for(&index, &args.options).open_writable(store)?;
             let (sender, cuts) = CutSender::new(env.cancel.clone());
-            let file = args.file.clone();
             let cutting = spawn_blocking(move || cut_file(&file, chunker, sender));
             let stored = store_cuts(cuts, &mut index, store, threads).await;
             // A failing store ends the cutting too, but is the cause and so reported first.
@@ -85,14 +82,13 @@ struct MakeStats {
 }
 
 /// Cuts and hashes a file with several threads.
-pub(crate) async fn index_file(
-    path: PathBuf,
+async fn index_file(
+    file: FileAt,
     mut index: Index,
     chunker: Arc<dyn Chunker>,
     threads: usize,
 ) -> Result<Index, DesyncError> {
     let cut = spawn_blocking(move || {
-        let file = FileAt::open(&path).map_err(DesyncError::file("open the file"))?;
         let digest: DigestAlgorithm = index.digest;
         let cuts = cut_all(&file, 0..file.len(), &*chunker, threads, |plain| {
             ChunkId::of(digest, plain)
@@ -105,27 +101,25 @@ pub(crate) async fn index_file(
     cut.await?
 }
 
-fn cut_file(path: &Path, chunker: Arc<dyn Chunker>, cuts: CutSender) -> Result<(), DesyncError> {
-    let file = fs::File::open(path).map_err(DesyncError::file("open the file"))?;
+fn cut_file(file: &FileAt, chunker: Arc<dyn Chunker>, cuts: CutSender) -> Result<(), DesyncError> {
     cut_apart(chunker, cuts, |blocks| {
-        blocks.read_from(file).map_err(DesyncError::file("read the file"))
+        let read = blocks.read_from(file.file());
+        read.map_err(DesyncError::file("read the file"))
     })
 }
 
 /// Returns the feature flags of the catar entry a file begins with, without the digest's, or none.
 ///
 /// desync puts them into the index, so that an index made of a `.catar` equals one made by `tar -i`.
-fn catar_flags(path: &Path) -> Result<u64, DesyncError> {
-    let failed = DesyncError::file("open the file");
-    let mut head = Vec::new();
-    let file = fs::File::open(path).map_err(&failed)?;
-    file.take(record::ENTRY_LEN)
-        .read_to_end(&mut head)
-        .map_err(&failed)?;
+fn catar_flags(file: &FileAt) -> Result<u64, DesyncError> {
+    if file.len() < record::ENTRY_LEN {
+        return Ok(0);
+    }
+    let mut head = [0; record::ENTRY_LEN as usize];
+    file.read_at(0, &mut head)
+        .map_err(DesyncError::file("read the file"))?;
     let field = |at: usize| Some(u64::from_le_bytes(*head.get(at..)?.first_chunk()?));
-    let is_entry = head.len() as u64 == record::ENTRY_LEN
-        && field(0) == Some(record::ENTRY_LEN)
-        && field(8) == Some(record::ENTRY);
+    let is_entry = field(0) == Some(record::ENTRY_LEN) && field(8) == Some(record::ENTRY);
     let found = field(16).filter(|_| is_entry).unwrap_or_default() & !flags::SHA512_256;
     Ok(if flags::fault(found).is_none() { found } else { 0 })
 }

@@ -430,6 +430,27 @@ fn an_index_is_read_from_a_pipe_and_by_any_name() {
 }
 
 #[test]
+fn a_pipe_is_not_chunked_and_nothing_of_it_gets_lost() {
+    let place = Place::new();
+    let (store, index, pipe) = (place.folder("store"), place.at("i.caibx"), pipe(place.at("pipe")));
+    for line in [
+        vec!["make", &index, &pipe],
+        vec!["make", "-s", &store, &index, &pipe],
+    ] {
+        let writing = std::thread::spawn({
+            let pipe = pipe.clone();
+            // Nobody reads it to its end.
+            move || fs_err::write(pipe, blob()).unwrap_err()
+        });
+        let refused = ours(&line);
+        assert_eq!(refused.code, 1, "{line:?}");
+        assert!(refused.err.contains(&pipe), "{}", refused.err);
+        writing.join().unwrap();
+    }
+    assert!(!std::path::Path::new(&index).exists());
+}
+
+#[test]
 fn programs_follow_the_progress_as_they_follow_desyncs() {
     let place = Place::new();
     let (file, store) = (place.file("blob", blob()), place.folder("store"));
