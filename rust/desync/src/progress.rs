@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! How far a command is, in the forms in which desync shows it to people and to programs.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,14 +22,25 @@ pub(crate) enum Form {
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     done: Arc<AtomicU64>,
-    total: u64,
+    /// What there is to do, where that is known before it is done.
+    total: Option<u64>,
 }
 
 impl Progress {
     /// Starts with nothing done of `total` parts.
     pub(crate) fn of(total: u64) -> Self {
-        let done = Arc::default();
-        Self { done, total }
+        Self {
+            done: Arc::default(),
+            total: Some(total),
+        }
+    }
+
+    /// Starts to count bytes of which only the end tells how many there are.
+    pub(crate) fn of_bytes() -> Self {
+        Self {
+            done: Arc::default(),
+            total: None,
+        }
     }
 
     /// Notes that some more parts are done.
@@ -37,12 +48,61 @@ impl Progress {
         self.done.fetch_add(parts, Ordering::Relaxed);
     }
 
-    /// Returns what is done as a share of 1.
-    fn share(&self) -> f64 {
+    /// Returns how far the work is when `done` parts are done.
+    fn at(&self, done: u64) -> Done {
         match self.total {
-            0 => 0.0,
-            total => (self.done.load(Ordering::Relaxed) as f64 / total as f64).min(1.0),
+            Some(0) => Done::Share(0.0),
+            Some(total) => Done::Share((done as f64 / total as f64).min(1.0)),
+            None => Done::Bytes(done),
         }
+    }
+
+    fn now(&self) -> Done {
+        self.at(self.done.load(Ordering::Relaxed))
+    }
+
+    /// Returns how far the work is when it is finished, however it was counted.
+    fn whole(&self) -> Done {
+        match self.total {
+            Some(_) => Done::Share(1.0),
+            None => self.now(),
+        }
+    }
+}
+
+/// How far some work is.
+#[derive(Clone, Copy, Debug)]
+enum Done {
+    /// A share of 1.
+    Share(f64),
+    /// Bytes, where nobody knows of how many.
+    Bytes(u64),
+}
+
+/// A reader whose bytes are counted.
+#[derive(Debug)]
+pub(crate) struct Counted<R> {
+    input: R,
+    progress: Progress,
+}
+
+impl<R> Counted<R> {
+    /// Counts what is read of `input` from now on.
+    pub(crate) fn new(input: R, progress: Progress) -> Self {
+        Self { input, progress }
+    }
+
+    /// Returns the figures, which go on counting.
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.progress.add(read as u64);
+        Ok(read)
     }
 }
 
@@ -60,15 +120,15 @@ pub(crate) async fn show<T, E>(
     let began = Instant::now();
     let mut display = Display { form, err, label };
     let mut work = pin!(work);
-    display.show(0.0, Duration::ZERO, false);
+    display.show(progress.at(0), Duration::ZERO, false);
     loop {
         if let Ok(outcome) = tokio::time::timeout(STEP, work.as_mut()).await {
             if outcome.is_ok() {
-                display.show(1.0, began.elapsed(), true);
+                display.show(progress.whole(), began.elapsed(), true);
             }
             return outcome;
         }
-        display.show(progress.share(), began.elapsed(), false);
+        display.show(progress.now(), began.elapsed(), false);
     }
 }
 
@@ -80,8 +140,8 @@ struct Display<'a> {
 }
 
 impl Display<'_> {
-    fn show(&mut self, share: f64, took: Duration, finished: bool) {
-        let text = text(self.form, self.label, share, took, finished);
+    fn show(&mut self, done: Done, took: Duration, finished: bool) {
+        let text = text(self.form, self.label, done, took, finished);
         let written = match self.form {
             // Over what stood there, which may have been longer.
             Form::Bar => write!(self.err, "\r{text:<72}"),
@@ -98,8 +158,16 @@ impl Drop for Display<'_> {
     }
 }
 
-/// Returns label, bar, percentage, and the time that is left or, at the end, that it took.
-fn text(form: Form, label: &str, share: f64, took: Duration, finished: bool) -> String {
+/// Returns label, bar, percentage, and the time that is left or, at the end, that it took. Bytes of nobody knows how many
+/// have no bar, and always the time that they took.
+fn text(form: Form, label: &str, done: Done, took: Duration, finished: bool) -> String {
+    let share = match done {
+        Done::Share(share) => share,
+        Done::Bytes(bytes) => {
+            let time = total(took.as_secs());
+            return format!("{label} {:6.1} MiB {time}", bytes as f64 / MIB);
+        }
+    };
     let bar = match form {
         Form::Bar => format!("[{:-<30}] ", "#".repeat((share * 30.0) as usize)),
         _ => " ".to_owned(),
@@ -128,6 +196,7 @@ fn total(seconds: u64) -> String {
 }
 
 const STEP: Duration = Duration::from_millis(500);
+const MIB: f64 = (1 << 20) as f64;
 
 #[cfg(test)]
 mod tests {
@@ -137,7 +206,8 @@ mod tests {
     fn lines_have_the_form_of_desyncs() {
         let label = "Attempt 1: Assembling ";
         let line = |share, seconds, finished| {
-            text(Form::Lines, label, share, Duration::from_secs(seconds), finished)
+            let took = Duration::from_secs(seconds);
+            text(Form::Lines, label, Done::Share(share), took, finished)
         };
         for (found, expected) in [
             (line(0.0, 0, false), "Attempt 1: Assembling    0.00%"),
@@ -148,9 +218,32 @@ mod tests {
         ] {
             assert_eq!(found, expected);
         }
-        assert_eq!(text(Form::Lines, "", 1.0, Duration::ZERO, true), " 100.00% 0s");
-        let half = text(Form::Bar, "", 0.5, Duration::from_secs(1), false);
+        let whole = text(Form::Lines, "", Done::Share(1.0), Duration::ZERO, true);
+        assert_eq!(whole, " 100.00% 0s");
+        let half = text(Form::Bar, "", Done::Share(0.5), Duration::from_secs(1), false);
         assert_eq!(half, "[###############---------------]  50.00% 00m01s");
+    }
+
+    #[test]
+    fn bytes_of_nobody_knows_how_many_are_told_with_the_time_they_took() {
+        for form in [Form::Lines, Form::Bar] {
+            let line = |bytes, seconds, finished| {
+                let took = Duration::from_secs(seconds);
+                text(form, "Packing ", Done::Bytes(bytes), took, finished)
+            };
+            assert_eq!(line(0, 0, false), "Packing     0.0 MiB 0s");
+            assert_eq!(line(3 << 19, 1, false), "Packing     1.5 MiB 1s");
+            assert_eq!(line(200 << 30, 75, true), "Packing  204800.0 MiB 1m15s");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_counted() {
+        let mut input = Counted::new(&b"some bytes"[..], Progress::of(20));
+        let progress = input.progress();
+        io::copy(&mut input, &mut io::sink()).unwrap();
+        assert!(matches!(progress.now(), Done::Share(share) if share == 0.5));
+        assert!(matches!(progress.whole(), Done::Share(share) if share == 1.0));
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ use vsekai_store::{ChunkStore, KnownIds, WriteStore};
 
 use crate::env::Cancel;
 use crate::error::DesyncError;
+use crate::progress::Progress;
 
 /// Ids that need not be looked at again; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +34,7 @@ impl SeenIds {
     }
 }
 
-/// Hashes and stores the chunks that `cuts` brings, and appends them to `index` in order.
+/// Hashes and stores the chunks that `cuts` brings, appends them to `index` in order, and counts their bytes.
 ///
 /// A chunk the store has is not sent again. When this returns without an error, all chunks are durable.
 pub(crate) async fn store_cuts(
@@ -41,6 +42,7 @@ pub(crate) async fn store_cuts(
     index: &mut Index,
     store: Arc<dyn WriteStore>,
     concurrency: usize,
+    progress: &Progress,
 ) -> Result<(), DesyncError> {
     let digest = index.digest;
     let seen = SeenIds::default();
@@ -51,6 +53,7 @@ pub(crate) async fn store_cuts(
     while let Some(chunks) = stored.next().await {
         for (id, size) in chunks? {
             index.push(id, size);
+            progress.add(u64::from(size));
         }
     }
     drop(stored);

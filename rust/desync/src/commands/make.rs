@@ -13,6 +13,7 @@ use crate::args::{ChunkArgs, MakeArgs};
 use crate::env::{Env, to_json};
 use crate::error::DesyncError;
 use crate::files::FileAt;
+use crate::progress::Progress;
 use crate::session::{Session, chunker, new_index};
 use crate::transfer::{CutSender, cut_apart, store_cuts};
 
@@ -22,19 +23,24 @@ pub(crate) async fn make(args: MakeArgs, session: &Session, env: &mut Env) -> Re
     let threads = usize::from(args.options.concurrency);
     // Refuses a pipe: what a first look takes from it would be missing from the chunks.
     let file = FileAt::open(&args.file).map_err(DesyncError::file("open the file"))?;
+    let progress = Progress::of(file.len());
     let mut index = new_index(&args.cut, session.digest, catar_flags(&file)?);
-    match &args.store {
-        None => index = index_file(file, index, chunker, threads).await?,
-        Some(store) => {
-            let store = session.opener_for(&index, &args.options).open_writable(store)?;
-            let (sender, cuts) = CutSender::new(env.cancel.clone());
-            let cutting = spawn_blocking(move || cut_file(&file, chunker, sender));
-            let stored = store_cuts(cuts, &mut index, store, threads).await;
-            // A failing store ends the cutting too, but is the cause and so reported first.
-            stored?;
-            cutting.await??;
-        }
-    }
+    let opener = session.opener_for(&index, &args.options);
+    let store = args.store.as_deref();
+    let store = store.map(|store| opener.open_writable(store)).transpose()?;
+    let cancel = env.cancel.clone();
+    let chunking = Box::pin(async {
+        let Some(store) = store else {
+            return index_file(file, index, chunker, threads, progress.clone()).await;
+        };
+        let (sender, cuts) = CutSender::new(cancel);
+        let cutting = spawn_blocking(move || cut_file(&file, chunker, sender));
+        // A failing store ends the cutting too, but is the cause and so reported first.
+        store_cuts(cuts, &mut index, store, threads, &progress).await?;
+        cutting.await??;
+        Ok(index)
+    });
+    let index = env.showing("Chunking ", &progress, chunking).await?;
     session
         .write_index(&args.index, &index, &args.options, env)
         .await?;
@@ -87,10 +93,13 @@ async fn index_file(
     mut index: Index,
     chunker: Arc<dyn Chunker>,
     threads: usize,
+    progress: Progress,
 ) -> Result<Index, DesyncError> {
     let cut = spawn_blocking(move || {
         let digest: DigestAlgorithm = index.digest;
         let cuts = cut_all(&file, 0..file.len(), &*chunker, threads, |plain| {
+            // The few that turn out to be no chunks count, too: at the end it is all or nothing.
+            progress.add(plain.len() as u64);
             ChunkId::of(digest, plain)
         });
         for cut in cuts.map_err(DesyncError::file("read the file"))? {

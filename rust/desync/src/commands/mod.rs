@@ -49,21 +49,34 @@ pub(crate) async fn run(args: DesyncArgs, session: &Session, env: &mut Env) -> R
     }
 }
 
-/// Opens the archive that the index at `input` describes, and returns it with the hash function of its chunks.
+/// An archive that lies in chunks.
+struct IndexedArchive {
+    input: Box<dyn Read + Send>,
+    /// Its length in bytes.
+    len: u64,
+    /// The hash function of its chunks.
+    digest: DigestAlgorithm,
+}
+
+/// Opens the archive that the index at `input` describes.
 async fn indexed_archive(
     input: &str,
     indexed: &IndexedArgs,
     options: &StoreArgs,
     session: &Session,
     env: &mut Env,
-) -> Result<(Box<dyn Read + Send>, DigestAlgorithm), DesyncError> {
+) -> Result<IndexedArchive, DesyncError> {
     let mut index = session.read_index(input, options, env).await?;
     let store = session
         .open_source(&mut index, &indexed.stores, indexed.cache.as_deref(), options)
         .await?;
-    let digest = index.digest;
+    let (len, digest) = (index.total_size(), index.digest);
     let pace = Pace::of(options.concurrency, &index);
     let mut stream = IndexStream::new(Arc::new(index), store, pace, env.cancel.clone());
     stream.look_in(Vec::new());
-    Ok((Box::new(stream), digest))
+    Ok(IndexedArchive {
+        input: Box::new(stream),
+        len,
+        digest,
+    })
 }

@@ -24,9 +24,9 @@ pub(crate) async fn mtree(args: MtreeArgs, session: &Session, env: &mut Env) -> 
     let skipped = Skipped::default();
     let input: Box<dyn Read + Send> = if args.indexed.index {
         let opened = indexed_archive(&args.input, &args.indexed, &args.options, session, env);
-        let (archive, of_chunks) = opened.await?;
-        digest = of_chunks;
-        archive
+        let archive = opened.await?;
+        digest = archive.digest;
+        archive.input
     } else if args.input == "-" {
         env.take_input()
     } else if Path::new(&args.input).is_dir() {

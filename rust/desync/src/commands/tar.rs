@@ -13,6 +13,7 @@ use crate::args::{InputFormat, TarArgs};
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
+use crate::progress::Progress;
 use crate::session::{Session, chunker};
 use crate::transfer::{CutSender, cut_apart, store_cuts};
 use crate::tree::from_tar::{TarTree, seekable, spool};
@@ -125,10 +126,15 @@ async fn to_index(
     let concurrency = usize::from(args.options.concurrency);
     let (sender, cuts) = CutSender::new(env.cancel.clone());
     let cancel = env.cancel.clone();
-    let packing = spawn_blocking(move || pack_cuts(source, digest, chunker, sender, &cancel));
-    // A failing store ends the packing too, but is the cause and so reported first.
-    store_cuts(cuts, &mut index, store, concurrency).await?;
-    let skipped = packing.await??;
+    // Looking through the folder beforehand would keep the disk from the work itself.
+    let progress = Progress::of_bytes();
+    let packing = Box::pin(async {
+        let packing = spawn_blocking(move || pack_cuts(source, digest, chunker, sender, &cancel));
+        // A failing store ends the packing too, but is the cause and so reported first.
+        store_cuts(cuts, &mut index, store, concurrency, &progress).await?;
+        packing.await?
+    });
+    let skipped = env.showing("Packing ", &progress, packing).await?;
     session
         .write_index(&args.output, &index, &args.options, env)
         .await?;

@@ -15,7 +15,7 @@ use crate::commands::indexed_archive;
 use crate::env::{Cancel, Env};
 use crate::error::DesyncError;
 use crate::files::NewFile;
-use crate::progress::Progress;
+use crate::progress::{Counted, Progress};
 use crate::session::Session;
 use crate::transfer::Pace;
 use crate::tree::image::TreeImage;
@@ -56,9 +56,11 @@ async fn to_tar_file(args: UntarArgs, session: &Session, env: &mut Env) -> Outco
         false => open_archive(&args, env)?,
         true => {
             let opened = indexed_archive(&args.input, &args.indexed, &args.options, session, env);
-            opened.await?.0
+            let archive = opened.await?;
+            Counted::new(archive.input, Progress::of(archive.len))
         }
     };
+    let progress = input.progress();
     let file = match args.target == Path::new("-") {
         true => None,
         false => Some(NewFile::at(&args.target).await?),
@@ -74,7 +76,8 @@ async fn to_tar_file(args: UntarArgs, session: &Session, env: &mut Env) -> Outco
         let output = BufWriter::with_capacity(1 << 20, output);
         to_tar(&args.input, decoder, output, &cancel)
     });
-    let skipped = writing.await??;
+    let written = env.showing(UNPACKING, &progress, async { writing.await? });
+    let skipped = written.await?;
     env.cancel.check()?;
     if let Some(file) = file {
         file.publish()?;
@@ -82,24 +85,37 @@ async fn to_tar_file(args: UntarArgs, session: &Session, env: &mut Env) -> Outco
     Ok((None, skipped))
 }
 
-fn open_archive(args: &UntarArgs, env: &mut Env) -> Result<Box<dyn Read + Send>, DesyncError> {
-    Ok(match args.input.as_str() {
-        "-" => env.take_input(),
-        path => Box::new(fs::File::open(path).map_err(DesyncError::file("open the archive"))?),
-    })
+/// An archive and how much of it was read.
+type Archive = Counted<Box<dyn Read + Send>>;
+
+fn open_archive(args: &UntarArgs, env: &mut Env) -> Result<Archive, DesyncError> {
+    if args.input == "-" {
+        return Ok(Archive::new(env.take_input(), Progress::of_bytes()));
+    }
+    let failed = DesyncError::file("open the archive");
+    let file = fs::File::open(&args.input).map_err(&failed)?;
+    let found = file.metadata().map_err(&failed)?;
+    let progress = match found.is_file() {
+        true => Progress::of(found.len()),
+        false => Progress::of_bytes(),
+    };
+    Ok(Archive::new(Box::new(file), progress))
 }
 
 async fn from_archive(args: UntarArgs, env: &mut Env) -> Outcome {
     let input = open_archive(&args, env)?;
+    let progress = input.progress();
     let cancel = env.cancel.clone();
     let unpacking = spawn_blocking(move || {
         let decoder = Decoder::new(BufReader::with_capacity(1 << 20, input), DecodeLimits::default());
         let unpacker = Unpacker::new(&args.input, &args.target, options(&args), &cancel);
         let unpacked = unpacker.run(decoder, &mut ())?;
         let files = unpacked.stats;
-        Ok((Some(UntarStats { files, chunks: None }), unpacked.skipped))
+        let stats = UntarStats { files, chunks: None };
+        Ok::<_, DesyncError>((Some(stats), unpacked.skipped))
     });
-    unpacking.await?
+    env.showing(UNPACKING, &progress, async { unpacking.await? })
+        .await
 }
 
 async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcome {
@@ -124,7 +140,7 @@ async fn from_index(args: UntarArgs, session: &Session, env: &mut Env) -> Outcom
     stream.count(progress.clone());
     let cancel = env.cancel.clone();
     let unpacking = spawn_blocking(move || unpack_index(&args, stream, receipt.as_ref(), &cancel));
-    env.showing("Unpacking ", &progress, async { unpacking.await? })
+    env.showing(UNPACKING, &progress, async { unpacking.await? })
         .await
 }
 
@@ -176,3 +192,6 @@ fn options(args: &UntarArgs) -> UnpackOptions {
         xattrs: !args.no_same_xattrs && !args.no_same_owner,
     }
 }
+
+/// What progress is told of, as desync has it.
+const UNPACKING: &str = "Unpacking ";

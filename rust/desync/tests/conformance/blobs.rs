@@ -459,8 +459,13 @@ fn programs_follow_the_progress_as_they_follow_desyncs() {
     place.file("tree/file", blob());
     let (tree, archive, target) = (place.at("tree"), place.at("t.caidx"), place.at("target"));
     ours_ok(&["tar", "-i", "-s", &store, &archive, &tree]);
+    let (catar, tar) = (place.at("t.catar"), place.at("t.tar"));
+    ours_ok(&["tar", &catar, &tree]);
     let (chopped, cache) = (place.folder("chopped"), place.folder("cache"));
+    let as_tar = ["untar", "--output-format", "gnu-tar"];
     for (label, line) in [
+        ("Chunking ", vec!["make", &index, &file]),
+        ("Chunking ", vec!["make", "-s", &store, &index, &file]),
         (
             "Attempt 1: Assembling ",
             vec!["extract", "-s", &store, &index, &output],
@@ -471,6 +476,12 @@ fn programs_follow_the_progress_as_they_follow_desyncs() {
         (
             "Unpacking ",
             vec!["untar", "--no-same-owner", "-i", "-s", &store, &archive, &target],
+        ),
+        ("Unpacking ", vec!["untar", "--no-same-owner", &catar, &target]),
+        ("Unpacking ", [&as_tar[..], &[&catar, &tar]].concat()),
+        (
+            "Unpacking ",
+            [&as_tar[..], &["-i", "-s", &store, &archive, &tar]].concat(),
         ),
     ] {
         let variable = "DESYNC_ENABLE_PARSABLE_PROGRESS";
@@ -503,6 +514,35 @@ fn programs_follow_the_progress_as_they_follow_desyncs() {
         failed.err
     );
     assert!(failed.err.contains("\nError: "), "{}", failed.err);
+}
+
+#[test]
+fn what_has_no_known_length_is_followed_in_bytes() {
+    let place = Place::new();
+    let (store, pipe, target) = (place.folder("store"), pipe(place.at("pipe")), place.at("target"));
+    place.file("tree/file", blob());
+    let (tree, index, catar) = (place.at("tree"), place.at("t.caidx"), place.at("t.catar"));
+    ours_ok(&["tar", &catar, &tree]);
+    let writing = std::thread::spawn({
+        let (pipe, bytes) = (pipe.clone(), fs_err::read(&catar).unwrap());
+        move || fs_err::write(pipe, bytes).unwrap()
+    });
+    for (label, line) in [
+        ("Packing ", vec!["tar", "-i", "-s", &store, &index, &tree]),
+        ("Unpacking ", vec!["untar", "--no-same-owner", &pipe, &target]),
+    ] {
+        let followed = crate::common::ours_where("DESYNC_ENABLE_PARSABLE_PROGRESS", "1", &line);
+        assert_eq!(followed.code, 0, "{}", followed.err);
+        // 700,000 bytes twice, 1,300,000 others, and a little for the archive.
+        let (first, last) = (
+            format!("{label}    0.0 MiB 0s\n"),
+            format!("\n{label}    2.6 MiB "),
+        );
+        let err = &followed.err;
+        assert!(err.starts_with(&first) && err.contains(&last), "{err:?}");
+        assert!(err.ends_with("s\n\n"), "{err:?}");
+    }
+    writing.join().unwrap();
 }
 
 #[test]

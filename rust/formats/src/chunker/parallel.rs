@@ -36,7 +36,7 @@ impl<T> Cut<T> {
 /// the bytes of each chunk.
 ///
 /// `value` may be called for a chunk that turns out not to be one (about one in a thousand) and must not
-/// have effects. Memory is a buffer of a few largest chunks per thread, and the result.
+/// have effects for which that matters. Memory is a buffer of a few largest chunks per thread, and the result.
 ///
 /// # Errors
 /// The first read that fails.
