@@ -22,6 +22,7 @@ use crate::args::{ChunkerName, CutArgs, StoreArgs};
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::NewFile;
+use crate::transfer::largest_chunk;
 
 /// The settings of one command: its configuration, hash function and credentials.
 #[derive(Debug)]
@@ -84,12 +85,12 @@ impl Session {
     /// Returns what opens stores with chunks of `index`, which bounds and names them.
     pub(crate) fn opener_for(&self, index: &Index, options: &StoreArgs) -> StoreOpener {
         let mut opener = self.opener(options);
-        let max = usize::try_from(index.chunk_max).unwrap_or(usize::MAX);
         opener.format = StoreFormat {
             digest: index.digest,
             ..opener.format
         };
-        opener.format = opener.format.with_max_chunk(max);
+        // Nothing longer is one of them, and as many are read at a time as `Pace` says by the same measure.
+        opener.format = opener.format.with_max_chunk(largest_chunk(index));
         opener
     }
 

@@ -74,16 +74,16 @@ async fn store_cuts_of(
 
 /// Chunks that are hashed together: so many that the lanes of a processor's vectors, which take a chunk each, come to
 /// their ends at about the same time. With eight they are idle for a fifth of it.
-pub(crate) const GROUP: usize = 12;
+const GROUP: usize = 12;
 
 /// Returns how many groups of chunks to work on at a time where `concurrency` chunks are wanted: enough for all
 /// processors, and for some to wait for the disk meanwhile.
-pub(crate) fn groups(concurrency: usize) -> usize {
+fn groups(concurrency: usize) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     concurrency.min(processors + WAITING)
 }
 
-/// How many chunks of an index to have in memory at a time.
+/// How many chunks to have in memory at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// Chunks that are worked on one by one.
@@ -98,8 +98,12 @@ impl Pace {
     /// As many as are wanted, but fewer where chunks are large: an index may ask for 128 MiB each, and a store have them
     /// in a few bytes.
     pub(crate) fn of(concurrency: u16, index: &Index) -> Self {
-        let largest = index.chunks.iter().map(|chunk| chunk.size).max();
-        let fit = (IN_MEMORY / largest.unwrap_or_default().max(1) as usize).max(1);
+        Self::of_chunks(concurrency, largest_chunk(index))
+    }
+
+    /// The same for chunks of at most `largest` bytes each.
+    pub(crate) fn of_chunks(concurrency: u16, largest: usize) -> Self {
+        let fit = (IN_MEMORY / largest.max(1)).max(1);
         let group = GROUP.min(fit);
         let concurrency = usize::from(concurrency);
         Self {
@@ -108,6 +112,12 @@ impl Pace {
             groups: groups(concurrency).min(fit / group),
         }
     }
+}
+
+/// Returns the length of an index's largest chunk in bytes; while there is none, of the largest that there may be.
+pub(crate) fn largest_chunk(index: &Index) -> usize {
+    let sizes = index.chunks.iter().map(|chunk| u64::from(chunk.size));
+    usize::try_from(sizes.max().unwrap_or(index.chunk_max)).unwrap_or(usize::MAX)
 }
 
 /// Bytes of chunks on their way. Chunks of 256 KiB come to a few MiB.
@@ -261,6 +271,16 @@ mod tests {
         index.push(ChunkId::of(digest, b"small"), 1);
         index.push(ChunkId::of(digest, b"large"), largest);
         index
+    }
+
+    #[test]
+    fn what_an_index_allows_does_not_count_beside_what_is_in_it() {
+        let mut hostile = Index::new(0, DigestAlgorithm::Sha256, (1, 1, 128 << 20));
+        assert_eq!(largest_chunk(&hostile), 128 << 20);
+        for size in [1, 5, 3] {
+            hostile.push(ChunkId::of(DigestAlgorithm::Sha256, &[size]), size.into());
+        }
+        assert_eq!(largest_chunk(&hostile), 5);
     }
 
     #[test]

@@ -305,6 +305,64 @@ fn damaged_chunks_are_reported_and_repaired() {
 }
 
 #[test]
+fn chunks_of_unusual_size_are_verified_too() {
+    let place = Place::new();
+    let content = [vec![0; 4 << 20], noise(1, 4 << 20), noise(2, 3 << 20)].concat();
+    let (file, store, index) = (
+        place.file("blob", content),
+        place.folder("store"),
+        place.at("i.caibx"),
+    );
+    ours_ok(&["make", "-m", "4096:4096:4096", "-s", &store, &index, &file]);
+    ours_ok(&["verify", "-s", &store]);
+    let ids = ours_ok(&["list-chunks", &index]);
+    let path = |id: &str| format!("{store}/{}/{id}.cacnk", &id[..4]);
+    let [zeros, first, second] = ids.lines().collect::<Vec<_>>()[..] else {
+        panic!("{ids}");
+    };
+    // The right size and the wrong content.
+    fs_err::copy(path(first), path(zeros)).unwrap();
+    let outcome = ours(&["verify", "-s", &store]);
+    assert_eq!(outcome.code, 1);
+    // Once, whatever a first look at it found.
+    let told = outcome.err.lines().filter(|line| line.contains(zeros)).count();
+    assert_eq!(
+        (told, outcome.err.contains(second)),
+        (1, false),
+        "{}",
+        outcome.err
+    );
+    ours_ok(&["verify", "-r", "-s", &store]);
+    let there = [zeros, first, second].map(|id| std::path::Path::new(&path(id)).exists());
+    assert_eq!(there, [false, true, true]);
+}
+
+#[test]
+fn an_index_with_small_chunks_takes_no_large_ones() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", blob()), place.folder("store"));
+    let (index, output) = (place.at("i.caibx"), place.at("out"));
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    let mut bytes = fs_err::read(&index).unwrap();
+    // What it allows: 128 MiB.
+    bytes[40..48].copy_from_slice(&(128u64 << 20).to_le_bytes());
+    fs_err::write(&index, &bytes).unwrap();
+    ours_ok(&["extract", "-s", &store, &index, &output]);
+    assert_same(&file, &output);
+    let ids = ours_ok(&["list-chunks", &index]);
+    let id = ids.lines().next().unwrap();
+    let bomb = vsekai_formats::codec::compress(&vec![0; 64 << 20], 3).unwrap();
+    fs_err::write(format!("{store}/{}/{id}.cacnk", &id[..4]), bomb).unwrap();
+    let outcome = ours(&["extract", "-s", &store, &index, &output]);
+    assert_eq!(outcome.code, 1);
+    assert!(
+        outcome.err.contains("holds more than 262144 bytes"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
 fn prune_keeps_what_indexes_need_and_asks_first() {
     let place = Place::new();
     let store = place.folder("store");
