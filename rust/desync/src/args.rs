@@ -103,8 +103,8 @@ pub enum DesyncCommand {
 /// How stores are reached.
 #[derive(Clone, Debug, Args)]
 pub struct StoreArgs {
-    /// Chunks worked on at the same time
-    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=512))]
+    /// Chunks worked on at the same time; more than 512 count as 512
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_concurrency, allow_negative_numbers = true)]
     pub concurrency: u16,
     /// Certificate to show to servers, in PEM
     #[arg(long, value_name = "FILE", requires = "client_key")]
@@ -122,17 +122,17 @@ pub struct StoreArgs {
     #[arg(short = 'r', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_parser = BoolishValueParser::new(), hide = true)]
     pub cache_repair: bool,
     /// Attempts for each request, all in all [default: 3]
-    #[arg(short = 'e', long, value_name = "N")]
-    pub error_retry: Option<u32>,
+    #[arg(short = 'e', long, value_name = "N", allow_negative_numbers = true)]
+    pub error_retry: Option<i64>,
     /// Wait before the second attempt, such as 500ms or 2s [default: 500ms]
-    #[arg(short = 'b', long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(short = 'b', long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub error_retry_base_interval: Option<Duration>,
 }
 
 impl StoreArgs {
     /// Returns the options that were given, which go before those of the configuration.
     pub(crate) fn given(&self) -> StoreOptions {
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         StoreOptions {
             error_retry: self.error_retry,
             error_retry_base_interval: self.error_retry_base_interval.map(nanoseconds),
@@ -516,8 +516,8 @@ pub struct VerifyArgs {
     /// Local store to check
     #[arg(short = 's', long, value_name = "FOLDER", required = true)]
     pub store: String,
-    /// Chunks worked on at the same time
-    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=512))]
+    /// Chunks worked on at the same time; more than 512 count as 512
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_concurrency, allow_negative_numbers = true)]
     pub concurrency: u16,
     /// Delete damaged chunks
     #[arg(short = 'r', long)]
@@ -579,10 +579,21 @@ pub struct PullArgs {
     pub store: String,
 }
 
-/// Reads Go's form of times: a sum of numbers with units, such as `500ms` or `1m30s`.
+/// Reads how many chunks to work on at a time. It is a bound, so more than there can be use for is no mistake.
+fn parse_concurrency(text: &str) -> Result<u16, String> {
+    match text.parse::<u64>() {
+        Ok(0) | Err(_) => Err(format!(
+            "it is no number from 1 on; the most there is use for is {MAX_CONCURRENCY}"
+        )),
+        Ok(wanted) => Ok(u16::try_from(wanted).map_or(MAX_CONCURRENCY, |wanted| wanted.min(MAX_CONCURRENCY))),
+    }
+}
+
+/// Reads Go's form of times: a sum of numbers with units, such as `500ms` or `1m30s`. One below zero is no wait at all.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("{text:?} is not a time: write a number and ns, us, ms, s, m or h");
-    let mut rest = text;
+    let refuse = || "it is no time: write a number and ns, us, ms, s, m or h".to_owned();
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let mut rest = unsigned;
     let mut seconds = 0.0;
     while !rest.is_empty() {
         let digits = rest
@@ -606,11 +617,21 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         seconds += number.parse::<f64>().map_err(|_| refuse())? * scale;
         rest = after;
     }
-    match text.is_empty() || !(0.0..=86_400.0).contains(&seconds) {
-        true => Err(refuse()),
+    if unsigned.is_empty() {
+        return Err(refuse());
+    }
+    if text.starts_with('-') {
+        return Ok(Duration::ZERO);
+    }
+    match seconds > MAX_WAIT {
+        true => Err("it is more than 24h, which no wait may be".to_owned()),
         false => Ok(Duration::from_secs_f64(seconds)),
     }
 }
+
+const MAX_CONCURRENCY: u16 = 512;
+/// In seconds.
+const MAX_WAIT: f64 = 86_400.0;
 
 #[cfg(test)]
 mod tests {
@@ -620,9 +641,47 @@ mod tests {
     fn times_have_gos_form() {
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse_duration("1m1.5s"), Ok(Duration::from_millis(61_500)));
-        assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
-        for bad in ["", "5", "s", "5x", "-1s", "1e9h", "1..2s"] {
+        assert_eq!(parse_duration("+1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
+        for none in ["0", "-0", "-1s", "-200h"] {
+            assert_eq!(parse_duration(none), Ok(Duration::ZERO), "{none}");
+        }
+        for bad in ["", "-", "5", "-5", "s", "5x", "--1s", "1e9h", "1..2s"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_mean_something_to_desync_are_taken_and_others_refused_with_their_limit() {
+        let options = |flag: &str| {
+            let words = ["desync", "list-chunks"].into_iter().chain(flag.split(' '));
+            let cli = DesyncCli::try_parse_from(words.chain(["index"]));
+            match cli.map_err(|error| error.to_string())?.args.command {
+                DesyncCommand::ListChunks(list) => Ok(list.options),
+                other => Err(format!("{other:?}")),
+            }
+        };
+        for (flag, expected) in [("-n 1", 1), ("-n 512", 512), ("-n=513", 512), ("-n 100000", 512)] {
+            assert_eq!(options(flag).unwrap().concurrency, expected, "{flag}");
+        }
+        for flag in ["-e -1", "-e=-1", "--error-retry -1"] {
+            assert_eq!(options(flag).unwrap().error_retry, Some(-1), "{flag}");
+        }
+        for flag in ["-b -1s", "-b=-1s", "--error-retry-base-interval -1s"] {
+            let wait = options(flag).unwrap().error_retry_base_interval;
+            assert_eq!(wait, Some(Duration::ZERO), "{flag}");
+        }
+        for (flag, limit) in [
+            ("-n 0", "from 1 on"),
+            ("-n -1", "from 1 on"),
+            ("-n=-1", "from 1 on"),
+            ("-n many", "from 1 on"),
+            ("-e few", "--error-retry"),
+            ("-b 200h", "24h"),
+            ("-b soon", "no time"),
+        ] {
+            let refused = options(flag).unwrap_err();
+            assert!(refused.contains(limit), "{flag}: {refused}");
         }
     }
 

@@ -56,12 +56,12 @@ pub struct StoreOptions {
     /// Nanoseconds for one request with its body; 0 is the default, less than 0 no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
-    /// Attempts in all; 0 and 1 mean one.
+    /// Attempts in all; 1 and less mean one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_retry: Option<u32>,
-    /// Nanoseconds of the first wait between attempts.
+    pub error_retry: Option<i64>,
+    /// Nanoseconds of the first wait between attempts; 0 and less mean none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_retry_base_interval: Option<u64>,
+    pub error_retry_base_interval: Option<i64>,
     /// A file with the client's certificate, in PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_cert: Option<PathBuf>,
@@ -184,10 +184,10 @@ impl StoreOptions {
             Some(timeout) => http.total_timeout = u64::try_from(timeout).ok().map(Duration::from_nanos),
         }
         if let Some(attempts) = self.error_retry {
-            http.retry.attempts = attempts.max(1);
+            http.retry.attempts = u32::try_from(attempts.max(1)).unwrap_or(u32::MAX);
         }
         if let Some(base) = self.error_retry_base_interval {
-            http.retry.base = Duration::from_nanos(base);
+            http.retry.base = Duration::from_nanos(u64::try_from(base).unwrap_or_default());
             http.retry.max_delay = http.retry.max_delay.max(http.retry.base);
         }
         if self.trust_insecure == Some(true) {
@@ -351,6 +351,18 @@ mod tests {
         });
         assert_eq!(open.total_timeout, None);
         assert!(matches!(open.trust, ServerTrust::UnsafeAnyone));
+    }
+
+    #[test]
+    fn numbers_below_zero_mean_what_they_mean_to_desync() {
+        let json =
+            br#"{"store-options": {"http://h/": {"error-retry": -1, "error-retry-base-interval": -5}}}"#;
+        let config = Config::parse(json).unwrap();
+        let http = config
+            .options_for("http://h")
+            .unwrap()
+            .apply(HttpOptions::default());
+        assert_eq!((http.retry.attempts, http.retry.base), (1, Duration::ZERO));
     }
 
     #[test]
