@@ -159,7 +159,8 @@ async fn a_body_always_cut_says_how_far_it_came() {
 async fn a_long_body_goes_out_whole_and_with_its_length() {
     let server = BadServer::start(|_, _| Reply::status(201)).await;
     let body: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
-    let sent = origin(&server.url("")).put("document", None, body.clone().into());
+    let origin = origin(&server.url(""));
+    let sent = origin.put("document", None, body.clone().into());
     sent.await.unwrap();
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
