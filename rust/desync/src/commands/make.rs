@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! `make` and `chunk`: cutting files.
 
+use std::io::Seek as _;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -112,7 +113,9 @@ async fn index_file(
 
 fn cut_file(file: &FileAt, chunker: Arc<dyn Chunker>, cuts: CutSender) -> Result<(), DesyncError> {
     cut_apart(chunker, cuts, |blocks| {
-        let read = blocks.read_from(file.file());
+        let mut input = file.file();
+        // On Windows a look at any place moves on from there.
+        let read = input.rewind().and_then(|()| blocks.read_from(input));
         read.map_err(DesyncError::file("read the file"))
     })
 }
