@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use vsekai_formats::ChunkId;
 
 use crate::chunk::Chunk;
+use crate::combine::Batch;
 use crate::error::StoreError;
 use crate::{ChunkStore, WriteStore};
 
@@ -24,6 +26,12 @@ impl Cache {
     pub fn new(cache: Arc<dyn WriteStore>, upstream: Arc<dyn ChunkStore>) -> Self {
         Self { cache, upstream }
     }
+
+    async fn keep(&self, chunk: &Chunk) {
+        if let Err(error) = self.cache.put(chunk).await {
+            tracing::warn!(%error, "chunk cannot be cached");
+        }
+    }
 }
 
 #[async_trait]
@@ -31,14 +39,32 @@ impl ChunkStore for Cache {
     async fn get(&self, id: ChunkId) -> Result<Chunk, StoreError> {
         match self.cache.get(id).await {
             Ok(chunk) => return Ok(chunk),
-            Err(StoreError::Missing { .. }) => {}
-            Err(error) => tracing::warn!(%error, "cached chunk cannot be used, fetching it again"),
+            Err(error) => note_unusable(&error),
         }
         let chunk = self.upstream.get(id).await?;
-        if let Err(error) = self.cache.put(&chunk).await {
-            tracing::warn!(%error, "chunk cannot be cached");
-        }
+        self.keep(&chunk).await;
         Ok(chunk)
+    }
+
+    async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
+        let mut batch = Batch::new(ids);
+        let cached = self.cache.get_each(ids).await;
+        cached
+            .iter()
+            .filter_map(|cached| cached.as_ref().err())
+            .for_each(note_unusable);
+        batch.take(cached);
+        let open = batch.open();
+        if !open.is_empty() {
+            let fetched = self.upstream.get_each(&open).await;
+            join_all(fetched.iter().flatten().map(|chunk| self.keep(chunk))).await;
+            batch.take(fetched);
+        }
+        // What the cache had to say of a chunk that nobody has is no concern of who asks.
+        batch.finish(|id, mut failures| {
+            let last = failures.pop();
+            last.unwrap_or_else(|| StoreError::missing(self.name(), id))
+        })
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
@@ -50,5 +76,12 @@ impl ChunkStore for Cache {
 
     fn name(&self) -> String {
         self.upstream.name()
+    }
+}
+
+/// Says why a chunk in the cache is no use, unless there is none.
+fn note_unusable(error: &StoreError) {
+    if !error.is_missing() {
+        tracing::warn!(%error, "cached chunk cannot be used, fetching it again");
     }
 }

@@ -9,7 +9,7 @@ use vsekai_formats::ChunkId;
 
 use crate::ChunkStore;
 use crate::chunk::Chunk;
-use crate::combine::worst;
+use crate::combine::{Batch, worst};
 use crate::error::StoreError;
 
 /// Asks the store that answered last, and the others in turn when it fails.
@@ -80,6 +80,22 @@ impl ChunkStore for Failover {
             }
         }
         Err(worst(&self.name, id.into(), failures))
+    }
+
+    async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
+        let mut batch = Batch::new(ids);
+        for (position, store) in self.in_turn() {
+            let open = batch.open();
+            if open.is_empty() {
+                break;
+            }
+            let answers = store.get_each(&open).await;
+            for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+                self.note(position, error);
+            }
+            batch.take(answers);
+        }
+        batch.finish(|id, failures| worst(&self.name, id.into(), failures))
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use vsekai_formats::ChunkId;
 
 use crate::ChunkStore;
 use crate::chunk::Chunk;
-use crate::combine::worst;
+use crate::combine::{Batch, worst};
 use crate::error::StoreError;
 
 /// Asks stores in the given order until one has the chunk.
@@ -42,6 +42,18 @@ impl ChunkStore for Router {
             }
         }
         Err(worst(&self.name, id.into(), failures))
+    }
+
+    async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
+        let mut batch = Batch::new(ids);
+        for store in &self.stores {
+            let open = batch.open();
+            if open.is_empty() {
+                break;
+            }
+            batch.take(store.get_each(&open).await);
+        }
+        batch.finish(|id, failures| worst(&self.name, id.into(), failures))
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fs_err as fs;
 use support::stores::{MemoryStore, unreachable};
 use support::{chunk, conformance, small_format};
+use vsekai_formats::ChunkId;
 use vsekai_store::{Cache, Chunk, ChunkStore, Dedup, Failover, LocalStore, Router, StoreError, WriteStore};
 
 fn chunks() -> Vec<Chunk> {
@@ -21,6 +22,21 @@ fn refused(store: &str) -> StoreError {
         status: Some(401),
         credentials: true,
     }
+}
+
+fn ids() -> Vec<ChunkId> {
+    chunks().iter().map(Chunk::id).collect()
+}
+
+/// What may go wrong with the chunk `id`.
+fn failures(id: ChunkId) -> [StoreError; 5] {
+    [
+        StoreError::missing("first", id),
+        StoreError::invalid("first", id, "damage"),
+        refused("first"),
+        unreachable("first"),
+        StoreError::io("read chunk", std::io::Error::other("bad sector")),
+    ]
 }
 
 #[tokio::test]
@@ -81,14 +97,7 @@ async fn a_cache_that_fails_only_makes_things_slower() {
 #[tokio::test]
 async fn failing_over_covers_missing_damaged_refused_and_unreachable() {
     let id = chunks()[0].id();
-    let failures = [
-        StoreError::missing("first", id),
-        StoreError::invalid("first", id, "damage"),
-        refused("first"),
-        unreachable("first"),
-        StoreError::io("read chunk", std::io::Error::other("bad sector")),
-    ];
-    for failure in failures {
+    for failure in failures(id) {
         let first = MemoryStore::new("first", []);
         first.fail_with(Some(failure));
         let second = MemoryStore::new("second", chunks());
@@ -124,6 +133,83 @@ async fn a_chunk_one_member_lacks_does_not_change_who_is_asked_first() {
     let group = Failover::new(vec![first, MemoryStore::new("second", chunks())]);
     group.get(chunks()[0].id()).await.unwrap();
     assert_eq!(group.active(), 0);
+}
+
+#[tokio::test]
+async fn what_a_cache_lacks_is_fetched_together_and_kept() {
+    let near = MemoryStore::new("cache", chunks().into_iter().take(2));
+    let upstream = MemoryStore::new("upstream", chunks().into_iter().take(4));
+    let cache = Cache::new(near.clone(), upstream.clone());
+    for fetched in [vec![3], vec![3, 1]] {
+        let found = cache.get_each(&ids()).await;
+        let good: Vec<bool> = found.iter().map(Result::is_ok).collect();
+        assert_eq!(good, [true, true, true, true, false]);
+        assert_eq!(upstream.batches(), fetched);
+    }
+    assert!(cache.get_each(&ids()[..4]).await.iter().all(Result::is_ok));
+    assert_eq!(upstream.batches(), [3, 1]);
+    assert_eq!(near.batches(), [5, 5, 4]);
+}
+
+#[tokio::test]
+async fn what_one_store_does_not_give_is_asked_of_the_next_together() {
+    let stores = || {
+        let first = MemoryStore::new("first", chunks().into_iter().take(2));
+        (first, MemoryStore::new("second", chunks()))
+    };
+    let (first, second) = stores();
+    let group = Failover::new(vec![first.clone(), second.clone()]);
+    assert!(group.get_each(&ids()).await.iter().all(Result::is_ok));
+    assert_eq!((first.batches(), second.batches()), (vec![5], vec![3]));
+    assert_eq!(group.active(), 0);
+    first.fail_with(Some(unreachable("first")));
+    for _ in 0..2 {
+        assert!(group.get_each(&ids()).await.iter().all(Result::is_ok));
+    }
+    assert_eq!((first.batches(), second.batches()), (vec![5, 5], vec![3, 5, 5]));
+    assert_eq!(group.active(), 1);
+
+    let (first, second) = stores();
+    let router = Router::new(vec![first.clone(), second.clone()]);
+    assert!(router.get_each(&ids()).await.iter().all(Result::is_ok));
+    assert_eq!((first.batches(), second.batches()), (vec![5], vec![3]));
+}
+
+/// A wrapper around two stores with some of the chunks each, which fail so.
+fn wrapped(which: usize, failures: [Option<&StoreError>; 2]) -> Arc<dyn ChunkStore> {
+    let [first, second] = [("first", 0), ("second", 1)].map(|(name, from)| {
+        let some = chunks().into_iter().skip(from).take(2);
+        MemoryStore::new(name, some)
+    });
+    first.fail_with(failures[0].cloned());
+    second.fail_with(failures[1].cloned());
+    match which {
+        0 => Arc::new(Cache::new(first, second)),
+        1 => Arc::new(Failover::new(vec![first, second])),
+        _ => Arc::new(Router::new(vec![first, second])),
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_among_others_ends_as_it_does_alone() {
+    let shown = |outcome: Result<Chunk, StoreError>| match outcome {
+        Ok(chunk) => Ok(chunk.id()),
+        Err(error) => Err(error.to_string()),
+    };
+    let asked = [ids(), ids()].concat();
+    let failures = failures(asked[0]);
+    let all = || std::iter::once(None).chain(failures.iter().map(Some));
+    for (first, second) in all().flat_map(|first| all().map(move |second| (first, second))) {
+        for which in 0..3 {
+            let mut alone = Vec::new();
+            for id in &asked {
+                alone.push(shown(wrapped(which, [first, second]).get(*id).await));
+            }
+            let together = wrapped(which, [first, second]).get_each(&asked).await;
+            let together: Vec<_> = together.into_iter().map(shown).collect();
+            assert_eq!(together, alone, "{which}: {first:?}, {second:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::join_all;
 use tokio::sync::Semaphore;
 use vsekai_formats::ChunkId;
 use vsekai_store::{Chunk, ChunkStore, StoreError, WriteStore};
@@ -20,6 +21,7 @@ pub struct MemoryStore {
     chunks: Mutex<HashMap<ChunkId, Chunk>>,
     failure: Mutex<Option<StoreError>>,
     gets: AtomicUsize,
+    batches: Mutex<Vec<usize>>,
     gate: Semaphore,
 }
 
@@ -31,6 +33,7 @@ impl MemoryStore {
             chunks: Mutex::new(chunks),
             failure: Mutex::new(None),
             gets: AtomicUsize::new(0),
+            batches: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
         })
     }
@@ -54,6 +57,11 @@ impl MemoryStore {
         self.gets.load(Ordering::SeqCst)
     }
 
+    /// How many chunks were asked for together, each time.
+    pub fn batches(&self) -> Vec<usize> {
+        self.batches.lock().unwrap().clone()
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         match &*self.failure.lock().unwrap() {
             Some(failure) => Err(failure.clone()),
@@ -70,6 +78,11 @@ impl ChunkStore for MemoryStore {
         self.check()?;
         let found = self.chunks.lock().unwrap().get(&id).cloned();
         found.ok_or_else(|| StoreError::missing(self.name(), id))
+    }
+
+    async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
+        self.batches.lock().unwrap().push(ids.len());
+        join_all(ids.iter().map(|id| self.get(*id))).await
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
