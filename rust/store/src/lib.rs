@@ -79,6 +79,7 @@ pub mod throttle;
 
 mod combine;
 mod prefixes;
+mod remote;
 mod staging;
 mod task;
 

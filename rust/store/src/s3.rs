@@ -36,12 +36,15 @@ use crate::http::answer;
 use crate::http::{HttpOptions, OriginError, Secret, ServerTrust};
 use crate::index::{self, IndexName, IndexStore};
 use crate::location::{S3Location, S3Lookup};
+use crate::remote::{self, Remote};
 use crate::retry::Attempts;
 use crate::task::blocking;
 use crate::throttle::Throttle;
 use crate::{ChunkStore, PruneStore, WriteStore};
 
 /// Chunks and indexes in an S3 bucket.
+///
+/// A chunk that arrives whole but wrong is fetched once more. If it is wrong again, it is wrong in the bucket.
 #[derive(Clone)]
 pub struct S3Store(Arc<Shared>);
 
@@ -282,9 +285,11 @@ impl fmt::Debug for S3Store {
 #[async_trait]
 impl ChunkStore for S3Store {
     async fn get(&self, id: ChunkId) -> Result<Chunk, StoreError> {
-        let (name, format) = (self.name(), self.0.format);
-        let stored = self.read_stored(id).await?;
-        blocking("decode chunk", move || Chunk::decode(&name, id, format, stored)).await
+        remote::get(self, id).await
+    }
+
+    async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
+        remote::get_each(self, ids).await
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
@@ -293,6 +298,19 @@ impl ChunkStore for S3Store {
 
     fn name(&self) -> String {
         self.0.name.clone()
+    }
+}
+
+#[async_trait]
+impl Remote for S3Store {
+    fn format(&self) -> StoreFormat {
+        self.0.format
+    }
+
+    /// The library cannot ask caches to step aside, and there are hardly any before a bucket; but what came wrong once
+    /// may come right the next time.
+    async fn stored(&self, id: ChunkId, _fresh: bool) -> Result<Bytes, StoreError> {
+        self.read_stored(id).await
     }
 }
 

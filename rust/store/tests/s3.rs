@@ -301,6 +301,37 @@ async fn a_body_that_breaks_off_is_fetched_again_and_an_endless_one_is_cut() {
 }
 
 #[tokio::test]
+async fn a_damaged_chunk_is_fetched_once_more() {
+    let right = chunk(1, 1000);
+    let frame = |chunk: &Chunk| vsekai_formats::codec::compress(chunk.plain(), 3).unwrap();
+    let (good, bad) = (frame(&right), frame(&chunk(2, 1000)));
+    for together in [false, true] {
+        let (good, bad) = (good.clone(), bad.clone());
+        let flaky = BadServer::start(move |number, _| match number {
+            0 => Reply::ok(bad.clone()),
+            _ => Reply::ok(good.clone()),
+        })
+        .await;
+        let stubborn = BadServer::start(|_, _| Reply::ok("junk")).await;
+        let mut outcomes = Vec::new();
+        for server in [&flaky, &stubborn] {
+            let url = server.url("b").replace("http", "s3+http");
+            let bucket = store(&url, SECRET, small_format());
+            outcomes.push(match together {
+                false => bucket.get(right.id()).await,
+                true => bucket.get_each(&[right.id()]).await.remove(0),
+            });
+            assert_eq!(server.count(), 2);
+        }
+        assert_eq!(outcomes[0].as_ref().unwrap().plain(), right.plain());
+        assert!(
+            matches!(outcomes[1], Err(StoreError::Invalid { .. })),
+            "{outcomes:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_gone_is_unreachable() {
     let Some(world) = World::start() else { return };
     let store = world.store("bucket", SECRET, small_format());

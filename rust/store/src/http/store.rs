@@ -3,14 +3,14 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::join_all;
 use vsekai_formats::ChunkId;
 
 use super::origin::HttpOrigin;
 use crate::chunk::Chunk;
 use crate::error::{Object, StoreError};
 use crate::format::StoreFormat;
-use crate::task::{blocking, blocking_each, computing};
+use crate::remote::{self, Remote};
+use crate::task::blocking;
 use crate::{ChunkStore, WriteStore};
 
 /// A chunk store below an [`HttpOrigin`]: `GET`, `HEAD` and `PUT` of `<4 hex>/<64 hex><extension>`.
@@ -34,50 +34,19 @@ impl HttpStore {
         &self.origin
     }
 
-    async fn again_if_damaged(
-        &self,
-        id: ChunkId,
-        outcome: Result<Chunk, StoreError>,
-    ) -> Result<Chunk, StoreError> {
-        match outcome {
-            Err(StoreError::Invalid { reason, .. }) => {
-                tracing::debug!(%id, reason, "damaged chunk, fetching it past the caches");
-                self.fetch(id, true).await
-            }
-            outcome => outcome,
-        }
-    }
-
     fn path(&self, id: ChunkId) -> String {
         id.store_path(self.format.extension())
-    }
-
-    async fn stored(&self, id: ChunkId, fresh: bool) -> Result<Bytes, StoreError> {
-        let (path, most) = (self.path(id), self.format.max_stored());
-        self.origin.read(Object::Chunk(id), &path, most, fresh).await
-    }
-
-    async fn fetch(&self, id: ChunkId, fresh: bool) -> Result<Chunk, StoreError> {
-        let stored = self.stored(id, fresh).await?;
-        let (name, format) = (self.name(), self.format);
-        computing("decode chunk", move || Chunk::decode(&name, id, format, stored)).await
     }
 }
 
 #[async_trait]
 impl ChunkStore for HttpStore {
     async fn get(&self, id: ChunkId) -> Result<Chunk, StoreError> {
-        self.again_if_damaged(id, self.fetch(id, false).await).await
+        remote::get(self, id).await
     }
 
     async fn get_each(&self, ids: &[ChunkId]) -> Vec<Result<Chunk, StoreError>> {
-        let fetched = join_all(ids.iter().map(|id| self.stored(*id, false))).await;
-        let fetched: Vec<_> = ids.iter().copied().zip(fetched).collect();
-        let (name, format) = (self.name(), self.format);
-        let decode = move || Chunk::decode_each(&name, format, fetched);
-        let decoded = blocking_each("decode chunks", ids.len(), decode).await;
-        let checked = ids.iter().zip(decoded);
-        join_all(checked.map(|(id, outcome)| self.again_if_damaged(*id, outcome))).await
+        remote::get_each(self, ids).await
     }
 
     async fn has(&self, id: ChunkId) -> Result<bool, StoreError> {
@@ -86,6 +55,18 @@ impl ChunkStore for HttpStore {
 
     fn name(&self) -> String {
         self.origin.name().to_owned()
+    }
+}
+
+#[async_trait]
+impl Remote for HttpStore {
+    fn format(&self) -> StoreFormat {
+        self.format
+    }
+
+    async fn stored(&self, id: ChunkId, fresh: bool) -> Result<Bytes, StoreError> {
+        let (path, most) = (self.path(id), self.format.max_stored());
+        self.origin.read(Object::Chunk(id), &path, most, fresh).await
     }
 }
 
