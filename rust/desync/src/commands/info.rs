@@ -2,15 +2,19 @@
 //! `info`, `inspect-chunks` and `list-chunks`: what an index says.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use fs_err as fs;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 use vsekai_formats::{ChunkId, Index, IndexChunk};
 use vsekai_store::{ChunkStore, LocalStore};
 
 use crate::args::{InfoArgs, InfoFormat, InspectArgs, ListArgs};
-use crate::env::{Env, to_json};
+use crate::env::{Cancel, Env, to_json};
 use crate::error::DesyncError;
 use crate::files::NewFile;
 use crate::session::{Session, read_small};
@@ -193,7 +197,7 @@ fn is_zero(size: &u64) -> bool {
     *size == 0
 }
 
-fn stored_sizes(path: &std::path::Path) -> Result<HashMap<ChunkId, ChunkSize>, DesyncError> {
+fn stored_sizes(path: &Path) -> Result<HashMap<ChunkId, ChunkSize>, DesyncError> {
     let sizes: Vec<ChunkSize> = serde_json::from_slice(&read_small(path)?)
         .map_err(|error| DesyncError::Damaged(format!("{} cannot be read: {error}", path.display())))?;
     Ok(sizes.into_iter().map(|size| (size.id, size)).collect())
@@ -213,32 +217,47 @@ pub(crate) async fn inspect_chunks(
         .map(|store| opener.open_local(store))
         .transpose()?;
     let compressed = store.filter(|store| store.format().compressed);
-    let mut sizes = Vec::with_capacity(index.chunks.len());
-    for chunk in &index.chunks {
-        env.cancel.check()?;
-        sizes.push(ChunkSize {
-            id: chunk.id,
-            uncompressed_size: u64::from(chunk.size),
-            compressed_size: stored_size(compressed.as_ref(), chunk.id).await?,
-        });
-    }
+    let cancel = env.cancel.clone();
+    let sizes = spawn_blocking(move || chunk_sizes(&index, compressed.as_ref(), &cancel));
+    let sizes = sizes.await??;
     let text = to_json(&sizes)?;
     match args.output {
         None => env.print(&text),
         Some(path) => {
             let file = NewFile::at(&path).await?;
-            let written = std::io::Write::write_all(&mut file.open()?, text.as_bytes());
+            let written = io::Write::write_all(&mut file.open()?, text.as_bytes());
             written.map_err(DesyncError::file("write the output"))?;
             file.publish()
         }
     }
 }
 
-async fn stored_size(store: Option<&LocalStore>, id: ChunkId) -> Result<u64, DesyncError> {
-    let Some(store) = store else { return Ok(0) };
-    match store.stored_len(id).await {
-        Ok(len) => Ok(len),
-        Err(error) if error.is_missing() => Ok(0),
-        Err(error) => Err(error.into()),
+/// Lists the chunks of `index`, in order, with repetitions. Blocks on the disk.
+fn chunk_sizes(
+    index: &Index,
+    store: Option<&LocalStore>,
+    cancel: &Cancel,
+) -> Result<Vec<ChunkSize>, DesyncError> {
+    let mut sizes = Vec::with_capacity(index.chunks.len());
+    for chunk in &index.chunks {
+        cancel.check()?;
+        sizes.push(ChunkSize {
+            id: chunk.id,
+            uncompressed_size: u64::from(chunk.size),
+            compressed_size: match store {
+                Some(store) => file_len(&store.path(chunk.id))?,
+                None => 0,
+            },
+        });
+    }
+    Ok(sizes)
+}
+
+/// Returns the length of a file in bytes, 0 if it is not there. It is not read, and may be longer than any chunk.
+fn file_len(path: &Path) -> Result<u64, DesyncError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(DesyncError::file("look for the chunk")(error)),
     }
 }

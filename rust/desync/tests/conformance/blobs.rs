@@ -147,6 +147,24 @@ fn what_is_printed_is_what_desync_prints() {
 }
 
 #[test]
+fn a_stored_file_that_is_longer_than_any_chunk_is_listed_with_its_length() {
+    let place = Place::new();
+    let (file, store) = (place.file("blob", b"content"), place.folder("store"));
+    let index = place.at("i.caibx");
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    let id = ours_ok(&["list-chunks", &index]);
+    let id = id.trim_end();
+    let stored = format!("{store}/{}/{id}.cacnk", &id[..4]);
+    fs_err::write(stored, vec![7; 300_000]).unwrap();
+    let line = ["inspect-chunks", "-s", &store, &index];
+    let listed = ours_ok(&line);
+    assert!(listed.contains("\"compressed_size\": 300000"), "{listed}");
+    if let Some(desync) = desync() {
+        assert_eq!(listed, real_ok(&desync, &line));
+    }
+}
+
+#[test]
 fn a_part_beyond_the_end_is_a_failure() {
     let place = Place::new();
     let (file, store) = (place.file("blob", b"content"), place.folder("store"));
