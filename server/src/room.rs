@@ -39,9 +39,14 @@ pub(crate) enum Full {
 impl Room {
     /// Makes the room that `limits` allow.
     pub(crate) fn new(limits: &Limits) -> Self {
+        Self::of(limits.upload_memory, limits.upload_memory_of_token())
+    }
+
+    /// Makes room for `most` bytes, of which the uploads with one token get `most_of_token`.
+    pub(crate) fn of(most: usize, most_of_token: usize) -> Self {
         Self(Arc::new(Bounded {
-            most: limits.upload_memory,
-            most_of_token: limits.upload_memory_of_token(),
+            most,
+            most_of_token,
             taken: Mutex::default(),
         }))
     }
@@ -122,7 +127,7 @@ impl Share {
 
     /// Returns `bytes` so that they keep the room until their last copy is dropped.
     fn keep(self, bytes: Bytes) -> Bytes {
-        Bytes::from_owner(Kept { bytes, _share: self })
+        keep(bytes, self)
     }
 }
 
@@ -205,13 +210,18 @@ impl Pieces {
     }
 }
 
-/// Bytes that take room.
-struct Kept {
-    bytes: Bytes,
-    _share: Share,
+/// Returns `bytes` so that they keep `room`, whatever that is, until their last copy is dropped.
+pub(crate) fn keep<R: Send + 'static>(bytes: Bytes, room: R) -> Bytes {
+    Bytes::from_owner(Kept { bytes, _room: room })
 }
 
-impl AsRef<[u8]> for Kept {
+/// Bytes that take room.
+struct Kept<R> {
+    bytes: Bytes,
+    _room: R,
+}
+
+impl<R> AsRef<[u8]> for Kept<R> {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

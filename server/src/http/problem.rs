@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! Errors as clients see them: `application/problem+json` (RFC 9457).
 
+use std::time::Duration;
+
 use poem::http::{StatusCode, header};
 use poem::{Response, error::ResponseError};
 use serde_json::{Value, json};
@@ -49,10 +51,15 @@ pub fn note(error: &ServiceError, response: &mut Response) {
     }
     response.extensions_mut().insert(ProblemCode(error.code()));
     if let Some(wait) = error.wait() {
-        // Whole seconds, and never "at once": who is told 0 would ask again in vain.
-        let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        ask_to_wait(response, wait);
     }
+}
+
+/// Lets whoever gets `response` know when it is worth asking again.
+pub fn ask_to_wait(response: &mut Response, wait: Duration) {
+    // Whole seconds, and never "at once": who is told 0 would ask again in vain.
+    let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
 }
 
 /// The code of a problem, for figures.

@@ -239,4 +239,4 @@ impl From<Full> for ServiceError {
 }
 
 /// Long enough for most troubles of a bucket to pass, and shorter than people wait.
-const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
+pub(crate) const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);

@@ -4,23 +4,30 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use fs_err as fs;
+use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use vsekai_formats::{ChunkId, DigestAlgorithm, codec};
 use vsekai_server::Limits;
 use vsekai_server::http::desync::{
     ChunkServer, Handshake, IndexServer, RunningRoutes, Stream, chunk_routes, index_routes,
 };
-use vsekai_store::{ChunkStore, LocalIndexStore, LocalStore, StoreFormat, WriteStore};
+use vsekai_store::{Chunk, ChunkStore, LocalIndexStore, LocalStore, StoreError, StoreFormat, WriteStore};
 use vsekai_tests::noise;
 
 use crate::build::Build;
 use crate::client::Client;
 use crate::interop::desync;
+use crate::limits::PATIENCE;
 
 const SECRET: &str = "Basic dXNlcjpwYXNzd29yZA==";
 
@@ -276,6 +283,171 @@ async fn a_damaged_chunk_is_not_passed_on() {
         chunks.get(&id.store_path(".cacnk")).await.status(),
         StatusCode::INTERNAL_SERVER_ERROR
     );
+}
+
+/// A store that has its chunk for whoever the gate lets through.
+#[derive(Debug)]
+struct Gated {
+    chunk: Chunk,
+    asked: mpsc::UnboundedSender<()>,
+    gate: Semaphore,
+    waiting: AtomicUsize,
+    /// How many waited at the same time at the most.
+    most: AtomicUsize,
+}
+
+#[async_trait]
+impl ChunkStore for Gated {
+    async fn get(&self, _: ChunkId) -> Result<Chunk, StoreError> {
+        let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(waiting, Ordering::SeqCst);
+        self.asked.send(()).unwrap();
+        self.gate.acquire().await.unwrap().forget();
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        Ok(self.chunk.clone())
+    }
+
+    async fn has(&self, _: ChunkId) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn name(&self) -> String {
+        "gated".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_chunks_are_unpacked_at_a_time() {
+    let (asked, mut asks) = mpsc::unbounded_channel();
+    let store = Arc::new(Gated {
+        chunk: Chunk::new(DigestAlgorithm::Sha512_256, "bytes"),
+        asked,
+        gate: Semaphore::new(0),
+        waiting: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    let limits = Limits {
+        chunk_checks: 2,
+        ..Limits::default()
+    };
+    let routes = chunk_routes(ChunkServer {
+        store: store.clone(),
+        target: None,
+        format: StoreFormat::default(),
+        authorization: None,
+        limits: limits.clone(),
+    });
+    let server = RunningRoutes::start("127.0.0.1:0".parse().unwrap(), routes, limits)
+        .await
+        .unwrap();
+    let client = Client::new(server.url(), String::new());
+    let path = store.chunk.id().store_path(".cacnk");
+    let downloads = join_all((0..6).map(|_| client.get(&path)));
+    let opening = async {
+        for _ in 0..2 {
+            asks.recv().await.unwrap();
+        }
+        // Who needs no turn waits for none.
+        let head = client.request(Method::HEAD, &path).send().await.unwrap();
+        assert_eq!(head.status(), StatusCode::OK);
+        store.gate.add_permits(6);
+    };
+    let (answers, ()) = futures::join!(downloads, opening);
+    assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
+    assert_eq!(store.most.load(Ordering::SeqCst), 2);
+    server.stop().await;
+}
+
+/// Begins an upload of a byte more than `begun`, which is all that is sent.
+async fn begin_upload(server: &RunningRoutes, path: &str, begun: &[u8]) -> TcpStream {
+    let address = server.url().replace("http://", "");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let len = begun.len() + 1;
+    let head = format!("PUT /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It may be refused before all of it is sent.
+    let _ = stream.write_all(begun).await;
+    stream
+}
+
+/// Begins uploads until there is no memory for that of `body` to `probe` any more, and ends them again until there is.
+/// Returns how it ends then.
+async fn fill_up(server: &RunningRoutes, path: &str, begun: &[u8], probe: (&str, &[u8])) -> StatusCode {
+    let client = Client::new(server.url(), String::new());
+    let (probe, body) = probe;
+    let put = || async {
+        let request = client.request(Method::PUT, probe).body(body.to_vec());
+        request.send().await.unwrap()
+    };
+    let filling = async {
+        let mut held = Vec::new();
+        loop {
+            held.push(begin_upload(server, path, begun).await);
+            let refused = put().await;
+            if refused.status() == StatusCode::SERVICE_UNAVAILABLE {
+                assert!(refused.headers().contains_key("retry-after"));
+                return held;
+            }
+        }
+    };
+    drop(timeout(PATIENCE, filling).await.expect("a refusal"));
+    let emptying = async {
+        loop {
+            let status = put().await.status();
+            if status != StatusCode::SERVICE_UNAVAILABLE {
+                return status;
+            }
+        }
+    };
+    timeout(PATIENCE, emptying).await.expect("room")
+}
+
+#[tokio::test]
+async fn uploads_have_so_much_memory_together_and_for_what_they_unpack_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let format = StoreFormat::default().with_max_chunk(64 << 10);
+    let store = Arc::new(LocalStore::create(folder.path(), format).unwrap());
+    // As much as the largest upload takes, which is there in any case.
+    let limits = Limits {
+        upload_memory: 0,
+        index_bytes: 64 << 10,
+        stall_timeout: PATIENCE * 10,
+        ..Limits::default()
+    };
+    let chunks = chunk_routes(ChunkServer {
+        store: store.clone(),
+        target: Some(store),
+        format,
+        authorization: None,
+        limits: limits.clone(),
+    });
+    let indexes = index_routes(IndexServer {
+        store: Arc::new(LocalIndexStore::new(folder.path())),
+        writable: true,
+        digest: None,
+        authorization: None,
+        limits: limits.clone(),
+    });
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let chunks = RunningRoutes::start(listen, chunks, limits.clone())
+        .await
+        .unwrap();
+    let indexes = RunningRoutes::start(listen, indexes, limits).await.unwrap();
+
+    let begun = noise(1, 40 << 10);
+    let path = ChunkId::from_bytes([7; 32]).store_path(".cacnk");
+    let zeros = Chunk::new(DigestAlgorithm::Sha512_256, vec![0; 64 << 10]);
+    let bomb = zeros.encode(format).unwrap();
+    assert!(bomb.len() < 1 << 10);
+    let zeros = zeros.id().store_path(".cacnk");
+    let taken = fill_up(&chunks, &path, &begun, (&zeros, &bomb)).await;
+    assert_eq!(taken, StatusCode::OK);
+    let wrong = fill_up(&chunks, &path, &begun, (&path, &begun)).await;
+    assert_eq!(wrong, StatusCode::BAD_REQUEST);
+    let wrong = fill_up(&indexes, "b.caidx", &begun, ("a.caidx", &begun)).await;
+    assert_eq!(wrong, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    chunks.stop().await;
+    indexes.stop().await;
 }
 
 fn no_routes() -> poem::endpoint::BoxEndpoint<'static, poem::Response> {

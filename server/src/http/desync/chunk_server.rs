@@ -11,8 +11,10 @@ use poem::{EndpointExt as _, Request, Response};
 use vsekai_formats::ChunkId;
 use vsekai_store::{Chunk, ChunkStore, StoreError, StoreFormat, WriteStore};
 
+use super::memory::Memory;
 use super::{Answer, is_authorized};
 use crate::http::body::Upload;
+use crate::http::client_address;
 use crate::limits::Limits;
 
 /// What to serve, and how.
@@ -25,23 +27,32 @@ pub struct ChunkServer {
     pub format: StoreFormat,
     /// The `Authorization` value that clients must send, if any.
     pub authorization: Option<String>,
-    /// The bounds put on clients; the largest chunk is that of `format`.
+    /// The bounds put on clients; the largest chunk is that of `format`. Of them, `chunk_checks` counts the chunks that
+    /// are unpacked at a time on their way in and out.
     pub limits: Limits,
 }
 
 /// Returns routes that stock desync takes for its own chunk server.
 pub fn chunk_routes(server: ChunkServer) -> BoxEndpoint<'static, Response> {
-    let server = Arc::new(server);
+    let format = server.format;
+    let memory = Memory::new(
+        &server.limits,
+        format.max_stored().saturating_add(format.max_chunk),
+    );
+    let shared = Arc::new((server, memory));
     make(move |request| {
-        let server = server.clone();
-        async move { server.answer(request).await.into_response() }
+        let shared = shared.clone();
+        async move {
+            let (server, memory) = &*shared;
+            server.answer(request, memory).await.into_response()
+        }
     })
     .map_to_response()
     .boxed()
 }
 
 impl ChunkServer {
-    async fn answer(&self, request: Request) -> Answer {
+    async fn answer(&self, request: Request, memory: &Memory) -> Answer {
         if !is_authorized(self.authorization.as_deref(), request.headers()) {
             return Answer::text(StatusCode::UNAUTHORIZED, "Unauthorized");
         }
@@ -50,14 +61,16 @@ impl ChunkServer {
             return Answer::text(StatusCode::BAD_REQUEST, form);
         };
         match *request.method() {
-            Method::GET => self.get(id).await,
+            Method::GET => self.get(id, memory).await,
             Method::HEAD => self.head(id).await,
-            Method::PUT => self.put(id, request).await,
+            Method::PUT => self.put(id, request, memory).await,
             _ => Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and PUT"),
         }
     }
 
-    async fn get(&self, id: ChunkId) -> Answer {
+    async fn get(&self, id: ChunkId, memory: &Memory) -> Answer {
+        // Until there is room for what is sent, so that only so many chunks are there that wait for it.
+        let _turn = memory.turn().await;
         let chunk = match self.store.get(id).await {
             Ok(chunk) => chunk,
             Err(error) if error.is_missing() => {
@@ -67,7 +80,7 @@ impl ChunkServer {
         };
         let format = self.format;
         match compute(move || chunk.encode(format)).await {
-            Ok(bytes) => Answer::bytes(bytes),
+            Ok(bytes) => Answer::bytes(bytes, memory).await,
             Err(error) => Answer::store_error(&error),
         }
     }
@@ -80,22 +93,26 @@ impl ChunkServer {
         }
     }
 
-    async fn put(&self, id: ChunkId, mut request: Request) -> Answer {
+    async fn put(&self, id: ChunkId, mut request: Request, memory: &Memory) -> Answer {
         let Some(target) = &self.target else {
             return Answer::text(StatusCode::BAD_REQUEST, "this server does not take uploads");
         };
+        let share = memory.upload(client_address::of(&request, &self.limits));
         let upload = Upload::new(
             request.take_body(),
             "a chunk",
             self.format.max_stored(),
             &self.limits,
         );
-        let stored: Bytes = match upload.read().await {
+        let stored: Bytes = match upload.read_within(share.clone()).await {
             Ok(stored) => stored,
             Err(error) => return Answer::upload_error(&error),
         };
-        let format = self.format;
-        let chunk = compute(move || Chunk::decode("the upload", id, format, stored)).await;
+        let (format, len) = (self.format, stored.len());
+        let chunk = {
+            let _turn = memory.turn().await;
+            compute(move || Chunk::decode("the upload", id, format, stored)).await
+        };
         let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error @ StoreError::Invalid { .. }) => {
@@ -103,6 +120,10 @@ impl ChunkServer {
             }
             Err(error) => return Answer::store_error(&error),
         };
+        // A few bytes may unpack to many, and storing them takes longer than that.
+        if share.grow(len + chunk.plain().len()).is_err() {
+            return Answer::busy();
+        }
         let stored = async {
             target.put(&chunk).await?;
             target.sync().await

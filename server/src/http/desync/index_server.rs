@@ -11,8 +11,10 @@ use vsekai_formats::DigestAlgorithm;
 use vsekai_formats::index::{Index, IndexLimits};
 use vsekai_store::{IndexName, IndexStore};
 
+use super::memory::Memory;
 use super::{Answer, is_authorized};
 use crate::http::body::Upload;
+use crate::http::client_address;
 use crate::limits::Limits;
 
 /// What to serve, and how.
@@ -31,17 +33,21 @@ pub struct IndexServer {
 
 /// Returns routes that stock desync takes for its own index server.
 pub fn index_routes(server: IndexServer) -> BoxEndpoint<'static, Response> {
-    let server = Arc::new(server);
+    let memory = Memory::new(&server.limits, server.limits.index_bytes);
+    let shared = Arc::new((server, memory));
     make(move |request| {
-        let server = server.clone();
-        async move { server.answer(request).await.into_response() }
+        let shared = shared.clone();
+        async move {
+            let (server, memory) = &*shared;
+            server.answer(request, memory).await.into_response()
+        }
     })
     .map_to_response()
     .boxed()
 }
 
 impl IndexServer {
-    async fn answer(&self, request: Request) -> Answer {
+    async fn answer(&self, request: Request, memory: &Memory) -> Answer {
         if !is_authorized(self.authorization.as_deref(), request.headers()) {
             return Answer::text(StatusCode::UNAUTHORIZED, "Unauthorized");
         }
@@ -51,14 +57,15 @@ impl IndexServer {
             return Answer::text(StatusCode::BAD_REQUEST, "this is not a name for an index");
         };
         match *request.method() {
-            Method::GET => self.get(&name).await,
+            Method::GET => self.get(&name, memory).await,
             Method::HEAD => self.head(&name).await,
-            Method::PUT => self.put(&name, request).await,
+            Method::PUT => self.put(&name, request, memory).await,
             _ => Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and PUT"),
         }
     }
 
-    async fn get(&self, name: &IndexName) -> Answer {
+    async fn get(&self, name: &IndexName, memory: &Memory) -> Answer {
+        let _turn = memory.turn().await;
         let bytes = match self.store.get_index(name, self.limits.index_bytes).await {
             Ok(bytes) => bytes,
             Err(error) if error.is_missing() => {
@@ -70,7 +77,7 @@ impl IndexServer {
             }
         };
         match self.check(&bytes) {
-            Ok(()) => Answer::bytes(bytes),
+            Ok(()) => Answer::bytes(bytes, memory).await,
             Err(reason) => Answer::text(StatusCode::BAD_REQUEST, reason),
         }
     }
@@ -86,17 +93,18 @@ impl IndexServer {
         }
     }
 
-    async fn put(&self, name: &IndexName, mut request: Request) -> Answer {
+    async fn put(&self, name: &IndexName, mut request: Request, memory: &Memory) -> Answer {
         if !self.writable {
             return Answer::text(StatusCode::BAD_REQUEST, "this server does not take uploads");
         }
+        let share = memory.upload(client_address::of(&request, &self.limits));
         let upload = Upload::new(
             request.take_body(),
             "an index",
             self.limits.index_bytes,
             &self.limits,
         );
-        let bytes = match upload.read().await {
+        let bytes = match upload.read_within(share).await {
             Ok(bytes) => bytes,
             Err(error) => return Answer::upload_error(&error),
         };

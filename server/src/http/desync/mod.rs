@@ -2,15 +2,19 @@
 //! Servers that behave as `desync chunk-server` and `desync index-server` do, over any store.
 //!
 //! They are apart from the update server's own routes: other addresses, answers in plain text, one literal
-//! `Authorization` value instead of tokens. Two differences are on purpose: a chunk is always verified, when
-//! it comes in and when it goes out, and what was stored survives a power cut.
+//! `Authorization` value instead of tokens. Three differences are on purpose: a chunk is always verified, when
+//! it comes in and when it goes out, what was stored survives a power cut, and all requests together have so much
+//! memory and no more.
 
 mod chunk_server;
 mod index_server;
+mod memory;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::{Body, Response};
@@ -20,10 +24,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vsekai_store::StoreError;
 
-use super::accept;
+use super::{accept, problem};
 use crate::limits::Limits;
 use crate::server::StartError;
 use crate::service::ServiceError;
+use crate::service::error::UNAVAILABLE_FOR;
+use memory::Memory;
 
 pub use super::accept::{Handshake, Stream};
 pub use chunk_server::{ChunkServer, chunk_routes};
@@ -107,14 +113,20 @@ struct Answer {
     status: StatusCode,
     body: Body,
     media_type: &'static str,
+    /// When it is worth asking again, if that is known.
+    wait: Option<Duration>,
 }
 
 impl Answer {
-    fn bytes(bytes: impl Into<Body>) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: bytes.into(),
-            media_type: "application/octet-stream",
+    /// Answers with `bytes` once there is room for them in `memory`, or says that there is none.
+    async fn bytes(bytes: Bytes, memory: &Memory) -> Self {
+        match memory.to_send(bytes).await {
+            Some(bytes) => Self {
+                body: bytes.into(),
+                media_type: "application/octet-stream",
+                ..Self::empty(StatusCode::OK)
+            },
+            None => Self::busy(),
         }
     }
 
@@ -123,6 +135,7 @@ impl Answer {
             status,
             body: Body::empty(),
             media_type: "text/plain; charset=utf-8",
+            wait: None,
         }
     }
 
@@ -149,16 +162,33 @@ impl Answer {
         let status = match error {
             ServiceError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ServiceError::Stalled => StatusCode::REQUEST_TIMEOUT,
+            // It speaks of tokens, which nobody has here.
+            ServiceError::Unavailable(_) => return Self::busy(),
             _ => StatusCode::BAD_REQUEST,
         };
         Self::text(status, error.outside())
     }
 
+    /// Says that other requests take all the memory there is.
+    fn busy() -> Self {
+        Self {
+            wait: Some(UNAVAILABLE_FOR),
+            ..Self::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "other requests take all the memory that there is for them; try again later",
+            )
+        }
+    }
+
     fn into_response(self) -> Response {
-        Response::builder()
+        let mut response = Response::builder()
             .status(self.status)
             .header(header::CONTENT_TYPE, self.media_type)
-            .body(self.body)
+            .body(self.body);
+        if let Some(wait) = self.wait {
+            problem::ask_to_wait(&mut response, wait);
+        }
+        response
     }
 }
 

@@ -91,7 +91,10 @@ impl Host {
                 ..StoreFormat::default()
             },
             authorization: self.authorization(&args.listen),
-            limits: limits(),
+            limits: Limits {
+                chunk_checks: UNPACKED_AT_A_TIME,
+                ..limits()
+            },
         });
         let args = Arc::new(args);
         let host = Arc::new(self);
@@ -240,3 +243,7 @@ fn limits() -> Limits {
         ..limits
     }
 }
+
+/// Chunks that are unpacked at a time: more than are fetched from another server at a time by default, so that those in
+/// a cache need not wait for these.
+const UNPACKED_AT_A_TIME: usize = 32;
