@@ -15,6 +15,7 @@ mod clone;
 mod commands;
 mod files;
 mod progress;
+mod recent;
 mod seeds;
 mod session;
 mod transfer;

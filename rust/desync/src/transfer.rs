@@ -12,11 +12,12 @@ use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use vsekai_formats::chunker::{Block, BlockCutter, BlockWriter};
 use vsekai_formats::{ChunkId, Chunker, DigestAlgorithm, Index};
-use vsekai_store::{ChunkStore, KnownIds, WriteStore};
+use vsekai_store::{KnownIds, WriteStore};
 
 use crate::env::Cancel;
 use crate::error::DesyncError;
 use crate::progress::Progress;
+use crate::recent::Recent;
 
 /// Ids that need not be looked at again; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -231,7 +232,7 @@ const BLOCKS_AHEAD: usize = 1;
 pub(crate) fn fetch_in_order<'a>(
     index: &'a Index,
     positions: std::ops::Range<usize>,
-    source: &'a Arc<dyn ChunkStore>,
+    source: &'a Recent,
     concurrency: usize,
     cancel: &'a Cancel,
 ) -> impl Stream<Item = Result<(u64, Bytes), DesyncError>> + 'a {

@@ -10,6 +10,7 @@ use crate::args::CatArgs;
 use crate::env::Env;
 use crate::error::DesyncError;
 use crate::files::NewFile;
+use crate::recent::Recent;
 use crate::session::Session;
 use crate::transfer::{Pace, fetch_in_order};
 
@@ -30,6 +31,7 @@ pub(crate) async fn cat(args: CatArgs, session: &Session, env: &mut Env) -> Resu
     let store = session
         .open_source(&mut index, &source.stores, source.cache.as_deref(), &source.store)
         .await?;
+    let store = Recent::new(store);
     let file = match &args.output {
         Some(path) => Some(NewFile::at(path).await?),
         None => None,

@@ -20,6 +20,7 @@ use vsekai_store::{Chunk, ChunkStore};
 use crate::env::Cancel;
 use crate::error::DesyncError;
 use crate::progress::Progress;
+use crate::recent::Recent;
 use crate::transfer::{Pace, check_size};
 use crate::tree::image::TreeImage;
 use crate::tree::unpack::Watch;
@@ -36,7 +37,7 @@ pub(crate) struct StreamStats {
 #[derive(Debug)]
 pub(crate) struct IndexStream {
     index: Arc<Index>,
-    store: Arc<dyn ChunkStore>,
+    store: Arc<Recent>,
     handle: Handle,
     cancel: Cancel,
     pace: Pace,
@@ -111,7 +112,7 @@ impl IndexStream {
     pub(crate) fn new(index: Arc<Index>, store: Arc<dyn ChunkStore>, pace: Pace, cancel: Cancel) -> Self {
         Self {
             index,
-            store,
+            store: Arc::new(Recent::new(store)),
             handle: Handle::current(),
             cancel,
             pace,
