@@ -43,7 +43,7 @@ fn size(folder: &Path) -> u64 {
 }
 
 /// A target folder after `cargo xtask test` from nothing, with what builds leave for the next one, and the tests' own files.
-const WHOLE: u64 = 16 << 30;
+const WHOLE: u64 = 12 << 30;
 
 #[cfg(test)]
 mod tests {
