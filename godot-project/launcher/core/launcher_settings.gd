@@ -37,6 +37,7 @@ var _path: String = PATH
 static func read(path: String = PATH) -> LauncherSettings:
 	var settings: LauncherSettings = LauncherSettings.new()
 	settings._path = path
+	WholeFile.settle(path)
 	if not FileAccess.file_exists(path):
 		return settings
 	var file: ConfigFile = ConfigFile.new()

@@ -39,6 +39,7 @@ var _path: String = PATH
 static func read(path: String = PATH) -> ActivityLog:
 	var log: ActivityLog = ActivityLog.new()
 	log._path = path
+	WholeFile.settle(path)
 	var file: FileAccess = FileAccess.open(path, FileAccess.READ)
 	if file == null:
 		return log

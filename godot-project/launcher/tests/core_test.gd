@@ -66,6 +66,18 @@ func test_a_file_that_cannot_be_written_leaves_the_one_before() -> void:
 	DirAccess.remove_absolute(SETTINGS)
 
 
+func test_a_file_that_was_left_beside_its_place_takes_it_when_it_is_read() -> void:
+	var settings: LauncherSettings = LauncherSettings.read(SETTINGS)
+	settings.language = "ja"
+	equal(settings.save(), OK)
+	# As on Windows, where a launcher was killed before the new file took the place.
+	DirAccess.rename_absolute(SETTINGS, SETTINGS + ".new")
+	equal(LauncherSettings.read(SETTINGS).language, "ja")
+	check(FileAccess.file_exists(SETTINGS), "it is in its place")
+	check(not FileAccess.file_exists(SETTINGS + ".new"), "and no longer beside it")
+	DirAccess.remove_absolute(SETTINGS)
+
+
 func test_settings_that_make_no_sense_keep_their_defaults() -> void:
 	var file: ConfigFile = ConfigFile.new()
 	file.set_value("update", "server_url", 7)
