@@ -10,8 +10,9 @@ const MAX_ENTRIES: int = 200
 const MAX_TEXT: int = 600
 ## The longest line that is read: every letter of its text may be an escaped one.
 const MAX_LINE: int = 2 * MAX_TEXT + 200
-## How much of a log is read, from its end. What is more was not written by the launcher.
-const MAX_BYTES: int = MAX_ENTRIES * MAX_LINE
+## How much of a log is read, from its end: a letter takes four bytes at most. What is more was not
+## written by the launcher.
+const MAX_BYTES: int = MAX_ENTRIES * (4 * MAX_TEXT + 200)
 ## Names of accounts that say nothing about a person.
 const COMMON_NAMES: PackedStringArray = ["root", "user", "admin", "player", "game"]
 ## Keys of the lines that tell of something that went wrong.

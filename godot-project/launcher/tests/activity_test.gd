@@ -81,12 +81,15 @@ func test_only_the_end_of_a_log_without_end_is_read() -> void:
 
 
 func test_the_longest_lines_of_the_log_are_all_read_again() -> void:
-	var log: ActivityLog = ActivityLog.read(PATH)
-	for place: int in ActivityLog.MAX_ENTRIES:
-		log.add(Values.LAST_SECOND, ("%d " % place).rpad(2 * ActivityLog.MAX_TEXT, '"'), true)
-	log.save()
-	check(_texts(ActivityLog.read(PATH).entries) == _texts(log.entries), "the same as was written")
-	DirAccess.remove_absolute(PATH)
+	# What is escaped takes the most letters, and the other two the most bytes.
+	for letter: String in ['"', "日", "😀"] as Array[String]:
+		var log: ActivityLog = ActivityLog.read(PATH)
+		for place: int in ActivityLog.MAX_ENTRIES:
+			var text: String = ("%d " % place).rpad(2 * ActivityLog.MAX_TEXT, letter)
+			log.add(Values.LAST_SECOND, text, true)
+		log.save()
+		check(_texts(ActivityLog.read(PATH).entries) == _texts(log.entries), letter)
+		DirAccess.remove_absolute(PATH)
 
 
 func test_problems_can_be_shown_alone_in_every_language() -> void:
