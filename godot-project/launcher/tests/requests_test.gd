@@ -68,9 +68,11 @@ func test_what_the_engine_does_not_begin_keeps_nobody_waiting() -> void:
 func test_what_ran_in_a_folder_ends_when_another_is_opened() -> void:
 	await open(SIZE, "en", 100)
 	await play("offer_update")
+	updater.decided.emit({"action": "take"})
 	shell.session().perform("update")
 	updater.state_changed.emit("CheckForUpdates", "DownloadingUpdate")
 	equal(shell.session().model.screen(), LauncherModel.Screen.WORKING)
+	shell.session().model.files_to_check = 1
 	# The engine closes the folder without a word, and nothing is looked for by itself.
 	updater.busy = false
 	updater.preferences["updates"] = "manual"
@@ -78,6 +80,8 @@ func test_what_ran_in_a_folder_ends_when_another_is_opened() -> void:
 	await frames(2)
 	equal(shell.session().model.screen(), LauncherModel.Screen.READY)
 	equal(shell.session().model.operation, "")
+	equal(shell.session().model.take_request(), "", "what was to be taken was for the other folder")
+	equal(shell.session().model.files_to_check, 0, "and so were these")
 	DirAccess.remove_absolute(SETTINGS)
 	await close()
 
@@ -90,6 +94,7 @@ func test_a_folder_that_cannot_be_opened_is_a_failure_to_try_again_after() -> vo
 	await frames(2)
 	equal(shell.session().model.screen(), LauncherModel.Screen.FAILED)
 	check(shell.session().model.notice.is_empty(), "it is no setting that is refused")
+	check(not shell.session().model.installed, "nothing of the folder before is offered")
 	updater.opens = true
 	updater.calls.clear()
 	(shell.get_node("%HomePage/%PrimaryButton") as Button).pressed.emit()

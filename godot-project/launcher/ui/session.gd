@@ -140,18 +140,20 @@ func open() -> void:
 		model.facts.free_bytes = InstallDisk.free_bytes(install_path())
 		if _checks_by_itself():
 			start("check")
+	else:
+		# No status follows, and nobody knows what lies there.
+		model.on_status_changed({})
 	_after_event()
 
 
 ## What was known of the folder that was open before is not true of another one, and what ran there
-## ends with it, which nobody tells.
+## or was to come next ends with it, which nobody tells.
 func _forget_install() -> void:
 	model.install_path = install_path()
-	model.operation = "open"
+	model.on_requested("open")
+	model.take_request()
 	model.state = "Idle"
 	model.phase = ""
-	model.progress = UpdateProgress.new()
-	model.failure = null
 	model.plan = null
 	model.checked = false
 	model.facts.versions.clear()
