@@ -280,7 +280,8 @@ func _click(p_button: BaseButton) -> void:
 	var scroll: ScrollContainer = _control("Scroll")
 	if scroll.is_ancestor_of(p_button):
 		scroll.ensure_control_visible(p_button)
-		await get_tree().process_frame
+	# What was shown or scrolled just now has its place after that.
+	for _frame: int in 2:
 		await get_tree().process_frame
 	var place: Vector2 = p_button.get_global_rect().get_center()
 	for is_pressed: bool in [true, false]:
