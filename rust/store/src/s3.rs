@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -466,10 +467,12 @@ fn client_options(options: &HttpOptions) -> Result<ClientOptions, OriginError> {
 
 fn retry_config(options: &HttpOptions) -> RetryConfig {
     let policy = &options.retry;
+    // The library picks its waits between this one and twice the last one, and panics where nothing lies between them.
+    let base = policy.base.max(SHORTEST_WAIT);
     RetryConfig {
         backoff: BackoffConfig {
-            init_backoff: policy.base,
-            max_backoff: policy.max_delay,
+            init_backoff: base,
+            max_backoff: policy.max_delay.max(base),
             base: 2.0,
         },
         max_retries: policy.attempts.saturating_sub(1) as usize,
@@ -514,6 +517,8 @@ fn status_in(message: &str) -> Option<StatusCode> {
 }
 
 const DEFAULT_REGION: &str = "us-east-1";
+/// Wait between attempts where none is wanted.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// What the library puts before the status of an answer that is an error.
 const STATUS: &str = "Server returned non-2xx status code: ";
 

@@ -195,6 +195,30 @@ async fn an_answer_that_may_pass_is_told_from_one_that_stays() {
 }
 
 #[tokio::test]
+async fn a_bucket_is_tried_again_also_where_no_wait_is_wanted() {
+    for base in [Duration::ZERO, Duration::from_millis(5)] {
+        let server = BadServer::start(|_, _| Reply::status(503)).await;
+        let impatient = HttpOptions {
+            retry: RetryPolicy {
+                attempts: 4,
+                base,
+                max_delay: Duration::ZERO,
+                ..RetryPolicy::default()
+            },
+            ..options()
+        };
+        let url = server.url("b").replace("http", "s3+http");
+        let store = store_with(&url, SECRET, small_format(), &impatient);
+        let outcome = store.get(chunk(1, 10).id()).await;
+        assert!(
+            matches!(outcome, Err(StoreError::Unavailable { .. })),
+            "{base:?}: {outcome:?}"
+        );
+        assert_eq!(server.count(), 4, "{base:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_more_requests_than_allowed_are_under_way_and_a_listing_lets_others_through() {
     let server = BadServer::start(|_, _| Reply::ok("x").ending(End::StallHead)).await;
     let stalling = HttpOptions {
