@@ -185,6 +185,11 @@ impl Limits {
         self.all_release_parts().saturating_add(AROUND_RELEASE_PARTS)
     }
 
+    /// Returns the most bytes that one upload can have, of whatever kind.
+    pub(crate) fn longest_upload(&self) -> usize {
+        self.release_bytes().max(self.chunk_stored_bytes())
+    }
+
     /// Returns the most bytes of memory that one upload can take, of whatever kind. What stands around the parts of a
     /// release is not counted: it is no more than a connection has for a head.
     pub fn largest_upload(&self) -> usize {

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::limits::Limits;
 
-/// Room for so many bytes at a time, of which the uploads with one token get a part.
+/// Room for so many bytes at a time, of which the uploads with one token get a part. Where there are no tokens, the
+/// addresses of clients stand for them.
 #[derive(Clone, Debug)]
 pub(crate) struct Room(Arc<Bounded>);
 

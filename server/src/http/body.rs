@@ -57,7 +57,7 @@ pub(super) async fn answered(
     }
     let rest = is_coming.then(|| {
         let body = Body::from(lent.boxed());
-        Upload::new(body, "the rest of a request", limits.largest_upload(), limits)
+        Upload::new(body, "the rest of a request", limits.longest_upload(), limits)
     });
     (response, rest)
 }
