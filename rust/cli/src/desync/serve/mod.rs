@@ -245,5 +245,5 @@ fn limits() -> Limits {
 }
 
 /// Chunks that are unpacked at a time: more than are fetched from another server at a time by default, so that those in
-/// a cache need not wait for these.
+/// a cache seldom wait for these.
 const UNPACKED_AT_A_TIME: usize = 32;
