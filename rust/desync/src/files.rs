@@ -252,7 +252,7 @@ pub(crate) fn write_all_at(file: &fs::File, mut offset: u64, bytes: &[u8]) -> io
     Ok(())
 }
 
-fn named(path: &Path, error: io::Error) -> io::Error {
+pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

@@ -43,6 +43,20 @@ pub fn read(input: impl Read, name: impl Display, max: usize) -> io::Result<Vec<
     Ok(bytes)
 }
 
+/// Appends what is left of `file` to `bytes`, at most `max` bytes of it, and returns how many these were.
+///
+/// # Errors
+/// The file, which they name, cannot be read.
+pub fn append(file: &fs::File, max: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    // Of the system's own file is known that it needs no zeros where it reads to; for any other reader they are written
+    // first, which takes as long as copying what is read.
+    let read = file.file().take(max).read_to_end(bytes);
+    read.map_err(|error| {
+        let reason = format!("read {}: {error}", file.path().display());
+        io::Error::new(error.kind(), reason)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +67,29 @@ mod tests {
         let refused = read(io::repeat(0), "it", 5).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(refused.to_string(), "it has more than 5 bytes");
+    }
+
+    #[test]
+    fn the_rest_of_a_file_is_appended_as_far_as_it_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, b"12345").unwrap();
+        let file = fs::File::open(&path).unwrap();
+        let mut bytes = b"0".to_vec();
+        assert_eq!(append(&file, 2, &mut bytes).unwrap(), 2);
+        assert_eq!(append(&file, 9, &mut bytes).unwrap(), 3);
+        assert_eq!(bytes, b"012345");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = fs::File::open(folder.path()).unwrap();
+        let refused = append(&file, 1, &mut Vec::new()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::IsADirectory);
+        let name = folder.path().display().to_string();
+        assert!(refused.to_string().contains(&name), "{refused}");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! every read is verified; or when they are on the disk, for stores that others trust by the name alone.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, Read as _};
+use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +19,7 @@ use fs_err as fs;
 use tokio::task::{JoinHandle, spawn_blocking};
 use vsekai_formats::{ChunkId, DigestAlgorithm};
 
+use crate::bounded;
 use crate::chunk::Chunk;
 use crate::durable;
 use crate::error::StoreError;
@@ -469,8 +470,7 @@ impl Shared {
         let StoredChunk { file, len } = self.open_chunk(id)?;
         // One byte more than the file should have tells a file that grows meanwhile; it fails verification.
         let mut stored = Vec::with_capacity(usize::try_from(len).unwrap_or(0).saturating_add(1));
-        file.take(len.saturating_add(1))
-            .read_to_end(&mut stored)
+        bounded::append(&file, len.saturating_add(1), &mut stored)
             .map_err(|error| self.read_error(id, error))?;
         Ok(stored.into())
     }

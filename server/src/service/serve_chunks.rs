@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Chunks on their way to clients, as they are stored. They are not verified again: every client does that.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use bytes::Bytes;
 use fs_err as fs;
@@ -9,7 +9,7 @@ use futures::future::join_all;
 use vsekai_formats::ChunkId;
 use vsekai_store::http::batch::ABSENT;
 use vsekai_store::s3::S3Store;
-use vsekai_store::{ChunkStore as _, LocalStore, StoreError};
+use vsekai_store::{ChunkStore as _, LocalStore, StoreError, bounded};
 
 use super::error::ServiceError;
 use super::{Service, blocking, turn};
@@ -136,7 +136,7 @@ fn read_stored(store: &LocalStore, id: ChunkId, bytes: &mut Vec<u8>) -> Result<(
     };
     let most = store.format().max_stored() as u64;
     let file = fs::File::open(store.path(id)).map_err(failed)?;
-    let read = file.take(most.saturating_add(1)).read_to_end(bytes);
+    let read = bounded::append(&file, most.saturating_add(1), bytes);
     match read.map_err(failed)? as u64 > most {
         true => Err(StoreError::invalid(store.name(), id, "it is too long")),
         false => Ok(()),

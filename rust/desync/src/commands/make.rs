@@ -13,7 +13,7 @@ use vsekai_formats::{ChunkId, Chunker, DigestAlgorithm, Index, ReadAt as _, flag
 use crate::args::{ChunkArgs, MakeArgs};
 use crate::env::{Env, to_json};
 use crate::error::DesyncError;
-use crate::files::FileAt;
+use crate::files::{FileAt, named};
 use crate::progress::Progress;
 use crate::session::{Session, chunker, new_index};
 use crate::transfer::{CutSender, cut_apart, store_cuts};
@@ -113,9 +113,11 @@ async fn index_file(
 
 fn cut_file(file: &FileAt, chunker: Arc<dyn Chunker>, cuts: CutSender) -> Result<(), DesyncError> {
     cut_apart(chunker, cuts, |blocks| {
-        let mut input = file.file();
+        // Of the system's own file is known that it needs no zeros where it reads to.
+        let mut input = file.file().file();
         // On Windows a look at any place moves on from there.
         let read = input.rewind().and_then(|()| blocks.read_from(input));
+        let read = read.map_err(|error| named(file.file().path(), error));
         read.map_err(DesyncError::file("read the file"))
     })
 }
