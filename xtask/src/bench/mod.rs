@@ -188,7 +188,7 @@ impl Bench {
 
     /// Puts a file or folder of an earlier run out of the way, to be removed at the end.
     ///
-    /// Some file systems search long for room among what was removed a moment ago (ext4 for half a minute), and
+    /// Some file systems search long for room among what was removed a moment ago (ext4 for five minutes), and
     /// whoever is measured next would pay for it.
     fn discard(&self, path: &Path) -> Result<()> {
         if !path.exists() {
