@@ -199,12 +199,6 @@ impl Limits {
     fn all_release_parts(&self) -> usize {
         self.release_parts().into_iter().fold(0, usize::saturating_add)
     }
-
-    /// Returns the memory in bytes that the uploads with one token get: half, but never too little for the largest one,
-    /// which would be told to come again for ever.
-    pub fn upload_memory_of_token(&self) -> usize {
-        self.largest_upload().max(self.upload_memory / 2)
-    }
 }
 
 /// Parts of a release.

@@ -40,14 +40,15 @@ pub(crate) enum Full {
 impl Room {
     /// Makes the room that `limits` allow.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self::of(limits.upload_memory, limits.upload_memory_of_token())
+        Self::of(limits.upload_memory, limits.largest_upload())
     }
 
-    /// Makes room for `most` bytes, of which the uploads with one token get `most_of_token`.
-    pub(crate) fn of(most: usize, most_of_token: usize) -> Self {
+    /// Makes room for `most` bytes. The uploads with one token get half of it, but never too little for one of `largest`
+    /// bytes, which would be told to come again for ever.
+    pub(crate) fn of(most: usize, largest: usize) -> Self {
         Self(Arc::new(Bounded {
             most,
-            most_of_token,
+            most_of_token: largest.max(most / 2),
             taken: Mutex::default(),
         }))
     }

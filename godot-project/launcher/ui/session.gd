@@ -277,12 +277,13 @@ func perform(action: String) -> void:
 			page_wanted.emit("settings", action.trim_prefix("settings_"))
 		"website":
 			browse.call(config.links.get("LINK_WEBSITE", ""))
-		"skip" when model.plan != null:
-			start("skip_version", [model.plan.version])
-			start("check")
+		"skip":
+			if model.plan != null:
+				start("skip_version", [model.plan.version])
+				start("check")
 		"update_now":
 			_update_now()
-		"", "skip":
+		"":
 			pass
 		_ when not _is_open:
 			open()

@@ -583,7 +583,7 @@ pub struct PullArgs {
 fn parse_concurrency(text: &str) -> Result<u16, String> {
     match text.parse::<u64>() {
         Ok(0) | Err(_) => Err(format!(
-            "it is no number from 1 on; the most there is use for is {MAX_CONCURRENCY}"
+            "give a number from 1 on; more than {MAX_CONCURRENCY} count as {MAX_CONCURRENCY}"
         )),
         Ok(wanted) => Ok(u16::try_from(wanted).map_or(MAX_CONCURRENCY, |wanted| wanted.min(MAX_CONCURRENCY))),
     }

@@ -188,7 +188,7 @@ pub(crate) fn chunks_at(
     Ok(Chunk::new_each(digest, plains?))
 }
 
-/// Returns the length of a file, or of a block device, which is at its start then; a pipe has none.
+/// Returns the length of a file, or of a block device, which is at its end then; a pipe has none.
 pub(crate) fn length(file: &fs::File) -> io::Result<u64> {
     use std::io::{Seek as _, SeekFrom};
     let metadata = file.metadata()?;
@@ -196,9 +196,7 @@ pub(crate) fn length(file: &fs::File) -> io::Result<u64> {
         return Ok(metadata.len());
     }
     let mut device: &fs::File = file;
-    let length = device.seek(SeekFrom::End(0))?;
-    device.rewind()?;
-    Ok(length)
+    device.seek(SeekFrom::End(0))
 }
 
 /// Fills `buffer` from `offset`.
@@ -252,6 +250,7 @@ pub(crate) fn write_all_at(file: &fs::File, mut offset: u64, bytes: &[u8]) -> io
     Ok(())
 }
 
+/// Returns the error with the name of the file that it is about.
 pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

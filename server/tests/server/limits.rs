@@ -117,19 +117,24 @@ async fn a_connection_is_kept_for_the_next_request_for_a_while() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn an_idle_connection_is_closed_after_an_upload_too() {
-    let server = TestServer::with_limits(quick()).await;
-    let plain = b"the only thing that this client ever sends";
+/// Returns the id of `plain` as a chunk, the head of its upload with `more` headers, and the body.
+fn upload_of(server: &TestServer, plain: &[u8], more: &str) -> (ChunkId, String, Vec<u8>) {
     let id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
     let stored = codec::compress(plain, 3).unwrap();
-    let mut stream = connect(&server).await;
     let head = format!(
-        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n{more}\r\n",
         chunk_path(id),
         server.client.token,
         stored.len()
     );
+    (id, head, stored)
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_an_upload_too() {
+    let server = TestServer::with_limits(quick()).await;
+    let (_, head, stored) = upload_of(&server, b"the only thing that this client ever sends", "");
+    let mut stream = connect(&server).await;
     let request = [head.as_bytes(), &stored].concat();
     stream.write_all(&request).await.unwrap();
     let head = read_head(&mut stream).await;
@@ -611,15 +616,8 @@ async fn a_stopping_server_answers_what_is_under_way() {
     });
     let server = server.await;
     let plain = b"uploaded while the server is asked to stop";
-    let id = ChunkId::of(DigestAlgorithm::Sha512_256, plain);
-    let stored = codec::compress(plain, 3).unwrap();
+    let (id, head, stored) = upload_of(&server, plain, "expect: 100-continue\r\n");
     let mut stream = connect(&server).await;
-    let head = format!(
-        "PUT /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
-        chunk_path(id),
-        server.client.token,
-        stored.len()
-    );
     stream.write_all(head.as_bytes()).await.unwrap();
     // The server asks for the body only once it is in the middle of the request.
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 100"));

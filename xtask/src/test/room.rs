@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::{ui, workspace};
+use crate::{fs, ui, workspace};
 
 /// Says so if the disk may be too small for the target folder of a whole run.
 ///
@@ -19,7 +19,7 @@ pub(super) fn warn_if_short() {
     let missing = WHOLE.saturating_sub(size(&target));
     if free < missing {
         ui::warn(format!(
-            "{} has {} free, and what is built may take {} more",
+            "{} has {} free, and what is built may take {} more: make room, or set CARGO_TARGET_DIR to a folder on another disk",
             target.display(),
             ui::bytes(free),
             ui::bytes(missing)
@@ -27,19 +27,13 @@ pub(super) fn warn_if_short() {
     }
 }
 
-/// Returns the bytes of all files below `folder`, as far as it can be read.
+/// Returns the bytes of all files below `folder`, 0 if it cannot be read.
 fn size(folder: &Path) -> u64 {
-    let Ok(entries) = fs_err::read_dir(folder) else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(found) if found.is_dir() => size(&entry.path()),
-            Ok(found) => found.len(),
-            Err(_) => 0,
-        })
-        .sum()
+    let files = fs::files(folder, &[]).unwrap_or_default();
+    let found = files
+        .iter()
+        .flat_map(|file| fs_err::symlink_metadata(folder.join(file)));
+    found.map(|found| found.len()).sum()
 }
 
 /// A target folder after `cargo xtask test` from nothing, with what builds leave for the next one, and the tests' own files.

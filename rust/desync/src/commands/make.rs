@@ -113,12 +113,11 @@ async fn index_file(
 
 fn cut_file(file: &FileAt, chunker: Arc<dyn Chunker>, cuts: CutSender) -> Result<(), DesyncError> {
     cut_apart(chunker, cuts, |blocks| {
-        // Of the system's own file is known that it needs no zeros where it reads to.
+        // The system's own file, as in `bounded::append`; it does not name itself in errors.
         let mut input = file.file().file();
-        // On Windows a look at any place moves on from there.
+        // Asking a device for its length moves it, and on Windows so does a look at any place.
         let read = input.rewind().and_then(|()| blocks.read_from(input));
-        let read = read.map_err(|error| named(file.file().path(), error));
-        read.map_err(DesyncError::file("read the file"))
+        read.map_err(|error| DesyncError::file("read the file")(named(file.file().path(), error)))
     })
 }
 

@@ -16,12 +16,19 @@ fn assert_same(a: &str, b: &str) {
     );
 }
 
+/// Makes an index of a file with this content, and a store of its chunks; returns the paths of file, store and index.
+fn made(place: &Place, content: impl AsRef<[u8]>) -> [String; 3] {
+    let (file, store) = (place.file("blob", content), place.folder("store"));
+    let index = place.at("i.caibx");
+    ours_ok(&["make", "-s", &store, &index, &file]);
+    [file, store, index]
+}
+
 #[test]
 fn a_file_comes_back_from_its_chunks() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let (index, output) = (place.at("i.caibx"), place.at("out"));
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [file, store, index] = made(&place, blob());
+    let output = place.at("out");
     ours_ok(&["extract", "-s", &store, &index, &output]);
     assert_same(&file, &output);
     ours_ok(&["verify", "-s", &store]);
@@ -149,9 +156,7 @@ fn what_is_printed_is_what_desync_prints() {
 #[test]
 fn a_stored_file_that_is_longer_than_any_chunk_is_listed_with_its_length() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", b"content"), place.folder("store"));
-    let index = place.at("i.caibx");
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [_, store, index] = made(&place, b"content");
     let id = ours_ok(&["list-chunks", &index]);
     let id = id.trim_end();
     let stored = format!("{store}/{}/{id}.cacnk", &id[..4]);
@@ -167,9 +172,7 @@ fn a_stored_file_that_is_longer_than_any_chunk_is_listed_with_its_length() {
 #[test]
 fn a_part_beyond_the_end_is_a_failure() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", b"content"), place.folder("store"));
-    let index = place.at("i.caibx");
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [_, store, index] = made(&place, b"content");
     assert_eq!(ours_ok(&["cat", "-s", &store, "-o", "3", &index]), "tent");
     assert_eq!(ours(&["cat", "-s", &store, "-o", "8", &index]).code, 1);
     let short = ours(&["cat", "-s", &store, "-o", "4", "-l", "4", &index]);
@@ -223,9 +226,7 @@ fn seeds_save_chunks_and_lying_seeds_are_noticed() {
 #[test]
 fn in_place_only_what_is_wrong_is_written() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let index = place.at("i.caibx");
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [file, store, index] = made(&place, blob());
     let mut damaged = blob();
     damaged[5] ^= 1;
     for (content, from_store) in [
@@ -258,9 +259,8 @@ fn a_failed_extract_leaves_the_old_file() {
 #[test]
 fn an_interrupted_command_ends_with_130_and_publishes_nothing() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let (index, output) = (place.at("i.caibx"), place.at("out"));
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [file, store, index] = made(&place, blob());
+    let output = place.at("out");
     let cancel = vsekai_desync::Cancel::default();
     cancel.cancel();
     let new = place.at("new.caibx");
@@ -305,9 +305,7 @@ fn chop_and_cache_copy_exactly_the_chunks_of_an_index() {
 #[test]
 fn damaged_chunks_are_reported_and_repaired() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let index = place.at("i.caibx");
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [file, store, index] = made(&place, blob());
     let ids = ours_ok(&["list-chunks", &index]);
     let id = ids.lines().next().unwrap();
     let chunk = format!("{store}/{}/{id}.cacnk", &id[..4]);
@@ -358,9 +356,8 @@ fn chunks_of_unusual_size_are_verified_too() {
 #[test]
 fn an_index_with_small_chunks_takes_no_large_ones() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let (index, output) = (place.at("i.caibx"), place.at("out"));
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [file, store, index] = made(&place, blob());
+    let output = place.at("out");
     let mut bytes = fs_err::read(&index).unwrap();
     // What it allows: 128 MiB.
     bytes[40..48].copy_from_slice(&(128u64 << 20).to_le_bytes());
@@ -529,9 +526,8 @@ fn a_pipe_is_not_chunked_and_nothing_of_it_gets_lost() {
 #[test]
 fn programs_follow_the_progress_as_they_follow_desyncs() {
     let place = Place::new();
-    let (file, store) = (place.file("blob", blob()), place.folder("store"));
-    let (index, output) = (place.at("i.caibx"), place.at("out"));
-    ours_ok(&["make", "-s", &store, &index, &file]);
+    let [file, store, index] = made(&place, blob());
+    let output = place.at("out");
     place.file("tree/file", blob());
     let (tree, archive, target) = (place.at("tree"), place.at("t.caidx"), place.at("target"));
     ours_ok(&["tar", "-i", "-s", &store, &archive, &tree]);

@@ -30,7 +30,7 @@ impl Memory {
         let memory = limits.upload_memory;
         let most = (memory / KIB).clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            uploads: Room::of(memory.max(largest), (memory / 2).max(largest)),
+            uploads: Room::of(memory.max(largest), largest),
             turns: Semaphore::new(limits.chunk_checks.clamp(1, Semaphore::MAX_PERMITS)),
             answers: Arc::new(Semaphore::new(most)),
             most,
